@@ -1,1 +1,5 @@
 //! `mq-core`.
+
+pub mod config;
+pub mod policy;
+pub mod units;
