@@ -1,7 +1,8 @@
 //! Why a delivery failed, and what is to happen now.
 
-use std::{any::Any, borrow::Cow, fmt, time::Duration};
+use std::{any::Any, borrow::Cow, fmt, sync::OnceLock, time::Duration};
 
+use super::Next;
 use crate::error::BoxError;
 
 /// What is to happen with a message that failed.
@@ -29,6 +30,7 @@ pub struct Failure(Box<Inner>);
 
 struct Inner {
     decision: Decision,
+    next: Option<Next>,
     kind: Cow<'static, str>,
     message: String,
     cause: Option<BoxError>,
@@ -42,6 +44,7 @@ impl Failure {
     ) -> Self {
         Self(Box::new(Inner {
             decision,
+            next: None,
             kind: kind.into(),
             message: message.into(),
             cause: None,
@@ -108,6 +111,23 @@ impl Failure {
     #[must_use]
     pub fn decision(&self) -> Decision {
         self.0.decision
+    }
+
+    /// What the policies have decided; `None` until the failure has passed the retry layer.
+    #[must_use]
+    pub fn next(&self) -> Option<Next> {
+        self.0.next
+    }
+
+    /// Records what a policy has decided.
+    pub fn set_next(&mut self, next: Next) {
+        self.0.next = Some(next);
+    }
+
+    /// The same failure for another message of its batch, without the cause.
+    #[must_use]
+    pub fn repeat(&self) -> Self {
+        Self::new(self.0.decision, self.0.kind.clone(), self.0.message.clone())
     }
 
     /// The type of the error; `failure`, `error`, `panic`, `timeout` and `undecodable` are the framework's own.
@@ -209,10 +229,15 @@ impl FailureOf {
     }
 }
 
-/// How to find the registered readers; set once by the registry.
-pub(crate) static READERS: std::sync::OnceLock<
-    fn(&(dyn Any + Send + Sync)) -> Option<(Decision, &'static str)>,
-> = std::sync::OnceLock::new();
+/// Asks the registered readers about an error.
+type Read = fn(&(dyn Any + Send + Sync)) -> Option<(Decision, &'static str)>;
+
+static READERS: OnceLock<Read> = OnceLock::new();
+
+/// Sets how registered readers are asked; the registry does it once.
+pub(crate) fn install_readers(read: Read) {
+    let _ = READERS.set(read);
+}
 
 impl Failure {
     fn read(error: BoxError) -> Self {

@@ -1,8 +1,12 @@
 //! What became of a delivery.
 
 mod failure;
+mod next;
 
 pub use failure::{Decision, Failure, FailureOf, IntoFailure, ResultExt};
+pub use next::Next;
+
+pub(crate) use failure::install_readers;
 
 use std::time::Duration;
 
