@@ -32,7 +32,7 @@ pub(crate) enum Reason {
     #[error("the header is missing, so the columns are taken in the usual order: begin the file with `{}`", HEADER.join(","))]
     MissingHeader,
     /// Another count of columns than the header's.
-    #[error("{0} columns instead of {count}: write {columns}, with quotes around a value that holds a comma", count = HEADER.len(), columns = HEADER.join(","))]
+    #[error("columns: {0} instead of {count}: write {columns}, with quotes around a value that holds a comma", count = HEADER.len(), columns = HEADER.join(","))]
     Columns(usize),
     /// A quote that is opened and not closed in a way that CSV allows. Only the first line of such a row is given up.
     #[error(
@@ -127,7 +127,7 @@ mod tests {
         assert!(
             bad(Reason::Columns(7))
                 .to_string()
-                .starts_with("a.csv:17: 7 columns instead of 8: write InvoiceNo,StockCode,")
+                .starts_with("a.csv:17: columns: 7 instead of 8: write InvoiceNo,StockCode,")
         );
     }
 

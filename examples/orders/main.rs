@@ -46,6 +46,11 @@ use clap::Parser as _;
 
 use crate::args::Args;
 
+/// The report went nowhere.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the report: give the standard output a place with room")]
+struct NotWritten(#[source] io::Error);
+
 fn main() -> ExitCode {
     let args = Args::parse();
     match direct::run(&args) {
@@ -61,7 +66,9 @@ fn main() -> ExitCode {
 fn print(text: &str) -> ExitCode {
     match writeln!(io::stdout(), "{text}") {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        // Whoever reads the pipe has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => fail(&NotWritten(error)),
     }
 }
 

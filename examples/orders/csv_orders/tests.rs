@@ -182,8 +182,8 @@ fn each_bad_value_is_reported_with_its_line_and_the_invoice_goes_on() {
         ),
         ("536365", "", r#"a.csv:3: InvoiceNo "" is not"#),
         ("United Kingdom", " ", r#"a.csv:3: Country "" is not"#),
-        (",United Kingdom", "", "a.csv:3: 7 columns instead of 8"),
-        ("United Kingdom", "UK,", "a.csv:3: 9 columns instead of 8"),
+        (",United Kingdom", "", "a.csv:3: columns: 7 instead of 8"),
+        ("United Kingdom", "UK,", "a.csv:3: columns: 9 instead of 8"),
         ("WHITE", "\"WHITE", "a.csv:3: a quote is opened"),
         ("WHITE", &"W".repeat(5000), "a.csv:3: the row is longer"),
     ] {
@@ -224,7 +224,7 @@ fn a_torn_last_row_is_reported() {
     let (orders, bad) = read(text);
     assert_eq!(summary(&orders), ["536365:2 1 15.30"]);
     assert!(
-        bad.len() == 1 && bad[0].starts_with("a.csv:3: 5 columns"),
+        bad.len() == 1 && bad[0].starts_with("a.csv:3: columns: 5"),
         "{bad:?}"
     );
 }
