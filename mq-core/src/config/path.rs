@@ -81,20 +81,17 @@ impl KeyPath {
         }
     }
 
-    /// The variable that sets this key: `MQ__BINDINGS__ORDERS__GROUP`.
+    /// The variable that sets this key: `MQ__BINDINGS__ORDERS__GROUP`. For a place in a list, that of the whole list.
     #[must_use]
     pub fn variable(&self) -> String {
-        let mut variable = String::from("MQ");
-        for segment in &self.0 {
-            variable.push_str("__");
-            match segment {
-                Segment::Key(key) => {
-                    variable.push_str(&key.to_uppercase().replace(['-', '.'], "_"))
-                }
-                Segment::Index(index) => variable.push_str(&index.to_string()),
-            }
-        }
-        variable
+        let keys = self.0.iter().map_while(|segment| match segment {
+            Segment::Key(key) => Some(key.to_uppercase().replace(['-', '.'], "_")),
+            Segment::Index(_) => None,
+        });
+        std::iter::once("MQ".to_owned())
+            .chain(keys)
+            .collect::<Vec<_>>()
+            .join("__")
     }
 }
 
@@ -106,9 +103,9 @@ impl fmt::Display for KeyPath {
                 Segment::Key(key) => {
                     let dot = if place == 0 { "" } else { "." };
                     if is_bare(key) {
-                        write!(f, "{dot}{key}")?
+                        write!(f, "{dot}{key}")?;
                     } else {
-                        write!(f, "{dot}{key:?}")?
+                        write!(f, "{dot}{key:?}")?;
                     }
                 }
             }
