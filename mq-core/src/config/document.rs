@@ -67,9 +67,12 @@ impl<'a> Document<'a> {
     /// The problem that the document cannot be parsed at this place.
     pub(super) fn problem(&self, error: &SyntaxError, format: &str) -> Problem {
         let message = format!("this is not {format}: {}", error.message);
-        Problem::new(message, "correct this line; nothing behind it was read")
-            .origin(self.origin(self.line(error.offset)))
-            .place(Place::new(self.layer, error.offset))
+        Problem::new(
+            message,
+            "correct this line; the keys are checked after that",
+        )
+        .origin(self.origin(self.line(error.offset)))
+        .place(Place::new(self.layer, error.offset))
     }
 }
 

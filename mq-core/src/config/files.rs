@@ -1,8 +1,9 @@
 //! Finding and reading the settings files. Only here are files read.
 
-use super::document::Document;
+use super::document::{Document, SyntaxError};
 use super::nearest::suggestion;
 use super::{Node, Problem, toml, yaml};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,13 +43,18 @@ impl Format {
             Self::Toml => toml::parse(document),
             Self::Yaml => yaml::parse(document),
         };
-        parsed.map_err(|errors| {
-            errors
-                .iter()
-                .map(|error| document.problem(error, self.name()))
-                .collect()
-        })
+        parsed.map_err(|errors| one_a_line(document, errors, self.name()))
     }
+}
+
+/// The first error of each line: the others are mostly its consequences.
+fn one_a_line(document: &Document<'_>, errors: Vec<SyntaxError>, format: &str) -> Vec<Problem> {
+    let mut lines = BTreeMap::new();
+    for error in errors {
+        lines.entry(document.line(error.offset)).or_insert(error);
+    }
+    let problem = |error: &SyntaxError| document.problem(error, format);
+    lines.values().map(problem).collect()
 }
 
 /// The settings file of this folder, if there is one.

@@ -90,6 +90,11 @@ impl Ledger {
         self.entries().secrecy(path) == Some(Secrecy::Whole)
     }
 
+    /// Whether anything of the value of this path is hidden.
+    pub(super) fn is_secret(&self, path: &KeyPath) -> bool {
+        self.entries().secrecy(path).is_some()
+    }
+
     /// What may be shown of a text at this path.
     pub(super) fn shown<'a>(&self, path: &KeyPath, text: &'a str) -> Cow<'a, str> {
         match (self.entries().secrecy(path), password(text)) {

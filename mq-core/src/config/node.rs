@@ -117,16 +117,48 @@ impl Node {
     pub fn out_of_range(&self, found: &OutOfRange) -> Problem {
         let below = found.field.parse().unwrap_or_default();
         let (path, node) = (self.path.join(&below), self.nearest(&below));
-        let here = node.path == path;
-        let shown = if here {
-            format!("{path} = {node}")
+        let named = if node.path == path {
+            node.named()
         } else {
-            path.to_string()
+            format!("`{path}`")
         };
-        Problem::new(format!("`{shown}` {}", found.problem), found.help.clone())
+        Problem::new(format!("{named} {}", found.problem), found.help.clone())
             .path(path.to_string())
             .origin(node.origin.clone())
             .place(node.place)
+    }
+
+    /// How a problem begins: the path, and the value unless it is a table.
+    pub(super) fn named(&self) -> String {
+        match &self.value {
+            Value::Table(_) => self.named_alone(),
+            _ if self.path == KeyPath::root() => self.named_alone(),
+            _ => format!("`{} = {}`", self.path, self.shortened()),
+        }
+    }
+
+    /// The same without the value.
+    pub(super) fn named_alone(&self) -> String {
+        if self.path == KeyPath::root() {
+            "what the settings hold".to_owned()
+        } else {
+            format!("`{}`", self.path)
+        }
+    }
+
+    /// The value as TOML writes it, or its beginning.
+    fn shortened(&self) -> String {
+        const MOST: usize = 60;
+        let text = self.to_string();
+        match text.char_indices().nth(MOST) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        }
+    }
+
+    /// Whether any part of it is hidden where settings are shown.
+    pub(super) fn is_secret(&self) -> bool {
+        self.ledger.is_secret(&self.path)
     }
 
     /// The node at a path that begins here, or the nearest one above it.

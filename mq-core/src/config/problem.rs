@@ -151,7 +151,7 @@ impl fmt::Display for Warning {
 ///        set ordering = \"none\"
 /// 1 problem, nothing was started");
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
@@ -241,6 +241,13 @@ impl fmt::Display for Problems {
             "{count} {}, nothing was started",
             if count == 1 { "problem" } else { "problems" }
         )
+    }
+}
+
+/// The same: this is what `main` shows of an error that it returns.
+impl fmt::Debug for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -10,7 +10,7 @@ use super::{KeyPath, Node, Origin, Problem, Problems, Value, environment};
 use std::path::{Path, PathBuf};
 
 /// The tree of everything that was set, and what could not be read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Resolved {
     pub(super) tree: Node,
     pub(super) problems: Problems,

@@ -26,7 +26,7 @@ use std::sync::OnceLock;
 /// assert_eq!(orders.group.as_deref(), Some("billing"));
 /// # Ok::<(), mq_core::config::Problems>(())
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Config {
     pub(super) base: Base,
     pub(super) profiles: Option<Vec<String>>,
@@ -225,11 +225,18 @@ impl Config {
     /// Where the value of a key came from; [`Origin::Default`] where nobody set it.
     #[must_use]
     pub fn origin(&self, path: &str) -> Origin {
-        let node = path
-            .parse()
-            .ok()
-            .and_then(|path| self.resolved().tree.at(&path));
-        node.map_or(Origin::Default, |node| node.origin.clone())
+        let Ok(path) = path.parse() else {
+            return Origin::Default;
+        };
+        let node = self.resolved().tree.nearest(&path);
+        let here = node.path.segments().len() == path.segments().len();
+        // A text above it is its short form.
+        let short = node.value.as_text().is_some();
+        if here || short {
+            node.origin.clone()
+        } else {
+            Origin::Default
+        }
     }
 
     /// A problem of the value of this key, with its origin and its place in the report, for checks that come later.

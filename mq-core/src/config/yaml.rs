@@ -25,7 +25,13 @@ pub(super) fn parse(document: &Document<'_>) -> Result<Node, Vec<SyntaxError>> {
             .map_err(|error| vec![error])?,
         None => Value::Null,
     };
-    Ok(document.node(KeyPath::root(), 1, 0, value))
+    match value {
+        Value::Table(_) | Value::Null => Ok(document.node(KeyPath::root(), 1, 0, value)),
+        _ => Err(vec![SyntaxError {
+            offset: 0,
+            message: "it is no table of keys".to_owned(),
+        }]),
+    }
 }
 
 /// Refuses what is nested too deep, and more than one document, before anything is built.

@@ -4,6 +4,7 @@ use super::access::{ListAccess, TableAccess, TableVariant, TextVariant};
 use super::error::DecodeError;
 use super::findings::Findings;
 use super::form;
+use crate::config::nearest::quoted;
 use crate::config::secret::SECRET;
 use crate::config::{Node, Value};
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
@@ -125,7 +126,8 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
             Value::Table(table) => {
                 visitor.visit_enum(TableVariant::new(table, variants, self.findings)?)
             }
-            _ => self.deserialize_any(visitor),
+            Value::Null => Err(DecodeError::value(" has no value", one_of(variants))),
+            _ => Err(DecodeError::value(" has the wrong type", one_of(variants))),
         }
     }
 
@@ -153,4 +155,8 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple
         tuple_struct identifier
     }
+}
+
+fn one_of(variants: &[&str]) -> String {
+    format!("write one of {}", quoted(variants))
 }

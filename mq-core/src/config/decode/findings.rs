@@ -75,30 +75,19 @@ fn find<'a>(tree: &'a Node, path: &KeyPath) -> Option<&'a Node> {
 }
 
 fn describe(node: &Node, cause: Cause) -> Problem {
-    let name = if node.path == KeyPath::root() {
-        "the settings".to_owned()
-    } else {
-        format!("`{}`", node.path)
-    };
+    let named = node.named();
     let problem = match cause {
         Cause::Missing(field) => Problem::new(
-            format!("{name} has no `{field}`"),
+            format!("{} has no `{field}`", node.named_alone()),
             format!("add `{field} = …` to it"),
         ),
-        Cause::Value { problem, help } => {
-            let hidden = node.ledger.is_hidden(&node.path) && problem.starts_with(':');
-            let problem = if hidden {
-                " cannot be read".to_owned()
-            } else {
-                problem
-            };
-            Problem::new(
-                format!("`{} = {}`{problem}", node.path, shortened(node)),
-                help,
-            )
+        // The text of another library's error may hold the value.
+        Cause::Value { problem, help } if problem.starts_with(':') && node.is_secret() => {
+            Problem::new(format!("{named} cannot be read"), help)
         }
+        Cause::Value { problem, help } => Problem::new(format!("{named}{problem}"), help),
         Cause::NotATable { found } => Problem::new(
-            format!("`{} = {}` has the wrong type", node.path, shortened(node)),
+            format!("{named} has the wrong type"),
             format!("write a table, not {found}"),
         ),
     };
@@ -110,14 +99,4 @@ fn placed(problem: Problem, node: &Node) -> Problem {
         .path(node.path.to_string())
         .origin(node.origin.clone())
         .place(node.place)
-}
-
-/// The value as TOML writes it, or its beginning.
-fn shortened(node: &Node) -> String {
-    const MOST: usize = 60;
-    let text = node.to_string();
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }
