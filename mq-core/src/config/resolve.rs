@@ -30,6 +30,7 @@ pub(super) fn resolve(config: &Config) -> Resolved {
     };
     let variables = sources.variables(config);
     let (base, stem) = sources.base(&config.base);
+    sources.problems.extend(contradictions(&config.attributes));
     let mut tree = given(&config.attributes, ATTRIBUTES);
     base.into_iter().for_each(|layer| merge(&mut tree, layer));
     for layer in sources.profiles(&profiles(config, &variables), stem.as_ref()) {
@@ -58,6 +59,29 @@ fn given(nodes: &[Node], layer: u32) -> Node {
         );
     }
     tree
+}
+
+/// Attributes that set one key to different values: none of them is stronger.
+fn contradictions(attributes: &[Node]) -> Vec<Problem> {
+    let earlier = |(count, node): (usize, &Node)| {
+        let others = attributes.iter().take(count);
+        let mut contrary = others.filter(|other| other.path == node.path && *other != node);
+        contrary.next().map(|other| contradiction(node, other))
+    };
+    attributes.iter().enumerate().filter_map(earlier).collect()
+}
+
+fn contradiction(node: &Node, other: &Node) -> Problem {
+    let help = format!(
+        "it is {other} in {}; set it in one place, or in the settings file",
+        other.origin
+    );
+    Problem::new(
+        format!("{} contradicts another attribute", node.named()),
+        help,
+    )
+    .path(node.path.to_string())
+    .origin(node.origin.clone())
 }
 
 fn empty() -> Node {

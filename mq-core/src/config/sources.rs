@@ -112,7 +112,8 @@ impl Config {
         }
     }
 
-    /// Sets a key in code, over everything else. A path that is none becomes a problem of the report.
+    /// Sets a key in code, over everything else; the last call wins. A path that is none becomes a problem of the
+    /// report.
     #[track_caller]
     #[must_use]
     pub fn set(mut self, path: &str, value: impl Into<Value>) -> Self {
@@ -123,6 +124,7 @@ impl Config {
     }
 
     /// Sets a key as the attribute at this place of the source says, below everything else.
+    /// Two attributes that set a key to different values are a problem of the report.
     #[must_use]
     pub fn attribute(mut self, path: &str, value: impl Into<Value>, file: &str, line: u32) -> Self {
         let origin = Origin::Attribute {
@@ -254,6 +256,9 @@ impl Config {
     }
 
     /// Every effective value and where it came from, the defaults included, secrets as `***`.
+    ///
+    /// The defaults of a binder's own keys are its own, and not in the list. A secret with a name that does not say so
+    /// is hidden once the binder has decoded it.
     #[must_use]
     pub fn explain(&self) -> Explanation {
         Explanation::of(&self.resolved().tree)

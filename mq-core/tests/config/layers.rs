@@ -296,3 +296,19 @@ fn load_reads_the_working_directory_and_the_variables_of_the_process() {
         "{output}"
     );
 }
+
+#[test]
+fn attributes_that_contradict_each_other_are_a_problem() {
+    let one = Config::empty()
+        .attribute(KEY, 1, "src/a.rs", 3)
+        .attribute(KEY, 1, "src/b.rs", 4);
+    assert_eq!(good(&one).bindings["orders"].consumer.concurrency, 1);
+    let expected = "\
+error: `bindings.orders.consumer.concurrency = 2` contradicts another attribute (src/c.rs, line 5)
+       it is 1 in src/a.rs, line 3; set it in one place, or in the settings file
+1 problem, nothing was started";
+    assert_eq!(
+        bad(&one.attribute(KEY, 2, "src/c.rs", 5)).to_string(),
+        expected
+    );
+}

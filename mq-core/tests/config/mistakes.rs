@@ -311,3 +311,29 @@ fn files_that_cannot_be_read_are_problems() {
     std::fs::write(folder.path().join("mq.toml"), b"x = '\xff'").expect("a writable folder");
     check("mq.toml", "save it as UTF-8");
 }
+
+#[test]
+fn a_file_that_is_cut_off_or_damaged_anywhere_is_answered_and_never_a_panic() {
+    let yaml = "app: { name: x }\nbindings:\n  a: &b\n    destination: [x, 'y']\n  c: *b\n  d:\n    <<: *b\n    group: \"ü\"\n";
+    for text in [TWELVE_MISTAKES, yaml] {
+        for (place, letter) in text.char_indices().step_by(3) {
+            let without = format!("{}{}", &text[..place], &text[place + letter.len_utf8()..]);
+            for damaged in [&text[..place], &without, &without.replace('\n', "")] {
+                for config in [Config::toml(damaged), Config::yaml(damaged)] {
+                    let problems = config.settings().err().unwrap_or_default();
+                    assert!(problems.iter().all(|problem| !problem.message.is_empty()));
+                    assert!(!config.explain().to_string().is_empty());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_with_odd_letters_keeps_its_place() {
+    let problems = bad(&Config::toml(
+        "[bindings.'a \"b\" .c'.consumer]\nconcurrency = 0",
+    ));
+    let expected = r#"error: `bindings."a \"b\" .c".consumer.concurrency = 0` is out of range (toml text, line 2)"#;
+    assert!(problems.to_string().starts_with(expected), "{problems}");
+}
