@@ -1,0 +1,336 @@
+//! Deliveries: cheap handles into the batch that they arrived with.
+
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{Lane, Lanes, OutputRange, Record, Staged};
+use crate::message::{Headers, Message, MessageId};
+
+/// Records that arrived together, with the outputs made from them.
+///
+/// The loop uses the storage again once nobody holds a delivery of it; a handler that keeps one costs a new batch.
+#[derive(Debug, Default)]
+pub struct Batch {
+    records: Vec<Record>,
+    lanes: Arc<Lanes>,
+    staged: Mutex<Vec<Option<Staged>>>,
+}
+
+impl Batch {
+    /// A batch of records of these lanes.
+    #[must_use]
+    pub fn new(records: Vec<Record>, lanes: Arc<Lanes>) -> Self {
+        Self {
+            records,
+            lanes,
+            staged: Mutex::default(),
+        }
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Takes `records` in, and gives the emptied storage of the old ones back in their place.
+    pub(crate) fn refill(&mut self, records: &mut Vec<Record>, lanes: &Arc<Lanes>) {
+        self.records.clear();
+        std::mem::swap(&mut self.records, records);
+        if !Arc::ptr_eq(&self.lanes, lanes) {
+            self.lanes = lanes.clone();
+        }
+        self.staged
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    fn staged(&self) -> MutexGuard<'_, Vec<Option<Staged>>> {
+        self.staged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A message that arrived: a handle that is cheap to clone (one atomic increment).
+///
+/// The right to settle is not in it: the loop holds that in one place, so that no clone can settle twice.
+#[derive(Clone)]
+pub struct Delivery {
+    batch: Arc<Batch>,
+    context: Option<Arc<Context>>,
+    index: u32,
+    failures: u32,
+}
+
+impl Delivery {
+    /// The delivery of the record at `index`.
+    ///
+    /// # Panics
+    /// If `index` is outside of the batch.
+    #[must_use]
+    pub fn new(batch: Arc<Batch>, index: u32) -> Self {
+        let failures = batch.records[index as usize].attempts;
+        Self {
+            batch,
+            context: None,
+            index,
+            failures,
+        }
+    }
+
+    /// A delivery that did not come from a broker: for tests of listeners and layers.
+    #[must_use]
+    pub fn of(message: Message) -> Self {
+        let mut lanes = Lanes::default();
+        lanes.set(
+            super::LaneId(0),
+            Lane {
+                destination: "test".into(),
+                partition: 0,
+            },
+        );
+        let record = Record {
+            message,
+            ..Record::default()
+        };
+        Self::new(Arc::new(Batch::new(vec![record], Arc::new(lanes))), 0)
+    }
+
+    /// The record as the binder handed it over.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.batch.records[self.index as usize]
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> &Message {
+        &self.record().message
+    }
+
+    /// The message's headers.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        self.message().as_headers()
+    }
+
+    /// Where it came from.
+    #[must_use]
+    pub fn lane(&self) -> Option<&Lane> {
+        self.batch.lanes.get(self.record().lane)
+    }
+
+    /// The destination it was read from.
+    #[must_use]
+    pub fn destination(&self) -> &str {
+        self.lane().map_or("", |lane| &lane.destination)
+    }
+
+    /// The partition it was read from; 0 where there are none.
+    #[must_use]
+    pub fn partition(&self) -> u32 {
+        self.lane().map_or(0, |lane| lane.partition)
+    }
+
+    /// Failed attempts before this one.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// The number of this attempt, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.failures.saturating_add(1)
+    }
+
+    /// The message's id: its own, else one derived from destination, partition and position.
+    #[must_use]
+    pub fn id(&self) -> MessageId {
+        let record = self.record();
+        record.message.as_id().cloned().unwrap_or_else(|| {
+            self.batch
+                .lanes
+                .seed(record.lane)
+                .position(self.partition(), record.position)
+        })
+    }
+
+    /// The same delivery for an attempt after `failures` failed ones, with a context of its own.
+    #[must_use]
+    pub(crate) fn after_failures(mut self, failures: u32) -> Self {
+        self.failures = failures;
+        self.context = None;
+        self
+    }
+}
+
+/// Outputs.
+impl Delivery {
+    /// Keeps outputs until the loop publishes them; returns their place, which belongs into the response.
+    pub fn stage(&self, outputs: impl IntoIterator<Item = Staged>) -> OutputRange {
+        let mut staged = self.batch.staged();
+        let start = staged.len();
+        staged.extend(outputs.into_iter().map(Some));
+        let len = staged.len() - start;
+        // A batch holds fewer than 2^32 outputs: each is a message in memory.
+        OutputRange {
+            start: u32::try_from(start).unwrap_or(u32::MAX),
+            len: u32::try_from(len).unwrap_or(0),
+        }
+    }
+
+    /// Takes staged outputs out again, in order.
+    pub fn take_outputs(&self, range: OutputRange, mut each: impl FnMut(Staged)) {
+        if range.is_empty() {
+            return;
+        }
+        let mut staged = self.batch.staged();
+        let start = range.start as usize;
+        for slot in staged.iter_mut().skip(start).take(range.len()) {
+            if let Some(output) = slot.take() {
+                each(output);
+            }
+        }
+    }
+}
+
+/// The attempt's context: what layers leave for extractors. Costs nothing while it is empty.
+impl Delivery {
+    /// Leaves a value for this attempt, replacing one of the same type. Clones made afterwards share it.
+    pub fn insert<T: Send + 'static>(&mut self, value: T) {
+        let context = self.context.get_or_insert_default();
+        let mut values = context.0.lock().unwrap_or_else(PoisonError::into_inner);
+        values.retain(|old| !old.is::<T>());
+        values.push(Box::new(value));
+    }
+
+    /// A copy of the value of this type.
+    #[must_use]
+    pub fn get<T: Clone + 'static>(&self) -> Option<T> {
+        let values = self
+            .context
+            .as_ref()?
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        values
+            .iter()
+            .find_map(|value| value.downcast_ref::<T>())
+            .cloned()
+    }
+
+    /// Takes the value of this type out.
+    #[must_use]
+    pub fn take<T: 'static>(&self) -> Option<T> {
+        let mut values = self
+            .context
+            .as_ref()?
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let index = values.iter().position(|value| value.is::<T>())?;
+        values
+            .swap_remove(index)
+            .downcast()
+            .ok()
+            .map(|value| *value)
+    }
+}
+
+#[derive(Default)]
+struct Context(Mutex<Vec<Box<dyn Any + Send>>>);
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("destination", &self.destination())
+            .field("partition", &self.partition())
+            .field("position", &self.record().position)
+            .field("attempt", &self.attempt())
+            .field("message", self.message())
+            .finish()
+    }
+}
+
+/// Deliveries that are handled together; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Deliveries(Arc<[Delivery]>);
+
+impl Deliveries {
+    /// These deliveries.
+    #[must_use]
+    pub fn new(deliveries: Vec<Delivery>) -> Self {
+        Self(deliveries.into())
+    }
+
+    /// The deliveries in order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Delivery] {
+        &self.0
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binder::OutputIndex;
+
+    #[test]
+    fn outputs_are_taken_once_and_in_order() {
+        let delivery = Delivery::of(Message::new("in"));
+        let staged = |text: &'static str| Staged {
+            output: OutputIndex(0),
+            message: Message::new(text),
+        };
+        let _first = delivery.stage([staged("a")]);
+        let range = delivery.stage([staged("b"), staged("c")]);
+        let mut seen = Vec::new();
+        delivery.take_outputs(range, |output| {
+            seen.push(output.message.as_bytes().to_vec())
+        });
+        delivery.take_outputs(range, |_| panic!("taken twice"));
+        assert_eq!(seen, [b"b".to_vec(), b"c".to_vec()]);
+    }
+
+    #[test]
+    fn the_context_is_shared_by_clones_and_fresh_for_the_next_attempt() {
+        let mut delivery = Delivery::of(Message::new("in"));
+        delivery.insert(7_u32);
+        let clone = delivery.clone();
+        assert_eq!(clone.get::<u32>(), Some(7));
+        assert_eq!(clone.take::<u32>(), Some(7));
+        assert_eq!(delivery.get::<u32>(), None);
+        assert_eq!(delivery.after_failures(1).attempt(), 2);
+    }
+
+    #[test]
+    fn a_message_without_an_id_is_known_by_its_position() {
+        assert_eq!(
+            Delivery::of(Message::new("a")).id(),
+            Delivery::of(Message::new("b")).id()
+        );
+        assert_eq!(Delivery::of(Message::new("a").id("x")).id(), "x".into());
+    }
+}

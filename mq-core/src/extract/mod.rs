@@ -1,0 +1,96 @@
+//! Extractors: how a listener's parameters are made from a delivery.
+
+mod batch;
+mod facts;
+mod option;
+mod output;
+mod payload;
+mod preparation;
+mod state;
+
+pub use batch::{Batch, BatchItem, ExtractBatch};
+pub use facts::{Attempt, Destination, Id, Key};
+pub use output::{Output, OutputMessage};
+pub use payload::{Json, Payload, PayloadValue, Text};
+pub use preparation::{Preparation, States};
+pub use state::State;
+
+use std::future::Future;
+
+use crate::{binder::Delivery, error::Result, outcome::Failure};
+
+/// A parameter of a listener.
+///
+/// `prepare` runs once at start and refuses what can never work; `extract` runs for every delivery and must be cheap.
+///
+/// # Examples
+/// ```
+/// use mq_core::{binder::Delivery, error::Result, extract::{Extract, Preparation}, outcome::Failure};
+///
+/// /// The tenant that a message belongs to.
+/// struct Tenant(String);
+///
+/// impl Extract for Tenant {
+///     type Prepared = ();
+///
+///     fn prepare(_: &mut Preparation<'_>) -> Result<()> {
+///         Ok(())
+///     }
+///
+///     async fn extract(_: &(), delivery: &Delivery) -> Result<Self, Failure> {
+///         let tenant = delivery.headers().text("x-tenant");
+///         tenant.map(|t| Self(t.to_owned())).ok_or_else(|| Failure::dead_letter("no x-tenant header"))
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be taken as a listener parameter",
+    label = "not an extractor",
+    note = "take the payload as `Json<T>`, `Text`, `Bytes` or `Payload<T>`, or `Batch<Json<T>>` with `batch(…)`",
+    note = "take other things as `State<T>`, `Headers`, `Key`, `Attempt`, `Delivery` or `Output<T>`, or implement `mq::extract::Extract`"
+)]
+pub trait Extract: Sized + Send {
+    /// Whether this reads the payload; a listener has one such parameter at most.
+    const PAYLOAD: bool = false;
+
+    /// What is found out once, at start.
+    type Prepared: Send + Sync + 'static;
+
+    /// Finds out what every extraction needs.
+    ///
+    /// # Errors
+    /// Something is missing; the message says what to add. The application does not start.
+    fn prepare(start: &mut Preparation<'_>) -> Result<Self::Prepared>;
+
+    /// Makes the parameter.
+    ///
+    /// Runs inside the attempt: it may be dropped at any await when the attempt's time is over.
+    ///
+    /// # Errors
+    /// The failure is the outcome of the attempt; the listener is not called.
+    fn extract(
+        prepared: &Self::Prepared,
+        delivery: &Delivery,
+    ) -> impl Future<Output = Result<Self, Failure>> + Send;
+}
+
+/// An extractor that does not look at the delivery, so that sources and batch listeners can take it too.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` needs a delivery, and there is none here",
+    label = "cannot be taken by a source or beside a `Batch`",
+    note = "a source takes `State<T>` and `Output<T>`; a batch listener takes these and one `Batch<…>`"
+)]
+pub trait Standing: Extract {}
+
+/// The delivery itself: a cheap handle to message, headers, position and attempt.
+impl Extract for Delivery {
+    type Prepared = ();
+
+    fn prepare(_: &mut Preparation<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn extract((): &(), delivery: &Delivery) -> Result<Self, Failure> {
+        Ok(delivery.clone())
+    }
+}

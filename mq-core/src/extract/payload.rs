@@ -1,0 +1,200 @@
+//! Payloads: JSON, text, bytes, or whatever the content type says.
+
+use std::ops::{Deref, DerefMut};
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use super::{Extract, Preparation};
+use crate::{
+    binder::Delivery,
+    codec::{Codecs, Undecodable},
+    error::Result,
+    message::{ContentType, Message},
+    outcome::{Decision, Failure},
+};
+
+/// A payload, as batches hand it over.
+pub trait PayloadValue: Extract {
+    /// What is inside.
+    type Value: Send;
+
+    /// The value inside.
+    fn value(&self) -> &Self::Value;
+
+    /// The value itself.
+    fn into_value(self) -> Self::Value;
+}
+
+/// A JSON payload. As a return value, a message with a JSON payload.
+///
+/// A message without a content type is taken for JSON; another content type, a tombstone or bad JSON is *undecodable*: the message
+/// goes to the dead letters at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Json<T>(pub T);
+
+/// A UTF-8 text payload, of any content type. As a return value, a `text/plain` message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text(pub String);
+
+/// A payload read by the codec of its content type. As a return value, a JSON message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Payload<T>(pub T);
+
+macro_rules! wrapper {
+    ($name:ident <$t:ident> , $inner:ty) => {
+        impl<$t> Deref for $name<$t> {
+            type Target = $inner;
+            fn deref(&self) -> &$inner {
+                &self.0
+            }
+        }
+
+        impl<$t> DerefMut for $name<$t> {
+            fn deref_mut(&mut self) -> &mut $inner {
+                &mut self.0
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<$t: DeserializeOwned + Send> PayloadValue for $name<$t> {
+            type Value = $inner;
+            fn value(&self) -> &$inner {
+                &self.0
+            }
+            fn into_value(self) -> $inner {
+                self.0
+            }
+        }
+    };
+}
+
+wrapper!(Json<T>, T);
+wrapper!(Payload<T>, T);
+
+impl Deref for Text {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PayloadValue for Text {
+    type Value = String;
+    fn value(&self) -> &String {
+        &self.0
+    }
+    fn into_value(self) -> String {
+        self.0
+    }
+}
+
+impl PayloadValue for Bytes {
+    type Value = Self;
+    fn value(&self) -> &Self {
+        self
+    }
+    fn into_value(self) -> Self {
+        self
+    }
+}
+
+impl<T: DeserializeOwned + Send> Extract for Json<T> {
+    const PAYLOAD: bool = true;
+    type Prepared = ();
+
+    fn prepare(_: &mut Preparation<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn extract((): &(), delivery: &Delivery) -> Result<Self, Failure> {
+        let message = delivery.message();
+        match message.as_content_type() {
+            Some(content_type) if !content_type.is_json() => {
+                Err(wrong_type("application/json", content_type))
+            }
+            _ => serde_json::from_slice(some(message)?)
+                .map(Self)
+                .map_err(|error| bad("payload is not the JSON expected", error)),
+        }
+    }
+}
+
+impl<T: DeserializeOwned + Send> Extract for Payload<T> {
+    const PAYLOAD: bool = true;
+    type Prepared = Codecs;
+
+    fn prepare(start: &mut Preparation<'_>) -> Result<Codecs> {
+        Ok(start.codecs().clone())
+    }
+
+    async fn extract(codecs: &Codecs, delivery: &Delivery) -> Result<Self, Failure> {
+        let message = delivery.message();
+        let codec = codecs
+            .find(message.as_content_type())
+            .map_err(|error| undecodable(&error))?;
+        let mut value = None;
+        let read = codec.decode(some(message)?, &mut |deserializer| {
+            value = Some(erased_serde::deserialize(deserializer)?);
+            Ok(())
+        });
+        read.map_err(|error| bad("payload cannot be decoded", error))?;
+        value
+            .map(Self)
+            .ok_or_else(|| undecodable(&Undecodable::new("the codec has read no value")))
+    }
+}
+
+impl Extract for Text {
+    const PAYLOAD: bool = true;
+    type Prepared = ();
+
+    fn prepare(_: &mut Preparation<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn extract((): &(), delivery: &Delivery) -> Result<Self, Failure> {
+        let text = std::str::from_utf8(some(delivery.message())?);
+        text.map(|text| Self(text.to_owned()))
+            .map_err(|error| bad("payload is not UTF-8 text", error))
+    }
+}
+
+impl Extract for Bytes {
+    const PAYLOAD: bool = true;
+    type Prepared = ();
+
+    fn prepare(_: &mut Preparation<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn extract((): &(), delivery: &Delivery) -> Result<Self, Failure> {
+        some(delivery.message()).cloned()
+    }
+}
+
+fn some(message: &Message) -> Result<&Bytes, Failure> {
+    let absent = || {
+        undecodable(&Undecodable::new(
+            "message has no payload (a tombstone); take `Option<…>` to see tombstones",
+        ))
+    };
+    message.as_payload().ok_or_else(absent)
+}
+
+fn wrong_type(wanted: &str, found: &ContentType) -> Failure {
+    undecodable(&Undecodable::new(format!(
+        "content type is `{found}`, not `{wanted}`"
+    )))
+}
+
+fn bad(what: &str, error: impl std::fmt::Display) -> Failure {
+    undecodable(&Undecodable::new(format!("{what}: {error}")))
+}
+
+/// A failure that is never retried.
+pub(crate) fn undecodable(error: &Undecodable) -> Failure {
+    Failure::retry(error.to_string())
+        .decide(Decision::DeadLetter)
+        .kind("undecodable")
+}

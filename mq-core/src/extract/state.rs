@@ -1,0 +1,33 @@
+//! `State<S>`: what the application was given.
+
+use std::ops::Deref;
+
+use super::{Extract, Preparation, Standing};
+use crate::{binder::Delivery, error::Result, outcome::Failure};
+
+/// A clone of the state of type `S` that the application was given with `.state(…)`.
+///
+/// It is looked up once at start; a delivery costs one clone, so `S` is usually an `Arc` or a handle of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct State<S>(pub S);
+
+impl<S> Deref for State<S> {
+    type Target = S;
+    fn deref(&self) -> &S {
+        &self.0
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Standing for State<S> {}
+
+impl<S: Clone + Send + Sync + 'static> Extract for State<S> {
+    type Prepared = S;
+
+    fn prepare(start: &mut Preparation<'_>) -> Result<S> {
+        start.state()
+    }
+
+    async fn extract(state: &S, _: &Delivery) -> Result<Self, Failure> {
+        Ok(Self(state.clone()))
+    }
+}

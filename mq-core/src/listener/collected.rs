@@ -1,0 +1,86 @@
+//! Replies of a function on their way to the outputs.
+
+use crate::{
+    binder::{Delivery, OutputIndex, OutputRange, Staged},
+    message::{IdSeed, Message, names},
+    middleware::Handled,
+    outcome::Outcome,
+};
+
+/// What a function has returned, message by message; one message costs no allocation.
+#[derive(Debug, Default)]
+pub struct Replies {
+    first: Option<Staged>,
+    rest: Vec<Staged>,
+}
+
+impl Replies {
+    /// Adds a message for the listener's output number `output`.
+    pub fn push(&mut self, output: u16, message: Message) {
+        let staged = Staged {
+            output: OutputIndex(output),
+            message,
+        };
+        match &self.first {
+            None => self.first = Some(staged),
+            Some(_) => self.rest.push(staged),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// Everything, in order.
+    pub fn drain(self) -> impl Iterator<Item = Staged> {
+        self.first.into_iter().chain(self.rest)
+    }
+
+    /// The answer for `delivery`: replies count only where the outcome is an acknowledgement.
+    pub(crate) fn answer(self, delivery: &Delivery, outcome: Outcome, seeds: &[IdSeed]) -> Handled {
+        if self.is_empty() || !outcome.is_ack() {
+            return outcome.into();
+        }
+        Handled::with_outputs(self.stage(delivery, seeds))
+    }
+
+    /// Gives every message an id and the trace of its input, and leaves it with the input.
+    fn stage(self, delivery: &Delivery, seeds: &[IdSeed]) -> OutputRange {
+        let input = delivery.id();
+        let mut index = 0;
+        let staged = self.drain().map(|mut staged| {
+            if staged.message.as_id().is_none() {
+                let seed = seeds
+                    .get(usize::from(staged.output.0))
+                    .copied()
+                    .unwrap_or_else(|| IdSeed::new(&[]));
+                staged.message = staged.message.id(seed.derive(&input, index));
+            }
+            index += 1;
+            inherit(&mut staged.message, delivery);
+            staged
+        });
+        delivery.stage(staged)
+    }
+}
+
+/// The trace context and the correlation id go on to what a message causes.
+fn inherit(message: &mut Message, delivery: &Delivery) {
+    let headers = delivery.headers();
+    if !headers.is_empty() {
+        for name in [names::TRACEPARENT, names::TRACESTATE, names::BAGGAGE] {
+            if let Some(value) = headers.get(name)
+                && message.as_headers().get(name).is_none()
+            {
+                message.headers_mut().append(name, value.clone());
+            }
+        }
+    }
+    if let Some(id) = &delivery.message().properties().correlation_id
+        && message.properties().correlation_id.is_none()
+    {
+        message.properties_mut().correlation_id = Some(id.clone());
+    }
+}

@@ -1,0 +1,115 @@
+//! What the framework knows of a listener.
+
+use std::{fmt, sync::Arc};
+
+use super::{Body, Style};
+
+/// Where a function stands in the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location {
+    /// The file.
+    pub file: &'static str,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// A function on an input binding, with its outputs and the settings that its attribute gives.
+#[derive(Clone)]
+pub struct Listener {
+    /// The function's name.
+    pub name: Arc<str>,
+    /// The package it is in, which is the default name of the application and of the group.
+    pub package: &'static str,
+    /// Where it stands.
+    pub location: Location,
+    /// The input binding.
+    pub input: String,
+    /// The output bindings of the return value, in order.
+    pub outputs: Vec<String>,
+    /// The output bindings of the `Output` parameters, in order.
+    pub publishes: Vec<String>,
+    /// Settings of the input binding's `consumer` table from the attribute, as key and TOML value; files and environment win.
+    pub settings: Vec<(String, String)>,
+    /// The function.
+    pub body: Arc<dyn Body>,
+}
+
+impl Listener {
+    /// A listener of this name on an input binding; the place is the caller's.
+    #[must_use]
+    #[track_caller]
+    pub fn new(name: impl Into<Arc<str>>, input: impl Into<String>, body: Arc<dyn Body>) -> Self {
+        let caller = std::panic::Location::caller();
+        Self {
+            name: name.into(),
+            package: "",
+            location: Location {
+                file: caller.file(),
+                line: caller.line(),
+            },
+            input: input.into(),
+            outputs: Vec::new(),
+            publishes: Vec::new(),
+            settings: Vec::new(),
+            body,
+        }
+    }
+
+    /// Sets the package.
+    #[must_use]
+    pub fn package(mut self, package: &'static str) -> Self {
+        self.package = package;
+        self
+    }
+
+    /// Sets the place.
+    #[must_use]
+    pub fn at(mut self, file: &'static str, line: u32) -> Self {
+        self.location = Location { file, line };
+        self
+    }
+
+    /// Adds an output binding for the return value.
+    #[must_use]
+    pub fn output(mut self, name: impl Into<String>) -> Self {
+        self.outputs.push(name.into());
+        self
+    }
+
+    /// Names the output binding of the next `Output` parameter.
+    #[must_use]
+    pub fn publishes(mut self, name: impl Into<String>) -> Self {
+        self.publishes.push(name.into());
+        self
+    }
+
+    /// Adds a setting of the input binding's `consumer` table, as a TOML value: `("concurrency", "4")`.
+    #[must_use]
+    pub fn setting(mut self, key: impl Into<String>, toml: impl Into<String>) -> Self {
+        self.settings.push((key.into(), toml.into()));
+        self
+    }
+
+    /// Single or batch.
+    #[must_use]
+    pub fn style(&self) -> Style {
+        self.body.style()
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener")
+            .field("name", &self.name)
+            .field("input", &self.input)
+            .field("outputs", &self.outputs)
+            .field("location", &self.location)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,17 @@
+//! Listeners: functions on input bindings, and what the framework knows of them.
+
+mod body;
+mod collected;
+mod descriptor;
+mod functions;
+mod layers;
+mod outcomes;
+mod returned;
+
+pub use body::{Body, BuildOptions, Ready, Style};
+pub use collected::Replies;
+pub use descriptor::{Listener, Location};
+pub use functions::{BatchFunction, ListenerFunction};
+pub use layers::{LayerOf, UserLayer, UserLayers, only_batch, only_single};
+pub use outcomes::{BatchReturned, Outcomes};
+pub use returned::{Each, IntoMessage, Keyed, Reply, Returned, WithHeaders};

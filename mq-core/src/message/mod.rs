@@ -1,0 +1,274 @@
+//! A message: payload, key, headers, id, and what a broker may be told about it.
+
+mod content_type;
+mod headers;
+mod id;
+mod properties;
+
+pub use content_type::ContentType;
+pub use headers::{HeaderValue, Headers};
+pub use id::{IdSeed, MessageId};
+pub use properties::Properties;
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+/// Names of the headers that the framework writes; everything else is the user's.
+pub mod names {
+    /// The message's id, where the broker has no place of its own for it.
+    pub const ID: &str = "mq-id";
+    /// The key, where the broker has no place of its own for it.
+    pub const KEY: &str = "mq-key";
+    /// How many attempts have failed so far.
+    pub const ATTEMPT: &str = "mq-attempt";
+    /// When the next attempt is due, in milliseconds since the Unix epoch.
+    pub const DUE: &str = "mq-due";
+    /// When the first attempt failed, in milliseconds since the Unix epoch.
+    pub const FIRST_FAILURE: &str = "mq-error-first";
+    /// When the last attempt failed, in milliseconds since the Unix epoch.
+    pub const LAST_FAILURE: &str = "mq-error-last";
+    /// The type of the last error.
+    pub const ERROR_TYPE: &str = "mq-error-type";
+    /// The text of the last error, bounded.
+    pub const ERROR_MESSAGE: &str = "mq-error-message";
+    /// Why the message was given up: `undecodable`, `exhausted`, `rejected`, `expired`, `too-large`, `no-key`.
+    pub const ERROR_REASON: &str = "mq-error-reason";
+    /// The destination that a retried or dead message was first read from.
+    pub const ORIGINAL_DESTINATION: &str = "mq-original-destination";
+    /// Its partition there.
+    pub const ORIGINAL_PARTITION: &str = "mq-original-partition";
+    /// Its position there.
+    pub const ORIGINAL_POSITION: &str = "mq-original-position";
+    /// The group in which it failed.
+    pub const ORIGINAL_GROUP: &str = "mq-original-group";
+    /// The only group that a replayed message is meant for.
+    pub const ONLY_GROUP: &str = "mq-only-group";
+    /// How often a dead letter was replayed.
+    pub const REPLAYS: &str = "mq-replays";
+    /// W3C trace context, level 1.
+    pub const TRACEPARENT: &str = "traceparent";
+    /// W3C trace context, level 1.
+    pub const TRACESTATE: &str = "tracestate";
+    /// W3C baggage.
+    pub const BAGGAGE: &str = "baggage";
+}
+
+/// A message.
+///
+/// Cloning shares payload, key and headers.
+/// A `None` payload is a *tombstone* (Kafka's null value); an empty payload is a message of zero bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Message {
+    payload: Option<Bytes>,
+    key: Option<Bytes>,
+    headers: Headers,
+    content_type: Option<ContentType>,
+    id: Option<MessageId>,
+    timestamp: Option<SystemTime>,
+    properties: Option<Box<Properties>>,
+}
+
+static NO_PROPERTIES: Properties = Properties::EMPTY;
+
+impl Message {
+    /// A message with this payload and nothing else.
+    #[must_use]
+    pub fn new(payload: impl Into<Bytes>) -> Self {
+        Self {
+            payload: Some(payload.into()),
+            ..Self::default()
+        }
+    }
+
+    /// A message without a payload (a tombstone where the broker compacts by key).
+    #[must_use]
+    pub fn tombstone() -> Self {
+        Self::default()
+    }
+
+    /// Sets the key: messages of one key keep their order.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<Bytes>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Appends a header. Names may repeat; order is kept; values are bytes of any kind.
+    #[must_use]
+    pub fn header(
+        mut self,
+        name: impl Into<std::borrow::Cow<'static, str>>,
+        value: impl Into<HeaderValue>,
+    ) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// Replaces all headers.
+    #[must_use]
+    pub fn headers(mut self, headers: Headers) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// Sets the content type.
+    #[must_use]
+    pub fn content_type(mut self, content_type: impl Into<ContentType>) -> Self {
+        self.content_type = Some(content_type.into());
+        self
+    }
+
+    /// Sets the id, by which idempotent consumers know the message again.
+    #[must_use]
+    pub fn id(mut self, id: impl Into<MessageId>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// Sets the time at which the message came into being.
+    #[must_use]
+    pub fn timestamp(mut self, timestamp: SystemTime) -> Self {
+        self.timestamp = Some(timestamp);
+        self
+    }
+
+    /// Sets the partition, instead of having it chosen by the key.
+    #[must_use]
+    pub fn partition(mut self, partition: u32) -> Self {
+        self.properties_mut().partition = Some(partition);
+        self
+    }
+
+    /// Sets the destination, instead of the producer's.
+    #[must_use]
+    pub fn destination(mut self, destination: impl Into<std::sync::Arc<str>>) -> Self {
+        self.properties_mut().destination = Some(destination.into());
+        self
+    }
+
+    /// Not to be delivered before this time.
+    #[must_use]
+    pub fn deliver_at(mut self, due: SystemTime) -> Self {
+        self.properties_mut().deliver_at = Some(due);
+        self
+    }
+
+    /// Not to be handled after this time: an expired message goes to the dead letters before the handler.
+    #[must_use]
+    pub fn expires_at(mut self, end: SystemTime) -> Self {
+        self.properties_mut().expires_at = Some(end);
+        self
+    }
+
+    /// Sets the priority, 0 (lowest) to 9, where the broker has priorities.
+    #[must_use]
+    pub fn priority(mut self, priority: u8) -> Self {
+        self.properties_mut().priority = Some(priority);
+        self
+    }
+
+    /// Sets the id that relates a reply to its request.
+    #[must_use]
+    pub fn correlation_id(mut self, id: impl Into<Bytes>) -> Self {
+        self.properties_mut().correlation_id = Some(id.into());
+        self
+    }
+
+    /// Sets the destination to which a reply is to go.
+    #[must_use]
+    pub fn reply_to(mut self, destination: impl Into<std::sync::Arc<str>>) -> Self {
+        self.properties_mut().reply_to = Some(destination.into());
+        self
+    }
+}
+
+/// What the message holds.
+impl Message {
+    /// The payload; `None` is a tombstone.
+    #[must_use]
+    pub fn as_payload(&self) -> Option<&Bytes> {
+        self.payload.as_ref()
+    }
+
+    /// The payload's bytes; a tombstone reads as no bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.payload.as_deref().unwrap_or_default()
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn as_key(&self) -> Option<&Bytes> {
+        self.key.as_ref()
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn as_headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The headers, to change.
+    pub fn headers_mut(&mut self) -> &mut Headers {
+        &mut self.headers
+    }
+
+    /// The content type, where one was given.
+    #[must_use]
+    pub fn as_content_type(&self) -> Option<&ContentType> {
+        self.content_type.as_ref()
+    }
+
+    /// The id, where one was given.
+    #[must_use]
+    pub fn as_id(&self) -> Option<&MessageId> {
+        self.id.as_ref()
+    }
+
+    /// When the message came into being, where that is known.
+    #[must_use]
+    pub fn as_timestamp(&self) -> Option<SystemTime> {
+        self.timestamp
+    }
+
+    /// The rarer properties.
+    #[must_use]
+    pub fn properties(&self) -> &Properties {
+        self.properties.as_deref().unwrap_or(&NO_PROPERTIES)
+    }
+
+    /// The rarer properties, to change; allocates them if there are none.
+    pub fn properties_mut(&mut self) -> &mut Properties {
+        self.properties.get_or_insert_default()
+    }
+
+    /// Payload and key bytes, as limits count them.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.payload.as_ref().map_or(0, Bytes::len) + self.key.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tombstone_differs_from_an_empty_payload() {
+        assert!(Message::tombstone().as_payload().is_none());
+        assert_eq!(
+            Message::new(Bytes::new()).as_payload().map(Bytes::len),
+            Some(0)
+        );
+    }
+
+    #[test]
+    fn properties_cost_nothing_until_they_are_set() {
+        let message = Message::new("x");
+        assert_eq!(message.properties().partition, None);
+        let message = message.partition(3).priority(9);
+        assert_eq!(message.properties().partition, Some(3));
+        assert_eq!(message.properties().priority, Some(9));
+    }
+}

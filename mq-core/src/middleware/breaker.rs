@@ -1,0 +1,290 @@
+//! A circuit breaker: after too many failures it is not ready, so that the loop stops fetching.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker, ready},
+};
+
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::Arrival;
+use crate::{
+    error::BoxError,
+    outcome::{Next, Outcome},
+    policy::BreakerPolicy,
+};
+
+/// Adds [`Breaker`].
+#[derive(Clone, Debug)]
+pub struct BreakerLayer {
+    circuit: Option<Arc<Circuit>>,
+}
+
+impl BreakerLayer {
+    /// With this policy; `None` never opens and costs nothing.
+    #[must_use]
+    pub fn new(policy: Option<BreakerPolicy>) -> Self {
+        let circuit = policy.map(|policy| {
+            let state = State::Closed(Window::starting(Instant::now()));
+            Arc::new(Circuit {
+                policy,
+                state: Mutex::new(state),
+            })
+        });
+        Self { circuit }
+    }
+}
+
+impl<S> Layer<S> for BreakerLayer {
+    type Service = Breaker<S>;
+
+    fn layer(&self, inner: S) -> Breaker<S> {
+        Breaker {
+            inner,
+            circuit: self.circuit.clone(),
+            wait: None,
+        }
+    }
+}
+
+/// Is not ready while the circuit is open; lets one request try when the pause is over.
+#[derive(Debug)]
+pub struct Breaker<S> {
+    inner: S,
+    circuit: Option<Arc<Circuit>>,
+    wait: Option<Pin<Box<Sleep>>>,
+}
+
+#[derive(Debug)]
+struct Circuit {
+    policy: BreakerPolicy,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    Closed(Window),
+    Open(Instant),
+    /// The pause is over; whether the one trial is under way, and who waits for its end.
+    Trial {
+        running: bool,
+        waiting: Option<Waker>,
+    },
+}
+
+/// Counts of the current and the previous half of the window.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    since: Instant,
+    now: (u32, u32),
+    before: (u32, u32),
+}
+
+impl Window {
+    fn starting(since: Instant) -> Self {
+        Self {
+            since,
+            now: (0, 0),
+            before: (0, 0),
+        }
+    }
+
+    fn add(&mut self, failures: u32, successes: u32, policy: &BreakerPolicy) {
+        let now = Instant::now();
+        let half = policy.window / 2;
+        let age = now - self.since;
+        if age >= half {
+            self.before = if age < policy.window {
+                self.now
+            } else {
+                (0, 0)
+            };
+            self.now = (0, 0);
+            self.since = now;
+        }
+        self.now.0 += failures;
+        self.now.1 += successes;
+    }
+
+    fn is_too_bad(&self, policy: &BreakerPolicy) -> bool {
+        let failures = self.now.0 + self.before.0;
+        let all = failures + self.now.1 + self.before.1;
+        all >= policy.minimum && f64::from(failures) >= policy.failures * f64::from(all)
+    }
+}
+
+impl Circuit {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn record(&self, failures: u32, successes: u32) {
+        let mut state = self.state();
+        match &mut *state {
+            State::Closed(window) => {
+                window.add(failures, successes, &self.policy);
+                if failures > 0 && window.is_too_bad(&self.policy) {
+                    self.open(&mut state);
+                }
+            }
+            State::Trial { .. } if failures > 0 => self.open(&mut state),
+            State::Trial { .. } if successes > 0 => close(&mut state),
+            State::Trial { running, waiting } => {
+                *running = false;
+                wake(waiting);
+            }
+            State::Open(_) => {}
+        }
+    }
+
+    fn open(&self, state: &mut State) {
+        tracing::warn!(pause = ?self.policy.pause, "circuit opened: fetching pauses");
+        if let State::Trial { waiting, .. } = state {
+            wake(waiting);
+        }
+        *state = State::Open(Instant::now() + self.policy.pause);
+    }
+}
+
+fn close(state: &mut State) {
+    tracing::info!("circuit closed: fetching goes on");
+    if let State::Trial { waiting, .. } = state {
+        wake(waiting);
+    }
+    *state = State::Closed(Window::starting(Instant::now()));
+}
+
+fn wake(waiting: &mut Option<Waker>) {
+    if let Some(waker) = waiting.take() {
+        waker.wake();
+    }
+}
+
+impl<S> Breaker<S> {
+    /// Whether a request may pass; arranges to be woken if not.
+    fn poll_circuit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(circuit) = &self.circuit else {
+            return Poll::Ready(());
+        };
+        loop {
+            let mut state = circuit.state();
+            match &mut *state {
+                State::Closed(_) | State::Trial { running: false, .. } => return Poll::Ready(()),
+                State::Trial { waiting, .. } => {
+                    *waiting = Some(cx.waker().clone());
+                    return Poll::Pending;
+                }
+                State::Open(until) => {
+                    let until = *until;
+                    drop(state);
+                    let wait = self
+                        .wait
+                        .get_or_insert_with(|| Box::pin(sleep_until(until)));
+                    if wait.deadline() != until {
+                        wait.as_mut().reset(until);
+                    }
+                    ready!(wait.as_mut().poll(cx));
+                    *circuit.state() = State::Trial {
+                        running: false,
+                        waiting: None,
+                    };
+                }
+            }
+        }
+    }
+}
+
+impl<R, S> Service<R> for Breaker<S>
+where
+    R: Arrival,
+    S: Service<R, Response = R::Handled, Error = BoxError>,
+{
+    type Response = R::Handled;
+    type Error = BoxError;
+    type Future = BreakerFuture<S::Future, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        ready!(self.poll_circuit(cx));
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let report = self.circuit.as_ref().map(|circuit| {
+            if let State::Trial { running, .. } = &mut *circuit.state() {
+                *running = true;
+            }
+            Report {
+                circuit: circuit.clone(),
+                counts: (0, 0),
+            }
+        });
+        let mark = request.mark();
+        BreakerFuture {
+            inner: self.inner.call(request),
+            mark,
+            report,
+        }
+    }
+}
+
+/// Tells the circuit how it went, also when the request is dropped half-way.
+#[derive(Debug)]
+struct Report {
+    circuit: Arc<Circuit>,
+    counts: (u32, u32),
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        self.circuit.record(self.counts.0, self.counts.1);
+    }
+}
+
+pin_project! {
+    /// The future of [`Breaker`].
+    #[derive(Debug)]
+    pub struct BreakerFuture<F, R>
+    where
+        R: Arrival,
+    {
+        #[pin]
+        inner: F,
+        mark: R::Mark,
+        report: Option<Report>,
+    }
+}
+
+impl<F, R> Future for BreakerFuture<F, R>
+where
+    R: Arrival,
+    F: Future<Output = Result<R::Handled, BoxError>>,
+{
+    type Output = Result<R::Handled, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let handled = ready!(this.inner.poll(cx))?;
+        if let Some(mut report) = this.report.take() {
+            R::outcomes(&handled, this.mark, |outcome| {
+                count(outcome, &mut report.counts)
+            });
+        }
+        Poll::Ready(Ok(handled))
+    }
+}
+
+/// A message that is bad by itself (undecodable, unwanted) says nothing about the health of what the handler calls.
+fn count(outcome: &Outcome, (failures, successes): &mut (u32, u32)) {
+    match outcome {
+        Outcome::Ack => *successes += 1,
+        Outcome::Failed(failure) => match failure.next() {
+            Some(Next::InPlace(_) | Next::Delayed(_) | Next::Exhausted) => *failures += 1,
+            _ => {}
+        },
+    }
+}

@@ -1,0 +1,317 @@
+//! One effect for each message: a claim before the handler, permanent with success, released with failure.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{Arrival, Handled};
+use crate::{
+    binder::Delivery,
+    error::{BoxError, Error},
+    idempotency::{Claim, Claimed, IdempotencyKey, IdempotencyStore},
+    outcome::{Decision, Failure, Outcome},
+    telemetry::BindingMetrics,
+};
+
+/// What a message is known again by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum KeySource {
+    /// The message's id.
+    #[default]
+    Id,
+    /// The message's key.
+    Key,
+    /// A header.
+    Header(String),
+}
+
+impl KeySource {
+    /// Reads `id`, `key` or `header:<name>`.
+    ///
+    /// # Errors
+    /// A text that says which forms there are.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "id" => Ok(Self::Id),
+            None if text == "key" => Ok(Self::Key),
+            Some(("header", name)) if !name.is_empty() => Ok(Self::Header(name.to_owned())),
+            _ => Err(format!(
+                "`{text}` names no idempotency key: write `id`, `key` or `header:<name>`"
+            )),
+        }
+    }
+
+    fn key(&self, delivery: &Delivery) -> Result<IdempotencyKey, Failure> {
+        let absent = |what: &str| {
+            Failure::dead_letter(format!("message has no {what} to know it again by"))
+                .kind("no-key")
+        };
+        match self {
+            Self::Id => Ok(IdempotencyKey::from(&delivery.id())),
+            Self::Key => delivery
+                .message()
+                .as_key()
+                .cloned()
+                .map(IdempotencyKey::new)
+                .ok_or_else(|| absent("key")),
+            Self::Header(name) => {
+                let value = delivery
+                    .headers()
+                    .get(name)
+                    .map(|value| value.as_bytes().clone());
+                value
+                    .map(IdempotencyKey::new)
+                    .ok_or_else(|| absent(&format!("header `{name}`")))
+            }
+        }
+    }
+}
+
+/// With what a binding claims its messages.
+#[derive(Clone, Debug)]
+pub struct IdempotencyOptions {
+    /// Where claims are kept.
+    pub store: Arc<dyn IdempotencyStore>,
+    /// `<group>/<listener>`: who has had the effect.
+    pub scope: Arc<str>,
+    /// What a message is known again by.
+    pub key: KeySource,
+    /// How long a claim holds without being renewed.
+    pub lease: Duration,
+    /// How long a permanent claim is remembered.
+    pub window: Duration,
+    /// The binding's counters.
+    pub metrics: Arc<BindingMetrics>,
+}
+
+/// Adds [`Idempotency`].
+#[derive(Clone, Debug)]
+pub struct IdempotencyLayer(Arc<IdempotencyOptions>);
+
+impl IdempotencyLayer {
+    /// With these options.
+    #[must_use]
+    pub fn new(options: IdempotencyOptions) -> Self {
+        Self(Arc::new(options))
+    }
+
+    /// The options.
+    #[must_use]
+    pub fn options(&self) -> &IdempotencyOptions {
+        &self.0
+    }
+}
+
+impl<S> Layer<S> for IdempotencyLayer {
+    type Service = Idempotency<S>;
+
+    fn layer(&self, inner: S) -> Idempotency<S> {
+        Idempotency::new(inner, Some(self.clone()))
+    }
+}
+
+/// Claims each message before the handler; a message whose effect is there already is acknowledged without it.
+///
+/// The claim travels with the answer: the loop makes it permanent once the outputs are confirmed.
+#[derive(Clone, Debug)]
+pub struct Idempotency<S> {
+    inner: S,
+    options: Option<IdempotencyLayer>,
+}
+
+impl<S> Idempotency<S> {
+    /// Around `inner`; `None` costs nothing.
+    #[must_use]
+    pub fn new(inner: S, options: Option<IdempotencyLayer>) -> Self {
+        Self { inner, options }
+    }
+}
+
+impl<R, S> Service<R> for Idempotency<S>
+where
+    R: Arrival,
+    S: Service<R, Response = R::Handled, Error = BoxError, Future: Send> + Clone + Send + 'static,
+{
+    type Response = R::Handled;
+    type Error = BoxError;
+    type Future = IdempotencyFuture<S::Future, R::Handled>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let Some(layer) = &self.options else {
+            return IdempotencyFuture::Off {
+                inner: self.inner.call(request),
+            };
+        };
+        // The service that is ready makes the call; a clone waits for the next one.
+        let clone = self.inner.clone();
+        let ready = std::mem::replace(&mut self.inner, clone);
+        IdempotencyFuture::On {
+            whole: Box::pin(guarded(ready, request, layer.clone())),
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`Idempotency`].
+    #[project = Projected]
+    #[allow(missing_docs, reason = "the macro takes no documentation on pinned fields")]
+    pub enum IdempotencyFuture<F, H> {
+        /// No store: the inner call alone.
+        Off {
+            #[pin]
+            inner: F,
+        },
+        /// Claim, inner call, release.
+        On {
+            whole: Pin<Box<dyn Future<Output = Result<H, BoxError>> + Send>>,
+        },
+    }
+}
+
+impl<F, H> Future for IdempotencyFuture<F, H>
+where
+    F: Future<Output = Result<H, BoxError>>,
+{
+    type Output = Result<H, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            Projected::Off { inner } => inner.poll(cx),
+            Projected::On { whole } => whole.as_mut().poll(cx),
+        }
+    }
+}
+
+/// Claims, calls the handler for what is to run while the claims are renewed, and releases the claims of what failed.
+async fn guarded<R, S>(
+    mut inner: S,
+    request: R,
+    layer: IdempotencyLayer,
+) -> Result<R::Handled, BoxError>
+where
+    R: Arrival,
+    S: Service<R, Response = R::Handled, Error = BoxError>,
+{
+    let options = layer.options();
+    let (others, claims) = match claim(options, request.deliveries()).await {
+        Ok(claimed) => claimed,
+        Err(error) => return Ok(store_away(error).into()),
+    };
+    let keep: Vec<bool> = others.iter().map(Option::is_none).collect();
+    let Some(left) = request.retain(&keep) else {
+        return Ok(R::join(None, others));
+    };
+    let mark = left.mark();
+    let call = inner.call(left);
+    tokio::pin!(call);
+    let mut handled = loop {
+        tokio::select! {
+            biased;
+            handled = &mut call => break handled?,
+            () = tokio::time::sleep(options.lease / 3) => renew(options, &claims).await,
+        }
+    };
+    let failed = attach(R::answers(&mut handled, &mark), claims);
+    release(options, &failed).await;
+    Ok(R::join(Some(handled), others))
+}
+
+async fn claim(
+    options: &IdempotencyOptions,
+    deliveries: &[Delivery],
+) -> Result<(Vec<Option<Handled>>, Vec<Claim>), Error> {
+    let mut others = Vec::with_capacity(deliveries.len());
+    let mut keys = Vec::with_capacity(deliveries.len());
+    for delivery in deliveries {
+        match options.key.key(delivery) {
+            Ok(key) => {
+                keys.push(key);
+                others.push(None);
+            }
+            Err(failure) => others.push(Some(failure.into())),
+        }
+    }
+    let mut claims = Vec::with_capacity(keys.len());
+    let mut answers = options
+        .store
+        .claim(&options.scope, &keys, options.lease)
+        .await?
+        .into_iter();
+    for other in others.iter_mut().filter(|other| other.is_none()) {
+        *other = answers
+            .next()
+            .and_then(|claimed| judge(claimed, &mut claims, options));
+    }
+    Ok((others, claims))
+}
+
+/// The answer for a message that is not to run.
+fn judge(
+    claimed: Claimed,
+    claims: &mut Vec<Claim>,
+    options: &IdempotencyOptions,
+) -> Option<Handled> {
+    match claimed {
+        Claimed::Run(claim) => {
+            claims.push(claim);
+            None
+        }
+        Claimed::Done => {
+            options.metrics.duplicates.increment();
+            Some(Outcome::Ack.into())
+        }
+        Claimed::Busy { wait } => Some(
+            Failure::defer(wait, "the message is claimed elsewhere")
+                .kind("busy")
+                .into(),
+        ),
+    }
+}
+
+async fn renew(options: &IdempotencyOptions, claims: &[Claim]) {
+    if let Err(error) = options
+        .store
+        .renew(&options.scope, claims, options.lease)
+        .await
+    {
+        tracing::warn!(error = %error.chain(), "cannot renew claims; they may be taken over");
+    }
+}
+
+/// Gives each success its claim; returns the claims of what failed.
+fn attach(answers: &mut [Handled], claims: Vec<Claim>) -> Vec<Claim> {
+    let mut failed = Vec::new();
+    for (answer, claim) in answers.iter_mut().zip(claims) {
+        match answer.outcome {
+            Outcome::Ack => answer.claim = Some(Box::new(claim)),
+            Outcome::Failed(_) => failed.push(claim),
+        }
+    }
+    failed
+}
+
+async fn release(options: &IdempotencyOptions, claims: &[Claim]) {
+    if claims.is_empty() {
+        return;
+    }
+    if let Err(error) = options.store.release(&options.scope, claims).await {
+        tracing::warn!(error = %error.chain(), "cannot release claims; they end with their lease");
+    }
+}
+
+/// The store is away: nothing was handled, so no attempt is counted.
+fn store_away(error: Error) -> Failure {
+    Failure::from_error(Decision::Defer(Duration::from_secs(1)), error).kind("store")
+}

@@ -1,0 +1,35 @@
+//! The standard stack: tower layers around every listener, for single deliveries and batches alike.
+//!
+//! ```text
+//! observe → user layers → dead-letter → circuit breaker → retry → idempotency → timeout → catch-panic → listener
+//! ```
+//!
+//! One call of the stack is one attempt.
+//! The retry and dead-letter layers decide and write the decision into the failure ([`Next`](crate::outcome::Next)); waiting and
+//! publishing is the loop's part, so that a message which waits holds neither a permit nor a future.
+
+mod arrival;
+mod breaker;
+mod catch_panic;
+mod dead_letter;
+mod handled;
+mod idempotency;
+mod letter;
+mod observe;
+mod pulse;
+mod retry;
+mod stack;
+mod timeout;
+
+pub use arrival::Arrival;
+pub use breaker::{Breaker, BreakerLayer};
+pub use catch_panic::{CatchPanic, CatchPanicLayer};
+pub use dead_letter::{DeadLetter, DeadLetterLayer};
+pub use handled::{Handled, HandledBatch};
+pub use idempotency::{Idempotency, IdempotencyLayer, IdempotencyOptions, KeySource};
+pub use letter::{LetterOptions, Reason, dead_letter_message, delayed_message};
+pub use observe::{Observe, ObserveLayer};
+pub use pulse::Pulse;
+pub use retry::{Retry, RetryLayer};
+pub use stack::{BoxedStack, StackOptions, Standard, standard};
+pub use timeout::{Timeout, TimeoutLayer};

@@ -1,0 +1,192 @@
+//! Decides what comes after a failure: again in place, again later, or no more.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::Arrival;
+use crate::{
+    error::BoxError,
+    outcome::{Decision, Failure, Next},
+    policy::{NextAttempt, RetryPolicy},
+};
+
+/// A handler's own delay up to this long is waited out in place.
+const IN_PLACE: Duration = Duration::from_secs(5);
+
+/// Adds [`Retry`].
+#[derive(Clone, Debug)]
+pub struct RetryLayer {
+    policy: Arc<RetryPolicy>,
+}
+
+impl RetryLayer {
+    /// With this policy.
+    #[must_use]
+    pub fn new(policy: RetryPolicy) -> Self {
+        Self {
+            policy: Arc::new(policy),
+        }
+    }
+}
+
+impl<S> Layer<S> for RetryLayer {
+    type Service = Retry<S>;
+
+    fn layer(&self, inner: S) -> Retry<S> {
+        Retry {
+            inner,
+            policy: self.policy.clone(),
+        }
+    }
+}
+
+/// Writes into each failure what comes next by the retry policy.
+///
+/// It neither waits nor calls again by itself: the loop does, so that a message which waits holds no permit.
+#[derive(Clone, Debug)]
+pub struct Retry<S> {
+    inner: S,
+    policy: Arc<RetryPolicy>,
+}
+
+impl<R, S> Service<R> for Retry<S>
+where
+    R: Arrival,
+    S: Service<R, Response = R::Handled, Error = BoxError>,
+{
+    type Response = R::Handled;
+    type Error = BoxError;
+    type Future = RetryFuture<S::Future, R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let mark = request.mark();
+        RetryFuture {
+            inner: self.inner.call(request),
+            mark,
+            policy: self.policy.clone(),
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`Retry`].
+    #[derive(Debug)]
+    pub struct RetryFuture<F, R>
+    where
+        R: Arrival,
+    {
+        #[pin]
+        inner: F,
+        mark: R::Mark,
+        policy: Arc<RetryPolicy>,
+    }
+}
+
+impl<F, R> Future for RetryFuture<F, R>
+where
+    R: Arrival,
+    F: Future<Output = Result<R::Handled, BoxError>>,
+{
+    type Output = Result<R::Handled, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut handled = ready!(this.inner.poll(cx))?;
+        R::failures(&mut handled, this.mark, |failure, before| {
+            failure.set_next(decide(failure, before, this.policy))
+        });
+        Poll::Ready(Ok(handled))
+    }
+}
+
+/// What comes after this failure, with `before` failed attempts before it.
+fn decide(failure: &Failure, before: u32, policy: &RetryPolicy) -> Next {
+    let next = policy.next(before.saturating_add(1));
+    match (failure.decision(), next) {
+        (Decision::DeadLetter, _) => Next::DeadLetter,
+        (Decision::Discard, _) => Next::Discard,
+        (Decision::Defer(wait), _) => Next::Defer(wait),
+        (Decision::Retry | Decision::RetryAfter(_), NextAttempt::Exhausted) => Next::Exhausted,
+        (Decision::RetryAfter(delay), _) if delay <= IN_PLACE => Next::InPlace(delay),
+        (Decision::RetryAfter(delay), _) => Next::Delayed(delay),
+        (Decision::Retry, NextAttempt::InPlace(nth)) => {
+            Next::InPlace(policy.backoff(nth, random()))
+        }
+        (Decision::Retry, NextAttempt::Delayed(delay)) => Next::Delayed(delay),
+    }
+}
+
+/// A number in 0..1 for jitter; it need not be unpredictable, only different between processes and calls.
+fn random() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    (RandomState::new().hash_one(0_u8) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> RetryPolicy {
+        let mut policy = RetryPolicy::default();
+        policy.attempts = 2;
+        policy.jitter = false;
+        policy.delayed = vec![Duration::from_secs(60)];
+        policy
+    }
+
+    #[test]
+    fn attempts_go_from_in_place_to_delayed_to_exhausted() {
+        let failure = Failure::retry("broken");
+        assert_eq!(
+            decide(&failure, 0, &policy()),
+            Next::InPlace(Duration::from_millis(100))
+        );
+        assert_eq!(
+            decide(&failure, 1, &policy()),
+            Next::Delayed(Duration::from_secs(60))
+        );
+        assert_eq!(decide(&failure, 2, &policy()), Next::Exhausted);
+    }
+
+    #[test]
+    fn a_delay_of_the_handlers_own_counts_as_an_attempt() {
+        let soon = Failure::retry_after(Duration::from_secs(2), "busy");
+        let later = Failure::retry_after(Duration::from_secs(30), "busy");
+        assert_eq!(
+            decide(&soon, 0, &policy()),
+            Next::InPlace(Duration::from_secs(2))
+        );
+        assert_eq!(
+            decide(&later, 0, &policy()),
+            Next::Delayed(Duration::from_secs(30))
+        );
+        assert_eq!(decide(&later, 2, &policy()), Next::Exhausted);
+    }
+
+    #[test]
+    fn decisions_of_the_handler_stand() {
+        assert_eq!(
+            decide(&Failure::dead_letter("no"), 0, &policy()),
+            Next::DeadLetter
+        );
+        assert_eq!(decide(&Failure::discard("no"), 0, &policy()), Next::Discard);
+        let wait = Duration::from_secs(1);
+        assert_eq!(
+            decide(&Failure::defer(wait, "busy"), 9, &policy()),
+            Next::Defer(wait)
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! The standard stack, put together.
+
+use std::{sync::Arc, time::Duration};
+
+use tower::util::BoxService;
+use tower_layer::Layer;
+
+use super::{
+    Arrival, Breaker, BreakerLayer, CatchPanic, CatchPanicLayer, DeadLetter, DeadLetterLayer,
+    Idempotency, IdempotencyLayer, ObserveLayer, Pulse, Retry, RetryLayer, Timeout, TimeoutLayer,
+};
+use crate::{
+    error::BoxError,
+    policy::{BreakerPolicy, Exhausted, RetryPolicy},
+    telemetry::BindingMetrics,
+};
+
+/// Everything below the user's layers, around a listener `L`; one type for each listener, no box.
+pub type Standard<L> = DeadLetter<Breaker<Retry<Idempotency<Timeout<CatchPanic<L>>>>>>;
+
+/// A stack behind a box, as user layers wrap it.
+pub type BoxedStack<R> = BoxService<R, <R as Arrival>::Handled, BoxError>;
+
+/// What the standard stack of one binding is made with.
+#[derive(Clone, Debug)]
+pub struct StackOptions {
+    /// The binding's name.
+    pub binding: Arc<str>,
+    /// Its counters.
+    pub metrics: Arc<BindingMetrics>,
+    /// Its loop's clock.
+    pub pulse: Pulse,
+    /// When a failed message is tried again.
+    pub retry: RetryPolicy,
+    /// What happens when no attempts are left.
+    pub exhausted: Exhausted,
+    /// When fetching pauses.
+    pub breaker: Option<BreakerPolicy>,
+    /// How messages are known again.
+    pub idempotency: Option<IdempotencyLayer>,
+    /// The longest time for one attempt.
+    pub timeout: Option<Duration>,
+}
+
+impl StackOptions {
+    /// The default policies.
+    #[must_use]
+    pub fn new(binding: impl Into<Arc<str>>) -> Self {
+        Self {
+            binding: binding.into(),
+            metrics: BindingMetrics::shared(),
+            pulse: Pulse::new(),
+            retry: RetryPolicy::default(),
+            exhausted: Exhausted::default(),
+            breaker: None,
+            idempotency: None,
+            timeout: Some(Duration::from_secs(30)),
+        }
+    }
+
+    /// The outermost layer.
+    #[must_use]
+    pub fn observe(&self) -> ObserveLayer {
+        ObserveLayer::new(
+            self.binding.clone(),
+            self.metrics.clone(),
+            self.pulse.clone(),
+        )
+    }
+}
+
+/// Puts the standard stack around `listener`.
+#[must_use]
+pub fn standard<L>(listener: L, options: &StackOptions) -> Standard<L> {
+    let service = CatchPanicLayer.layer(listener);
+    let service = TimeoutLayer::new(options.timeout, options.pulse.clone()).layer(service);
+    let service = Idempotency::new(service, options.idempotency.clone());
+    let service = RetryLayer::new(options.retry.clone()).layer(service);
+    let service = BreakerLayer::new(options.breaker.clone()).layer(service);
+    DeadLetterLayer::new(options.exhausted).layer(service)
+}

@@ -1,0 +1,228 @@
+//! One output binding at run time.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use tokio::sync::Mutex;
+
+use super::KeyRule;
+use crate::{
+    binder::{Binder, Producer, ProducerSpec, Receipt},
+    error::{Error, ErrorKind, ErrorStatus, Result},
+    message::{ContentType, Message},
+    telemetry::BindingMetrics,
+};
+
+/// The rules of an output binding.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OutletOptions {
+    /// What the producer is opened with.
+    pub spec: ProducerSpec,
+    /// Where a key comes from that the function has not set.
+    pub key: Option<KeyRule>,
+    /// The content type of payloads that name none.
+    pub content_type: Option<ContentType>,
+    /// The largest payload, in bytes.
+    pub max_payload: Option<u64>,
+}
+
+impl OutletOptions {
+    /// Everything as the function sets it.
+    #[must_use]
+    pub fn new(spec: ProducerSpec) -> Self {
+        Self {
+            spec,
+            key: None,
+            content_type: None,
+            max_payload: None,
+        }
+    }
+}
+
+/// An output binding: opens its producer when it is first needed, and again after a fatal error.
+pub struct Outlet {
+    binder: Arc<dyn Binder>,
+    options: OutletOptions,
+    metrics: Arc<BindingMetrics>,
+    producer: Mutex<Option<Arc<dyn Producer>>>,
+}
+
+impl Outlet {
+    /// An output through `binder`.
+    #[must_use]
+    pub fn new(
+        binder: Arc<dyn Binder>,
+        options: OutletOptions,
+        metrics: Arc<BindingMetrics>,
+    ) -> Self {
+        Self {
+            binder,
+            options,
+            metrics,
+            producer: Mutex::new(None),
+        }
+    }
+
+    /// The binding's name.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.options.spec.binding
+    }
+
+    /// The destination of messages that name none.
+    #[must_use]
+    pub fn destination(&self) -> &Arc<str> {
+        &self.options.spec.destination
+    }
+
+    /// The binder behind it.
+    #[must_use]
+    pub fn binder(&self) -> &Arc<dyn Binder> {
+        &self.binder
+    }
+
+    /// Its counters.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<BindingMetrics> {
+        &self.metrics
+    }
+
+    /// Applies the binding's rules to a message that is about to be published.
+    ///
+    /// # Errors
+    /// The payload is too large; publishing it again would fail again.
+    pub fn prepare(&self, mut message: Message) -> Result<Message> {
+        if message.as_key().is_none()
+            && let Some(key) = self
+                .options
+                .key
+                .as_ref()
+                .and_then(|rule| rule.key_of(&message))
+        {
+            message = message.key(key);
+        }
+        if message.as_content_type().is_none()
+            && let Some(content_type) = &self.options.content_type
+        {
+            message = message.content_type(content_type.clone());
+        }
+        let size = message.as_bytes().len() as u64;
+        match self.options.max_payload {
+            Some(limit) if size > limit => Err(self.too_large(size, limit)),
+            _ => Ok(message),
+        }
+    }
+
+    fn too_large(&self, size: u64, limit: u64) -> Error {
+        Error::new(
+            ErrorKind::TooLarge,
+            "payload is larger than the output allows; raise `producer.max_payload` or send less",
+        )
+        .operation("Outlet::prepare")
+        .context("binding", self.name())
+        .context("bytes", size)
+        .context("limit", limit)
+    }
+
+    /// Publishes prepared messages in order; a result for each, once confirmed.
+    ///
+    /// Dropping the future leaves it open which messages were stored.
+    pub async fn publish(&self, messages: &[Message]) -> Vec<Result<Receipt>> {
+        let producer = match self.producer().await {
+            Ok(producer) => producer,
+            Err(error) => {
+                return messages
+                    .iter()
+                    .map(|_| Err(self.unopened(&error)))
+                    .collect();
+            }
+        };
+        let results = producer.publish(messages).await;
+        let sent = results.iter().filter(|result| result.is_ok()).count();
+        self.metrics.published.add(sent as u64);
+        self.metrics
+            .publish_failures
+            .add((results.len() - sent) as u64);
+        if results.iter().any(|result| {
+            result
+                .as_ref()
+                .is_err_and(|error| error.status() == ErrorStatus::Fatal)
+        }) {
+            *self.producer.lock().await = None;
+        }
+        results
+    }
+
+    fn unopened(&self, error: &Error) -> Error {
+        let copy = Error::new(error.kind(), error.to_string())
+            .operation("Outlet::publish")
+            .context("binding", self.name());
+        if error.status() == ErrorStatus::Permanent {
+            copy
+        } else {
+            copy.temporary()
+        }
+    }
+
+    async fn producer(&self) -> Result<Arc<dyn Producer>> {
+        let mut slot = self.producer.lock().await;
+        if let Some(producer) = &*slot {
+            return Ok(producer.clone());
+        }
+        let producer = self.binder.producer(&self.options.spec).await?;
+        *slot = Some(producer.clone());
+        Ok(producer)
+    }
+
+    /// Flushes and closes the producer; a later publication opens a new one.
+    ///
+    /// # Errors
+    /// Something could not be delivered.
+    pub async fn close(&self) -> Result<()> {
+        match self.producer.lock().await.take() {
+            Some(producer) => producer.close().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Outlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outlet")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The outputs of an application, by binding name.
+#[derive(Clone, Debug, Default)]
+pub struct Outlets(BTreeMap<String, Arc<Outlet>>);
+
+impl Outlets {
+    /// The output of this name.
+    ///
+    /// # Errors
+    /// There is no such output binding.
+    pub fn get(&self, name: &str) -> Result<&Arc<Outlet>> {
+        self.0.get(name).ok_or_else(|| {
+            let known: Vec<_> = self.0.keys().map(String::as_str).collect();
+            Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "no output binding `{name}`; there are: {}",
+                    known.join(", ")
+                ),
+            )
+        })
+    }
+
+    /// Adds an output.
+    pub fn insert(&mut self, outlet: Arc<Outlet>) {
+        self.0.insert(outlet.name().to_string(), outlet);
+    }
+
+    /// Every output.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Outlet>> {
+        self.0.values()
+    }
+}

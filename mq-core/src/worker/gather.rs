@@ -1,0 +1,129 @@
+//! How requests of the stack are made from the queue: one delivery, or a batch of them.
+
+use std::{collections::VecDeque, future::Future, pin::Pin, task::Context};
+
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::{Done, Subject};
+use crate::{
+    binder::{Deliveries, Delivery},
+    middleware::{Arrival, Handled, HandledBatch},
+    policy::BatchPolicy,
+};
+
+/// Makes requests from the queue, and answers from responses.
+pub trait Gather: Send {
+    /// What the stack takes.
+    type Request: Arrival;
+
+    /// The next request, or `None` if there is nothing, or not enough yet; then the task is woken in time.
+    fn next(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut VecDeque<Delivery>,
+    ) -> Option<Self::Request>;
+
+    /// Puts the answers for a request into `done`.
+    fn answer(
+        request: Self::Request,
+        handled: <Self::Request as Arrival>::Handled,
+        done: &mut Vec<Done>,
+    );
+
+    /// From now on nothing more comes: do not wait for it.
+    fn flush(&mut self);
+}
+
+/// One delivery at a time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GatherOne;
+
+impl Gather for GatherOne {
+    type Request = Delivery;
+
+    fn next(&mut self, _: &mut Context<'_>, queue: &mut VecDeque<Delivery>) -> Option<Delivery> {
+        queue.pop_front()
+    }
+
+    fn answer(delivery: Delivery, handled: Handled, done: &mut Vec<Done>) {
+        done.push(Done {
+            subject: Subject::One(delivery),
+            handled,
+        });
+    }
+
+    fn flush(&mut self) {}
+}
+
+/// Batches: as many as `max`, or as have come within `wait` of the first.
+#[derive(Debug)]
+pub struct GatherBatch {
+    policy: BatchPolicy,
+    first: Option<Instant>,
+    timer: Pin<Box<Sleep>>,
+    flushing: bool,
+}
+
+impl GatherBatch {
+    /// By this policy. Needs a running runtime.
+    #[must_use]
+    pub fn new(policy: BatchPolicy) -> Self {
+        let timer = Box::pin(sleep(policy.wait));
+        Self {
+            policy,
+            first: None,
+            timer,
+            flushing: false,
+        }
+    }
+
+    fn is_due(&mut self, cx: &mut Context<'_>) -> bool {
+        let first = *self.first.get_or_insert_with(Instant::now);
+        let due = first + self.policy.wait;
+        if self.timer.deadline() != due {
+            self.timer.as_mut().reset(due);
+        }
+        self.timer.as_mut().poll(cx).is_ready()
+    }
+}
+
+impl Gather for GatherBatch {
+    type Request = Deliveries;
+
+    fn next(&mut self, cx: &mut Context<'_>, queue: &mut VecDeque<Delivery>) -> Option<Deliveries> {
+        if queue.is_empty() {
+            self.first = None;
+            return None;
+        }
+        if queue.len() < self.policy.max && !self.flushing && !self.is_due(cx) {
+            return None;
+        }
+        self.first = None;
+        let count = queue.len().min(self.policy.max);
+        Some(Deliveries::new(queue.drain(..count).collect()))
+    }
+
+    fn answer(request: Deliveries, handled: HandledBatch, done: &mut Vec<Done>) {
+        match handled {
+            HandledBatch::All(handled) if handled.outcome.is_ack() => {
+                done.push(Done {
+                    subject: Subject::Many(request),
+                    handled,
+                });
+            }
+            mut handled => {
+                let answers = std::mem::take(handled.each(request.len()));
+                let subjects = request.as_slice().iter().cloned().map(Subject::One);
+                done.extend(
+                    subjects
+                        .zip(answers)
+                        .map(|(subject, handled)| Done { subject, handled }),
+                );
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        self.flushing = true;
+    }
+}

@@ -1,0 +1,67 @@
+//! Runs a stack: takes deliveries from a queue, calls the stack for each, keeps what is pending in slots.
+//!
+//! This is the only part of the loop that knows the type of the stack; everything around it is compiled once.
+
+mod gather;
+mod slots;
+mod stacked;
+
+pub use gather::{Gather, GatherBatch, GatherOne};
+pub use stacked::Stacked;
+
+use std::{collections::VecDeque, task::Context};
+
+use crate::{
+    binder::{Deliveries, Delivery},
+    middleware::Handled,
+};
+
+/// The deliveries that an answer belongs to.
+#[derive(Debug)]
+pub enum Subject {
+    /// One delivery.
+    One(Delivery),
+    /// A batch that is answered as a whole; its outputs are those of all.
+    Many(Deliveries),
+}
+
+/// An answer of the stack.
+#[derive(Debug)]
+pub struct Done {
+    /// What was handled.
+    pub subject: Subject,
+    /// The answer.
+    pub handled: Handled,
+}
+
+/// What a turn of a worker has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Everything that can go on has gone on; the task will be woken.
+    Idle,
+    /// There is more to do: come again at once, after others had a turn.
+    More,
+}
+
+/// A stack with its pending calls, erased: one dynamic call a turn, none a message.
+pub trait Worker: Send {
+    /// Polls what was woken, then calls the stack for deliveries of `queue` while there are free slots and the stack is ready.
+    fn turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut VecDeque<Delivery>,
+        done: &mut Vec<Done>,
+    ) -> Turn;
+
+    /// Calls that are under way.
+    fn in_flight(&self) -> usize;
+
+    /// Changes how many calls may be under way; those that are finish.
+    fn set_concurrency(&mut self, concurrency: usize);
+
+    /// Handles what is gathered without waiting for more: the loop is draining.
+    fn flush(&mut self);
+
+    /// Drops every call that is under way, and returns what was being handled.
+    fn abandon(&mut self) -> Vec<Delivery>;
+}

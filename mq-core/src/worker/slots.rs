@@ -1,0 +1,185 @@
+//! A fixed number of places for futures that are pending, with wakers made once.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicU64,
+            Ordering::{AcqRel, Acquire, Relaxed},
+        },
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+
+use atomic_waker::AtomicWaker;
+
+/// Places for futures of one type. Filling and emptying a place allocates nothing.
+pub(super) struct Slots<F, T> {
+    places: Vec<Place<F, T>>,
+    free: Vec<u32>,
+    wakes: Arc<Wakes>,
+    limit: usize,
+}
+
+struct Place<F, T> {
+    future: Pin<Box<Option<F>>>,
+    tag: Option<T>,
+    waker: Waker,
+}
+
+/// Which places were woken, one bit each, and whom to tell.
+struct Wakes {
+    words: Box<[AtomicU64]>,
+    task: AtomicWaker,
+}
+
+struct PlaceWaker {
+    wakes: Arc<Wakes>,
+    index: usize,
+}
+
+/// At most this many places, whatever the concurrency is set to later.
+const MOST: usize = 16_384;
+
+impl Wake for PlaceWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let bit = 1 << (self.index % 64);
+        if self.wakes.words[self.index / 64].fetch_or(bit, AcqRel) & bit == 0 {
+            self.wakes.task.wake();
+        }
+    }
+}
+
+impl<F: Future, T> Slots<F, T> {
+    pub(super) fn new(limit: usize) -> Self {
+        let words = (0..MOST / 64).map(|_| AtomicU64::new(0)).collect();
+        let wakes = Arc::new(Wakes {
+            words,
+            task: AtomicWaker::new(),
+        });
+        Self {
+            places: Vec::new(),
+            free: Vec::new(),
+            wakes,
+            limit: limit.clamp(1, MOST),
+        }
+    }
+
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit.clamp(1, MOST);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.len() < self.limit
+    }
+
+    /// Remembers whom to wake.
+    pub(super) fn register(&self, cx: &Context<'_>) {
+        self.wakes.task.register(cx.waker());
+    }
+
+    /// Puts a future into a place and polls it at once; it stays only if it is pending.
+    pub(super) fn start(&mut self, future: F, tag: T) -> Option<(T, F::Output)> {
+        let index = self
+            .free
+            .pop()
+            .map_or_else(|| self.grow(), |index| index as usize);
+        let place = &mut self.places[index];
+        place.future.set(Some(future));
+        let polled = place.poll();
+        let Poll::Ready(output) = polled else {
+            place.tag = Some(tag);
+            return None;
+        };
+        self.vacate(index);
+        Some((tag, output))
+    }
+
+    /// Polls every place that was woken.
+    pub(super) fn poll_woken(&mut self, mut finished: impl FnMut(T, F::Output)) {
+        for word in 0..self.places.len().div_ceil(64) {
+            if self.wakes.words[word].load(Relaxed) == 0 {
+                continue;
+            }
+            let mut bits = self.wakes.words[word].swap(0, Acquire);
+            while bits != 0 {
+                let index = word * 64 + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                self.poll_place(index, &mut finished);
+            }
+        }
+    }
+
+    /// Marks every occupied place as woken: a deadline may have passed.
+    pub(super) fn wake_all(&self) {
+        for (index, place) in self.places.iter().enumerate() {
+            if place.tag.is_some() {
+                self.wakes.words[index / 64].fetch_or(1 << (index % 64), Relaxed);
+            }
+        }
+    }
+
+    /// Drops every future, and gives the tags back.
+    pub(super) fn abandon(&mut self) -> Vec<T> {
+        let mut tags = Vec::new();
+        for index in 0..self.places.len() {
+            if let Some(tag) = self.places[index].tag.take() {
+                self.vacate(index);
+                tags.push(tag);
+            }
+        }
+        tags
+    }
+
+    fn poll_place(&mut self, index: usize, finished: &mut impl FnMut(T, F::Output)) {
+        let place = &mut self.places[index];
+        if place.tag.is_none() {
+            return;
+        }
+        if let Poll::Ready(output) = place.poll()
+            && let Some(tag) = place.tag.take()
+        {
+            self.vacate(index);
+            finished(tag, output);
+        }
+    }
+
+    fn vacate(&mut self, index: usize) {
+        self.places[index].future.set(None);
+        self.free.push(u32::try_from(index).unwrap_or(u32::MAX));
+    }
+
+    fn grow(&mut self) -> usize {
+        let index = self.places.len();
+        let waker = Waker::from(Arc::new(PlaceWaker {
+            wakes: self.wakes.clone(),
+            index,
+        }));
+        self.places.push(Place {
+            future: Box::pin(None),
+            tag: None,
+            waker,
+        });
+        index
+    }
+}
+
+impl<F: Future, T> Place<F, T> {
+    fn poll(&mut self) -> Poll<F::Output> {
+        let mut cx = Context::from_waker(&self.waker);
+        match self.future.as_mut().as_pin_mut() {
+            Some(future) => future.poll(&mut cx),
+            None => Poll::Pending,
+        }
+    }
+}
