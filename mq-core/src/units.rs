@@ -226,7 +226,7 @@ mod tests {
                 parse_duration(text),
                 Ok(Duration::from_millis(millis)),
                 "{text}"
-            )
+            );
         };
         check("100ms", 100);
         check("10s", 10_000);

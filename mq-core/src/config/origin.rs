@@ -3,10 +3,11 @@
 use std::fmt;
 
 /// Where a value came from, from the weakest to the strongest; a stronger one replaces a weaker one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum Origin {
     /// Nobody set it: the default.
+    #[default]
     Default,
     /// The attribute of a function, such as `#[stream_listener(…)]`.
     Attribute {

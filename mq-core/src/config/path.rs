@@ -81,20 +81,17 @@ impl KeyPath {
         }
     }
 
-    /// The variable that sets this key: `MQ__BINDINGS__ORDERS__GROUP`.
+    /// The variable that sets this key: `MQ__BINDINGS__ORDERS__GROUP`. For a place in a list, that of the whole list.
     #[must_use]
     pub fn variable(&self) -> String {
-        let mut variable = String::from("MQ");
-        for segment in &self.0 {
-            variable.push_str("__");
-            match segment {
-                Segment::Key(key) => {
-                    variable.push_str(&key.to_uppercase().replace(['-', '.'], "_"))
-                }
-                Segment::Index(index) => variable.push_str(&index.to_string()),
-            }
-        }
-        variable
+        let keys = self.0.iter().map_while(|segment| match segment {
+            Segment::Key(key) => Some(key.to_uppercase().replace(['-', '.'], "_")),
+            Segment::Index(_) => None,
+        });
+        std::iter::once("MQ".to_owned())
+            .chain(keys)
+            .collect::<Vec<_>>()
+            .join("__")
     }
 }
 
@@ -106,9 +103,9 @@ impl fmt::Display for KeyPath {
                 Segment::Key(key) => {
                     let dot = if place == 0 { "" } else { "." };
                     if is_bare(key) {
-                        write!(f, "{dot}{key}")?
+                        write!(f, "{dot}{key}")?;
                     } else {
-                        write!(f, "{dot}{key:?}")?
+                        write!(f, "{dot}{}", serde_json::Value::from(key.as_str()))?;
                     }
                 }
             }
@@ -138,7 +135,7 @@ impl FromStr for KeyPath {
         let mut rest = Some(text);
         while let Some(text) = rest {
             let (key, after) = first_key(text).ok_or_else(unreadable)?;
-            segments.push(Segment::Key(key.to_owned()));
+            segments.push(Segment::Key(key));
             rest = after;
         }
         Ok(Self(segments))
@@ -146,17 +143,26 @@ impl FromStr for KeyPath {
 }
 
 /// Splits off the first key, quoted or bare, and says what follows its dot.
-fn first_key(text: &str) -> Option<(&str, Option<&str>)> {
-    let (key, after) = match text.strip_prefix('"') {
-        Some(quoted) => quoted.split_once('"')?,
-        None => text.split_at(text.find('.').unwrap_or(text.len())),
+fn first_key(text: &str) -> Option<(String, Option<&str>)> {
+    let (key, after) = if text.starts_with('"') {
+        quoted_key(text)?
+    } else {
+        let (key, after) = text.split_at(text.find('.').unwrap_or(text.len()));
+        (!key.is_empty()).then(|| (key.to_owned(), after))?
     };
     let after = if after.is_empty() {
         None
     } else {
         Some(after.strip_prefix('.')?)
     };
-    (!key.is_empty()).then_some((key, after))
+    Some((key, after))
+}
+
+/// Splits off a quoted key. The quotes and escapes of JSON are those of TOML.
+fn quoted_key(text: &str) -> Option<(String, &str)> {
+    let mut keys = serde_json::Deserializer::from_str(text).into_iter::<String>();
+    let key = keys.next()?.ok()?;
+    Some((key, &text[keys.byte_offset()..]))
 }
 
 #[cfg(test)]
@@ -170,6 +176,8 @@ mod tests {
             "bindings.orders.consumer.retry",
             r#"bindings."shop.orders".group"#,
             r#""a b""#,
+            r#"a."say \"hi\"\n\\".b"#,
+            r#"a."""#,
             "größe.x-1",
         ] {
             let path: KeyPath = text.parse().expect(text);

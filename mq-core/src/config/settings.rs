@@ -1,6 +1,6 @@
 //! What the settings say, with every default filled in.
 
-use super::Node;
+use super::{KeyPath, Node};
 use crate::policy::OutOfRange;
 use crate::policy::Ranges;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,27 @@ pub struct Settings {
     pub bindings: BTreeMap<String, BindingSettings>,
     /// The stores by name.
     pub stores: BTreeMap<String, StoreSettings>,
+}
+
+impl Settings {
+    /// The fields that are out of range, everywhere.
+    #[must_use]
+    pub fn validate(&self) -> Vec<OutOfRange> {
+        let app = self
+            .app
+            .validate()
+            .into_iter()
+            .map(|found| found.within("app"));
+        let binding = |(name, binding): (&String, &BindingSettings)| {
+            let table = KeyPath::root()
+                .key("bindings")
+                .key(name.as_str())
+                .to_string();
+            let found = binding.validate().into_iter();
+            found.map(move |found| found.within(&table))
+        };
+        app.chain(self.bindings.iter().flat_map(binding)).collect()
+    }
 }
 
 /// The application itself: `[app]`.

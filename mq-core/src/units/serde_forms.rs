@@ -69,7 +69,6 @@ pub mod optional_duration {
     ///
     /// # Errors
     /// The serializer's.
-    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
     pub fn serialize<S: Serializer>(
         value: &Option<Duration>,
         serializer: S,
@@ -117,7 +116,6 @@ pub mod optional_bytes {
     ///
     /// # Errors
     /// The serializer's.
-    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
     pub fn serialize<S: Serializer>(value: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
         value.map(Bytes).serialize(serializer)
     }
