@@ -16,6 +16,7 @@ pub mod middleware;
 pub mod outcome;
 pub mod output;
 pub mod policy;
+pub mod binding;
 pub mod registry;
 pub mod telemetry;
 pub mod units;

@@ -5,7 +5,7 @@
 use crate::message::Message;
 
 /// The number of an output binding within its listener.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OutputIndex(pub u16);
 
 /// A message on its way to an output.

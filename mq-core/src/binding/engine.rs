@@ -1,0 +1,254 @@
+//! The state of a running binding, and one turn of its loop.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::Context,
+    time::SystemTime,
+};
+
+use tokio::time::{Sleep, sleep_until};
+
+use super::{
+    finish::Finish,
+    intake::{Pool, place},
+    judge::settlement,
+    order::Order,
+    plan::InputPlan,
+    positions::Positions,
+    publish::Exit,
+    waiting::Waiting,
+    window::Window,
+};
+use crate::{
+    binder::{Action, Delivery, LaneId, Lanes, Settler},
+    error::Result,
+    worker::{Done, Turn, Worker},
+};
+
+/// At most this many records are asked for at a time.
+const BATCH: usize = 256;
+
+/// A binding while it is subscribed.
+pub(super) struct Engine {
+    pub(super) plan: Arc<InputPlan>,
+    pub(super) lanes: Arc<Lanes>,
+    pub(super) order: Order,
+    pub(super) window: Window,
+    pub(super) waiting: Waiting,
+    pub(super) positions: Option<Positions>,
+    pub(super) finish: Finish,
+    pub(super) queue: VecDeque<Delivery>,
+    pub(super) pool: Pool,
+    /// Holds that the broker has recorded, of deliveries that have not had their turn yet.
+    pub(super) held_until: HashMap<(LaneId, u64), SystemTime>,
+    pub(super) first_failures: HashMap<(LaneId, u64), SystemTime>,
+    /// Why the binding must stop, if so.
+    pub(super) stopping: Option<String>,
+    /// Nothing new is begun.
+    pub(super) draining: bool,
+    /// Nothing is taken from the queue.
+    pub(super) paused: bool,
+    pub(super) worker: Box<dyn Worker>,
+    settler: Arc<dyn Settler>,
+    nothing: VecDeque<Delivery>,
+    done: Vec<Done>,
+    concluded: Vec<Exit>,
+    deadline: Option<Pin<Box<Sleep>>>,
+    enough: usize,
+}
+
+impl Engine {
+    /// Builds the worker; needs to run in the binding's own task.
+    pub(super) fn new(plan: Arc<InputPlan>, settler: Arc<dyn Settler>, concurrency: usize) -> Result<Self> {
+        let mut worker = plan.ready.build(&plan.build)?;
+        worker.set_concurrency(concurrency);
+        plan.build.stack.pulse.drive_from_here();
+        let positions = plan.is_positional().then(|| Positions::new(&plan.capabilities, &plan.window));
+        Ok(Self {
+            lanes: Arc::default(),
+            order: Order::new(plan.ordering),
+            window: Window::new(plan.window.clone()),
+            waiting: Waiting::default(),
+            positions,
+            finish: Finish::new(plan.clone()),
+            queue: VecDeque::with_capacity(BATCH),
+            pool: Pool::default(),
+            held_until: HashMap::new(),
+            first_failures: HashMap::new(),
+            stopping: None,
+            draining: false,
+            paused: false,
+            worker,
+            settler,
+            nothing: VecDeque::new(),
+            done: Vec::new(),
+            concluded: Vec::new(),
+            deadline: None,
+            enough: concurrency.max(plan.build.batch.max),
+            plan,
+        })
+    }
+
+    /// How many records may be taken in now; 0 stops intake.
+    pub(super) fn appetite(&self) -> usize {
+        let has_room = self.finish.has_room() && self.positions.as_ref().is_none_or(Positions::has_room);
+        if self.queue.len() >= self.enough || !has_room || self.paused || self.stopping.is_some() {
+            return 0;
+        }
+        self.window.room().min(BATCH)
+    }
+
+    /// Whether nothing is under way but what waits for another attempt.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.worker.in_flight() == 0 && self.queue.is_empty() && self.finish.is_idle() && !self.has_commits()
+    }
+
+    fn has_commits(&self) -> bool {
+        self.positions.as_ref().is_some_and(|positions| positions.is_due(true))
+    }
+
+    /// Gets on with everything that can get on.
+    pub(super) fn turn(&mut self, cx: &mut Context<'_>) {
+        self.poll_waiting(cx);
+        loop {
+            let queue = if self.paused { &mut self.nothing } else { &mut self.queue };
+            let turn = self.worker.turn(cx, queue, &mut self.done);
+            let progress = self.judge_all();
+            self.poll_finish(cx);
+            if turn == Turn::More {
+                cx.waker().wake_by_ref();
+                break;
+            }
+            // A place has become free, or a turn was passed on: there may be more to begin.
+            if !progress || self.queue.is_empty() || self.paused {
+                break;
+            }
+        }
+        self.poll_deadline(cx);
+    }
+
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) {
+        if self.waiting.len() > 0 {
+            let (waiting, queue) = (&mut self.waiting, &mut self.queue);
+            waiting.poll_due(cx, |delivery| queue.push_back(delivery));
+        }
+    }
+
+    fn judge_all(&mut self) -> bool {
+        if self.done.is_empty() {
+            return false;
+        }
+        let mut done = std::mem::take(&mut self.done);
+        done.drain(..).for_each(|done| self.judge(done));
+        self.done = done;
+        true
+    }
+
+    fn poll_finish(&mut self, cx: &mut Context<'_>) {
+        loop {
+            self.finish.poll_exits(cx, &mut self.concluded);
+            if self.concluded.is_empty() {
+                break;
+            }
+            let mut concluded = std::mem::take(&mut self.concluded);
+            concluded.drain(..).for_each(|exit| self.conclude(exit));
+            self.concluded = concluded;
+        }
+        self.commit_positions();
+        self.finish.poll_settle(cx, &self.settler);
+    }
+
+    fn commit_positions(&mut self) {
+        let idle = self.worker.in_flight() == 0 && self.queue.is_empty();
+        if let Some(positions) = &mut self.positions
+            && positions.is_due(idle)
+        {
+            positions.commits().into_iter().for_each(|commit| self.finish.settle(commit));
+        }
+    }
+
+    /// Commits what is settled, whether or not it is time.
+    pub(super) fn commit_now(&mut self) {
+        if let Some(positions) = &mut self.positions {
+            positions.commits().into_iter().for_each(|commit| self.finish.settle(commit));
+        }
+    }
+
+    /// Wakes the task when the earliest deadline of a handler has passed.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) {
+        let Some(at) = self.plan.build.stack.pulse.wake_at() else { return };
+        let timer = self.deadline.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if timer.is_elapsed() || timer.deadline() > at {
+            timer.as_mut().reset(at);
+        }
+        if timer.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// The delivery has had its turn: the next of its key or partition gets it.
+    pub(super) fn pass_turn(&mut self, delivery: &Delivery) {
+        if let Some(next) = self.order.leave(delivery) {
+            self.run_or_hold(next);
+        }
+    }
+
+    /// The delivery has had its turn and is settled.
+    pub(super) fn leave_with(&mut self, delivery: Delivery, action: Action) {
+        self.pass_turn(&delivery);
+        self.settle(delivery, action);
+    }
+
+    /// The delivery is done with.
+    pub(super) fn settle(&mut self, delivery: Delivery, action: Action) {
+        self.forget(&delivery);
+        let settlement = settlement(&delivery, action);
+        match &mut self.positions {
+            Some(positions) => positions.settle(&settlement),
+            None => self.finish.settle(settlement),
+        }
+    }
+
+    /// Gives the delivery back to the broker; a positional broker delivers it again after the next assignment.
+    pub(super) fn hand_back(&mut self, delivery: Delivery) {
+        self.pass_turn(&delivery);
+        self.give_back(delivery);
+    }
+
+    /// Gives a delivery back that has no turn.
+    pub(super) fn give_back(&mut self, delivery: Delivery) {
+        self.plan.metrics().released.increment();
+        self.forget(&delivery);
+        if self.positions.is_none() {
+            let release = Action::Release { after: std::time::Duration::ZERO, attempts: delivery.failures() };
+            self.finish.settle(settlement(&delivery, release));
+        }
+    }
+
+    /// Leaves the delivery unsettled: the broker delivers it again when the subscription ends.
+    #[expect(clippy::needless_pass_by_value, reason = "whoever abandons a delivery has no more use for it")]
+    pub(super) fn abandon(&mut self, delivery: Delivery) {
+        self.forget(&delivery);
+    }
+
+    pub(super) fn set_concurrency(&mut self, concurrency: usize) {
+        self.worker.set_concurrency(concurrency);
+        self.enough = concurrency.max(self.plan.build.batch.max);
+    }
+
+    fn forget(&mut self, delivery: &Delivery) {
+        self.window.leave(delivery);
+        if !self.first_failures.is_empty() {
+            self.first_failures.remove(&place(delivery));
+        }
+    }
+
+    /// Shows what is going on.
+    pub(super) fn show(&self, status: &super::control::BindingStatus) {
+        status.count(self.window.messages(), self.worker.in_flight(), self.waiting.len());
+        status.set_problem(self.finish.problem());
+    }
+}

@@ -1,0 +1,245 @@
+//! After the handler: outputs confirmed, then claims permanent, then settled. Three steps, each one call at a time.
+
+use std::{
+    collections::VecDeque,
+    mem::take,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::{
+    plan::InputPlan,
+    publish::{Exit, publish_round},
+    stage::Stage,
+};
+use crate::{
+    binder::{SettleError, Settlement, Settler, Unsettled},
+    error::{Error, Result},
+    idempotency::Claim,
+};
+
+/// At most this many settlements wait for the broker before intake stops.
+const SETTLING: usize = 8_192;
+/// At most this many exits wait for confirmation before intake stops.
+const PUBLISHING: usize = 4_096;
+/// At most this many exits go out in one round.
+const ROUND: usize = 1_024;
+
+/// The steps after the handler.
+#[derive(Debug)]
+pub(super) struct Finish {
+    plan: Arc<InputPlan>,
+    publishing: VecDeque<Exit>,
+    publish: Stage<(VecDeque<Exit>, Option<Error>)>,
+    completing: Vec<Exit>,
+    complete: Stage<(Vec<Exit>, Vec<Claim>, Result<Vec<bool>>)>,
+    settling: Vec<Settlement>,
+    settle: Stage<(Vec<Settlement>, Result<Vec<Unsettled>>)>,
+    is_lost: bool,
+    problem: Option<String>,
+}
+
+impl Finish {
+    pub(super) fn new(plan: Arc<InputPlan>) -> Self {
+        Self {
+            plan,
+            publishing: VecDeque::new(),
+            publish: Stage::new(),
+            completing: Vec::new(),
+            complete: Stage::new(),
+            settling: Vec::new(),
+            settle: Stage::new(),
+            is_lost: false,
+            problem: None,
+        }
+    }
+
+    /// Takes a message that has nothing to publish and nothing to complete.
+    pub(super) fn settle(&mut self, settlement: Settlement) {
+        self.settling.push(settlement);
+    }
+
+    /// Takes a message on its way out.
+    pub(super) fn exit(&mut self, exit: Exit) {
+        self.publishing.push_back(exit);
+    }
+
+    /// The subscription is gone: settlements are tried once and no more.
+    pub(super) fn lost(&mut self) {
+        self.is_lost = true;
+    }
+
+    /// Why publishing or settling does not get on, where it does not.
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.settling.len() < SETTLING && self.publishing.len() < PUBLISHING
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        let is_published = self.publishing.is_empty() && !self.publish.is_running();
+        let is_complete = self.completing.is_empty() && !self.complete.is_running();
+        is_published && is_complete && self.settling.is_empty() && !self.settle.is_running()
+    }
+
+    /// Gets on with outputs and claims; what is confirmed, or refused for good, goes into `out`.
+    pub(super) fn poll_exits(&mut self, cx: &mut Context<'_>, out: &mut Vec<Exit>) {
+        self.poll_publish(cx, out);
+        self.poll_complete(cx, out);
+    }
+
+    fn poll_publish(&mut self, cx: &mut Context<'_>, out: &mut Vec<Exit>) {
+        loop {
+            if self.publish.poll_free(cx) && !self.publishing.is_empty() {
+                let count = self.publishing.len().min(ROUND);
+                let round = self.publishing.drain(..count).collect();
+                self.publish.start(publish_round(self.plan.clone(), round));
+            }
+            let Poll::Ready((round, error)) = self.publish.poll(cx) else { return };
+            self.published(round, error, out);
+        }
+    }
+
+    /// Keeps order: what failed goes first in the next round, and nothing overtakes it.
+    fn published(&mut self, round: VecDeque<Exit>, error: Option<Error>, out: &mut Vec<Exit>) {
+        let mut again = VecDeque::new();
+        for exit in round {
+            if exit.refused.is_none() && !exit.outputs.is_empty() {
+                again.push_back(exit);
+            } else if exit.claim.is_some() && exit.refused.is_none() {
+                self.completing.push(exit);
+            } else {
+                out.push(exit);
+            }
+        }
+        again.append(&mut self.publishing);
+        self.publishing = again;
+        match error {
+            None => {
+                self.publish.succeeded();
+                self.problem = None;
+            }
+            Some(error) => {
+                let wait = self.publish.failed();
+                self.trouble("cannot publish", &error, wait, self.publish.failures());
+            }
+        }
+    }
+
+    fn poll_complete(&mut self, cx: &mut Context<'_>, out: &mut Vec<Exit>) {
+        loop {
+            if self.complete.poll_free(cx) && !self.completing.is_empty() {
+                self.start_complete();
+            }
+            let Poll::Ready((exits, claims, result)) = self.complete.poll(cx) else { return };
+            match result {
+                Ok(kept) => {
+                    self.complete.succeeded();
+                    self.note_taken_over(&kept);
+                    out.extend(exits);
+                }
+                Err(error) => self.not_completed(exits, claims, &error),
+            }
+        }
+    }
+
+    fn start_complete(&mut self) {
+        let mut exits = take(&mut self.completing);
+        let claims: Vec<Claim> = exits.iter_mut().filter_map(|exit| exit.claim.take()).map(|claim| *claim).collect();
+        let layer = self.plan.build.stack.idempotency.clone();
+        self.complete.start(async move {
+            let result = match &layer {
+                None => Ok(Vec::new()),
+                Some(layer) => {
+                    let options = layer.options();
+                    options.store.complete(&options.scope, &claims, options.window).await
+                }
+            };
+            (exits, claims, result)
+        });
+    }
+
+    fn note_taken_over(&self, kept: &[bool]) {
+        let taken_over = kept.iter().filter(|kept| !**kept).count();
+        if taken_over > 0 {
+            tracing::warn!(binding = &*self.plan.name, taken_over, "claims were taken over before they became permanent");
+        }
+    }
+
+    fn not_completed(&mut self, mut exits: Vec<Exit>, claims: Vec<Claim>, error: &Error) {
+        for (exit, claim) in exits.iter_mut().zip(claims) {
+            exit.claim = Some(Box::new(claim));
+        }
+        exits.append(&mut self.completing);
+        self.completing = exits;
+        let wait = self.complete.failed();
+        self.trouble("cannot complete claims", error, wait, self.complete.failures());
+    }
+
+    /// Gets on with the settlements.
+    pub(super) fn poll_settle(&mut self, cx: &mut Context<'_>, settler: &Arc<dyn Settler>) {
+        loop {
+            if self.settle.poll_free(cx) && !self.settling.is_empty() {
+                let (round, settler) = (take(&mut self.settling), settler.clone());
+                self.settle.start(async move {
+                    let result = settler.settle(&round).await;
+                    (round, result)
+                });
+            }
+            let Poll::Ready((round, result)) = self.settle.poll(cx) else { return };
+            self.settled(round, result);
+        }
+    }
+
+    fn settled(&mut self, mut round: Vec<Settlement>, result: Result<Vec<Unsettled>>) {
+        match result {
+            Ok(unsettled) if unsettled.is_empty() => {
+                self.settle.succeeded();
+                // The storage goes round: nothing is allocated for the next settlements.
+                if self.settling.is_empty() {
+                    round.clear();
+                    self.settling = round;
+                }
+            }
+            Ok(unsettled) => self.unsettled(&round, unsettled),
+            Err(error) => self.not_settled(round, &error),
+        }
+    }
+
+    fn unsettled(&mut self, round: &[Settlement], unsettled: Vec<Unsettled>) {
+        let mut again = Vec::new();
+        for Unsettled { index, error } in unsettled {
+            match error {
+                SettleError::Failed(error) if error.is_temporary() && !self.is_lost => again.push((index, error)),
+                SettleError::Lost => self.plan.metrics().lost.increment(),
+                SettleError::Failed(error) => {
+                    self.plan.metrics().lost.increment();
+                    tracing::error!(binding = &*self.plan.name, error = %error.chain(), "the broker refused a settlement");
+                }
+            }
+        }
+        let Some((_, error)) = again.first() else { return self.settle.succeeded() };
+        let wait = self.settle.failed();
+        self.trouble("cannot settle", error, wait, self.settle.failures());
+        self.settling.splice(..0, again.into_iter().filter_map(|(index, _)| round.get(index).cloned()));
+    }
+
+    fn not_settled(&mut self, round: Vec<Settlement>, error: &Error) {
+        if self.is_lost || !error.is_temporary() {
+            self.plan.metrics().lost.add(round.len() as u64);
+            return;
+        }
+        self.settling.splice(..0, round);
+        let wait = self.settle.failed();
+        self.trouble("cannot settle", error, wait, self.settle.failures());
+    }
+
+    fn trouble(&mut self, what: &str, error: &Error, wait: std::time::Duration, failures: u32) {
+        self.problem = Some(format!("{what}: {}", error.chain()));
+        if failures == 1 || failures.is_power_of_two() {
+            tracing::warn!(binding = &*self.plan.name, error = %error.chain(), ?wait, failures, "{what}; it is tried again");
+        }
+    }
+}

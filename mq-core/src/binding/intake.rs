@@ -1,0 +1,168 @@
+//! From records to deliveries: what must not reach the handler is sorted out here.
+
+use std::{
+    mem::{replace, take},
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use super::{
+    engine::Engine,
+    tracker::Arrived,
+    waiting::Wait,
+};
+use crate::{
+    binder::{Action, AssignedLane, Batch, Delivery, LaneId, Lanes, Record},
+    message::names,
+    middleware::Reason,
+    outcome::Failure,
+    policy::Ordering,
+};
+
+/// Batches whose storage is used again.
+#[derive(Debug, Default)]
+pub(super) struct Pool(Vec<Arc<Batch>>);
+
+/// Batches that are looked at when storage is needed.
+const POOL: usize = 8;
+
+impl Pool {
+    /// A batch of these records; `records` is empty afterwards.
+    fn fill(&mut self, records: &mut Vec<Record>, lanes: &Arc<Lanes>) -> Arc<Batch> {
+        let free = self.0.iter().position(|batch| Arc::strong_count(batch) == 1);
+        let mut batch = free.map_or_else(|| Arc::new(Batch::default()), |index| self.0.swap_remove(index));
+        match Arc::get_mut(&mut batch) {
+            Some(inner) => inner.refill(records, lanes),
+            None => batch = Arc::new(Batch::new(take(records), lanes.clone())),
+        }
+        if self.0.len() < POOL {
+            self.0.push(batch.clone());
+        }
+        batch
+    }
+}
+
+impl Engine {
+    /// Takes in what the consumer has handed over.
+    pub(super) fn take_in(&mut self, records: &mut Vec<Record>) {
+        self.plan.metrics().received.add(records.len() as u64);
+        if self.has_retry_lanes() {
+            records.iter_mut().for_each(|record| self.read_retry_headers(record));
+        }
+        let batch = self.pool.fill(records, &self.lanes);
+        for index in 0..batch.len() {
+            // A batch holds at most what was asked for, far below 2^32.
+            let delivery = Delivery::new(batch.clone(), u32::try_from(index).unwrap_or(u32::MAX));
+            self.enter(delivery);
+        }
+    }
+
+    fn enter(&mut self, mut delivery: Delivery) {
+        self.window.enter(&delivery);
+        let mut due = delivery.record().due;
+        if let Some(positions) = &mut self.positions {
+            match positions.arrived(delivery.record()) {
+                Arrived::New => {}
+                Arrived::Settled => return self.window.leave(&delivery),
+                Arrived::Held(held) => {
+                    delivery = delivery.after_failures(held.attempts);
+                    due = Some(held.due);
+                }
+            }
+        }
+        if let Some((reason, failure)) = self.refusal(&delivery) {
+            return self.bury_unhandled(delivery, reason, &failure);
+        }
+        if self.is_for_others(&delivery) {
+            return self.settle(delivery, Action::Ack);
+        }
+        if self.plan.ordering == Ordering::Key && delivery.message().as_key().is_none() {
+            self.plan.metrics().keyless.increment();
+        }
+        self.admit(delivery, due);
+    }
+
+    /// Gives the delivery its turn, now or when it is due.
+    fn admit(&mut self, delivery: Delivery, due: Option<SystemTime>) {
+        if let Some(due) = due {
+            self.held_until.insert(place(&delivery), due);
+        }
+        if let Some(delivery) = self.order.admit(delivery) {
+            self.run_or_hold(delivery);
+        }
+    }
+
+    /// The delivery has its turn: it runs, unless it is held.
+    pub(super) fn run_or_hold(&mut self, delivery: Delivery) {
+        if self.draining {
+            return self.hand_back(delivery);
+        }
+        if self.held_until.is_empty() {
+            return self.queue.push_back(delivery);
+        }
+        let wait = self.held_until.remove(&place(&delivery)).map(|due| self.plan.clock.until(due));
+        match wait {
+            Some(wait) if !wait.is_zero() => self.waiting.push(self.plan.clock.now() + wait, delivery, Wait::Held),
+            _ => self.queue.push_back(delivery),
+        }
+    }
+
+    /// Why the handler must not see this message, if so.
+    fn refusal(&self, delivery: &Delivery) -> Option<(Reason, Failure)> {
+        let message = delivery.message();
+        let size = message.as_bytes().len() as u64;
+        if let Some(limit) = self.plan.max_payload.filter(|limit| size > *limit) {
+            let text = format!("payload of {size} bytes is over the limit of {limit}; raise `consumer.max_payload` to accept it");
+            return Some((Reason::TooLarge, Failure::dead_letter(text).kind("too-large")));
+        }
+        if self.plan.require_key && message.as_key().is_none() {
+            return Some((Reason::NoKey, Failure::dead_letter("message has no key, and `consumer.require_key` is on").kind("no-key")));
+        }
+        let end = message.properties().expires_at?;
+        (self.plan.clock.wall() >= end).then(|| (Reason::Expired, Failure::dead_letter("message has expired").kind("expired")))
+    }
+
+    /// A replayed dead letter is for the group that failed, alone.
+    fn is_for_others(&self, delivery: &Delivery) -> bool {
+        let headers = delivery.headers();
+        !headers.is_empty() && headers.text(names::ONLY_GROUP).is_some_and(|only| Some(only) != self.plan.spec.group.as_deref())
+    }
+
+    fn has_retry_lanes(&self) -> bool {
+        !self.plan.retry_destinations.is_empty()
+    }
+
+    /// A message from a retry destination knows its attempts and when it is due.
+    fn read_retry_headers(&self, record: &mut Record) {
+        let headers = record.message.as_headers();
+        if headers.is_empty() || !self.is_retry_lane(record.lane) {
+            return;
+        }
+        record.attempts = headers.parse(names::ATTEMPT).unwrap_or(record.attempts);
+        let millis: Option<u64> = headers.parse(names::DUE);
+        record.due = millis.and_then(|millis| UNIX_EPOCH.checked_add(Duration::from_millis(millis)));
+    }
+
+    pub(super) fn is_retry_lane(&self, lane: LaneId) -> bool {
+        let destination = self.lanes.get(lane).map(|lane| &lane.destination);
+        destination.is_some_and(|name| self.plan.retry_destinations.iter().any(|retry| retry.name == *name))
+    }
+
+    /// Lanes that are read from now on.
+    pub(super) fn assigned(&mut self, assigned: Vec<AssignedLane>) {
+        let mut lanes = (*replace(&mut self.lanes, Arc::default())).clone();
+        for lane in assigned {
+            if let Some(positions) = &mut self.positions {
+                positions.assign(&lane);
+            }
+            lanes.set(lane.id, lane.lane);
+        }
+        self.lanes = Arc::new(lanes);
+    }
+}
+
+/// Names a delivery within its consumer.
+pub(super) fn place(delivery: &Delivery) -> (LaneId, u64) {
+    let record = delivery.record();
+    (record.lane, record.position)
+}

@@ -1,0 +1,235 @@
+//! What becomes of an answer of the stack.
+
+use std::time::{Duration, SystemTime};
+
+use super::{
+    engine::Engine,
+    intake::place,
+    plan::DelayStyle,
+    publish::{Exit, Outputs, Target},
+    tracker::Held,
+    waiting::Wait,
+};
+use crate::{
+    error::Error,
+    binder::{Action, Delivery, RetryState, Settlement},
+    message::Message,
+    middleware::{Handled, Reason, dead_letter_message, delayed_message},
+    outcome::{Decision, Failure, Next, Outcome},
+
+    worker::{Done, Subject},
+};
+
+/// A settlement of this delivery.
+pub(super) fn settlement(delivery: &Delivery, action: Action) -> Settlement {
+    let record = delivery.record();
+    Settlement { lane: record.lane, position: record.position, epoch: record.epoch, action }
+}
+
+impl Engine {
+    /// Takes an answer of the stack.
+    pub(super) fn judge(&mut self, done: Done) {
+        let Done { subject, handled } = done;
+        match (subject, handled.outcome) {
+            (Subject::One(delivery), Outcome::Failed(failure)) => self.failed(delivery, failure),
+            (Subject::One(delivery), Outcome::Ack) if handled.outputs.is_empty() && handled.claim.is_none() => {
+                self.leave_with(delivery, Action::Ack);
+            }
+            (subject, outcome) => self.succeeded(subject, Handled { outcome, ..handled }),
+        }
+    }
+
+    /// Everything acknowledged, with outputs or a claim.
+    fn succeeded(&mut self, subject: Subject, handled: Handled) {
+        let mut exit = Exit { claim: handled.claim, ..Exit::new(subject) };
+        let mut outputs = Outputs::default();
+        if let Some(first) = exit.deliveries().first() {
+            first.take_outputs(handled.outputs, |staged| outputs.push(Target::Output(staged.output), staged.message));
+        }
+        exit.outputs = outputs;
+        for delivery in exit.deliveries() {
+            self.pass_turn(delivery);
+        }
+        self.finish.exit(exit);
+    }
+
+    fn failed(&mut self, delivery: Delivery, failure: Failure) {
+        let now = self.plan.clock.now();
+        match failure.next().unwrap_or(Next::Defer(Duration::from_secs(1))) {
+            Next::InPlace(wait) => {
+                self.note_failure(&delivery, &failure, "retrying in place");
+                self.plan.metrics().retries.increment();
+                let failures = delivery.attempt();
+                self.waiting.push(now + wait, delivery.after_failures(failures), Wait::InPlace);
+            }
+            Next::Defer(wait) => {
+                self.plan.metrics().deferred.increment();
+                let failures = delivery.failures();
+                self.waiting.push(now + wait, delivery.after_failures(failures), Wait::InPlace);
+            }
+            Next::Delayed(delay) => {
+                self.note_failure(&delivery, &failure, "retrying later");
+                self.delay(delivery, delay);
+            }
+            Next::DeadLetter | Next::Exhausted => self.bury(delivery, &failure),
+            Next::Discard => {
+                self.plan.metrics().discarded.increment();
+                tracing::debug!(binding = &*self.plan.name, error = %failure, "message discarded");
+                self.leave_with(delivery, Action::Discard);
+            }
+            Next::Requeue => {
+                self.note_failure(&delivery, &failure, "giving it back to the broker");
+                self.hand_back(delivery);
+            }
+            Next::Stop => self.stop_because(delivery, &failure),
+        }
+    }
+
+    fn note_failure(&mut self, delivery: &Delivery, failure: &Failure, what: &str) {
+        self.first_failures.entry(place(delivery)).or_insert_with(|| self.plan.clock.wall());
+        let attempt = delivery.attempt();
+        tracing::info!(binding = &*self.plan.name, attempt, error_type = failure.error_type(), error = %failure, "handler failed; {what}");
+    }
+
+    /// Puts off the next attempt so that a restart does not forget it, as far as the broker can.
+    fn delay(&mut self, delivery: Delivery, delay: Duration) {
+        self.plan.metrics().delayed.increment();
+        let ordered = self.order.turnstile(&delivery).is_some();
+        let attempts = delivery.attempt();
+        match self.plan.delay_style(ordered, delay) {
+            DelayStyle::Native => self.leave_with(delivery, Action::Release { after: delay, attempts }),
+            DelayStyle::Destination => self.move_to_retry(delivery, delay),
+            DelayStyle::Held => self.hold(delivery, delay),
+        }
+    }
+
+    /// The message stays unsettled, and its key or partition waits with it.
+    fn hold(&mut self, delivery: Delivery, delay: Duration) {
+        let (due, attempts) = (self.plan.clock.wall() + delay, delivery.attempt());
+        let hold = settlement(&delivery, Action::Hold { due, attempts });
+        match &mut self.positions {
+            Some(positions) => positions.hold(&hold, Held { attempts, due }),
+            None if self.plan.capabilities.retry_state != RetryState::None => self.finish.settle(hold),
+            None => {}
+        }
+        self.waiting.push(self.plan.clock.now() + delay, delivery.after_failures(attempts), Wait::Held);
+    }
+
+    /// A copy waits in the retry destination; the message is settled once the copy is confirmed.
+    fn move_to_retry(&mut self, delivery: Delivery, delay: Duration) {
+        let of = delivery.headers().text(crate::message::names::ORIGINAL_DESTINATION);
+        let of = of.filter(|_| self.is_retry_lane(delivery.record().lane)).unwrap_or_else(|| delivery.destination());
+        let retries = &self.plan.retry_destinations;
+        let retry = retries.iter().find(|retry| retry.delay == delay && *retry.of == *of);
+        let Some(retry) = retry.or_else(|| retries.iter().find(|retry| retry.delay == delay)) else {
+            return self.hold(delivery, delay);
+        };
+        let group = self.plan.spec.group.as_deref();
+        let copy = delayed_message(&delivery, &retry.name, group, self.plan.clock.wall(), delay);
+        self.leave_after(delivery, copy, Letter::Delayed);
+    }
+
+    /// To the dead letters, because no attempts are left or the handler said so.
+    fn bury(&mut self, delivery: Delivery, failure: &Failure) {
+        let reason = match (failure.error_type(), failure.decision()) {
+            ("undecodable", _) => Reason::Undecodable,
+            ("no-key", _) => Reason::NoKey,
+            (_, Decision::DeadLetter) => Reason::Rejected,
+            _ => Reason::Exhausted,
+        };
+        self.bury_as(delivery, reason, failure);
+    }
+
+    /// To the dead letters without having been handled; it has no turn yet.
+    pub(super) fn bury_unhandled(&mut self, delivery: Delivery, reason: Reason, failure: &Failure) {
+        self.plan.metrics().failed.increment();
+        let letter = self.letter(&delivery, reason, failure);
+        self.finish.exit(exit_with(delivery, letter, Letter::Dead));
+    }
+
+    /// The message is done with once `letter` is confirmed.
+    fn leave_after(&mut self, delivery: Delivery, letter: Message, kind: Letter) {
+        self.pass_turn(&delivery);
+        self.finish.exit(exit_with(delivery, letter, kind));
+    }
+
+    fn bury_as(&mut self, delivery: Delivery, reason: Reason, failure: &Failure) {
+        let letter = self.letter(&delivery, reason, failure);
+        self.leave_after(delivery, letter, Letter::Dead);
+    }
+
+    fn letter(&mut self, delivery: &Delivery, reason: Reason, failure: &Failure) -> Message {
+        let now = self.plan.clock.wall();
+        let first = self.first_failure(delivery).unwrap_or(now);
+        let letters = &self.plan.letters;
+        tracing::warn!(
+            binding = &*self.plan.name, destination = &*letters.destination, attempt = delivery.attempt(),
+            reason = reason.as_str(), error_type = failure.error_type(), error = %failure, "message goes to the dead letters",
+        );
+        dead_letter_message(delivery, failure, reason, (first, now), letters)
+    }
+
+    fn first_failure(&self, delivery: &Delivery) -> Option<SystemTime> {
+        let millis: Option<u64> = delivery.headers().parse(crate::message::names::FIRST_FAILURE);
+        let earlier = millis.map(|millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+        earlier.or_else(|| self.first_failures.get(&place(delivery)).copied())
+    }
+
+    /// Leaves the message unsettled and takes the binding down.
+    fn stop_because(&mut self, delivery: Delivery, failure: &Failure) {
+        let position = delivery.record().position;
+        let text = format!("message at position {position} of `{}` failed for good: {failure}", delivery.destination());
+        tracing::error!(binding = &*self.plan.name, attempt = delivery.attempt(), error = %failure, "binding stops: {text}");
+        self.stopping.get_or_insert(text);
+        self.abandon(delivery);
+    }
+
+    /// An exit has come to its end: settled, or an output of it was refused for good.
+    pub(super) fn conclude(&mut self, exit: Exit) {
+        let Some(error) = exit.refused else {
+            if exit.is_dead_letter {
+                self.plan.metrics().dead_letters.increment();
+            }
+            return self.settle_all(exit.subject);
+        };
+        match exit.subject {
+            Subject::One(delivery) if !exit.is_dead_letter => {
+                let failure = Failure::from_error(Decision::DeadLetter, error).kind("unpublishable");
+                let letter = self.letter(&delivery, Reason::Rejected, &failure);
+                self.finish.exit(exit_with(delivery, letter, Letter::Dead));
+            }
+            subject => self.stop_because_unpublishable(subject, &error),
+        }
+    }
+
+    fn settle_all(&mut self, subject: Subject) {
+        match subject {
+            Subject::One(delivery) => self.settle(delivery, Action::Ack),
+            Subject::Many(deliveries) => deliveries.as_slice().iter().for_each(|delivery| self.settle(delivery.clone(), Action::Ack)),
+        }
+    }
+
+    /// A dead letter, or the output of a whole batch, can never be published: nothing is lost, nothing goes on.
+    fn stop_because_unpublishable(&mut self, subject: Subject, error: &Error) {
+        let text = format!("a message cannot be published: {}", error.chain());
+        tracing::error!(binding = &*self.plan.name, "binding stops and leaves its input unsettled: {text}");
+        self.stopping.get_or_insert(text);
+        match subject {
+            Subject::One(delivery) => self.abandon(delivery),
+            Subject::Many(deliveries) => deliveries.as_slice().iter().for_each(|delivery| self.abandon(delivery.clone())),
+        }
+    }
+}
+
+/// What kind of letter a message leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Letter {
+    Dead,
+    Delayed,
+}
+
+fn exit_with(delivery: Delivery, letter: Message, kind: Letter) -> Exit {
+    let mut exit = Exit { is_dead_letter: kind == Letter::Dead, ..Exit::new(Subject::One(delivery)) };
+    exit.outputs.push(Target::Letter, letter);
+    exit
+}

@@ -1,0 +1,92 @@
+//! The positional lanes of a binding: what is settled becomes commits.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::Instant;
+
+use super::tracker::{Arrived, Held, Tracker};
+use crate::{
+    binder::{Action, AssignedLane, Capabilities, LaneId, Record, RetryState, Settlement},
+    policy::WindowPolicy,
+};
+
+/// While messages flow, positions are committed this often at most.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// The trackers of every assigned lane.
+#[derive(Debug)]
+pub(super) struct Positions {
+    lanes: BTreeMap<LaneId, Tracker>,
+    limit: usize,
+    span: u64,
+    last: Instant,
+    dirty: bool,
+}
+
+impl Positions {
+    pub(super) fn new(capabilities: &Capabilities, window: &WindowPolicy) -> Self {
+        let limit = match capabilities.retry_state {
+            RetryState::None => 0,
+            RetryState::Bounded(bytes) => bytes,
+            RetryState::Full => usize::MAX,
+        };
+        Self { lanes: BTreeMap::new(), limit, span: window.messages as u64, last: Instant::now(), dirty: false }
+    }
+
+    pub(super) fn assign(&mut self, lane: &AssignedLane) {
+        let tracker = Tracker::new(lane.epoch, lane.position.unwrap_or_default(), lane.saved.as_ref());
+        self.lanes.insert(lane.id, tracker);
+    }
+
+    pub(super) fn forget(&mut self, lane: LaneId) {
+        self.lanes.remove(&lane);
+    }
+
+    pub(super) fn arrived(&mut self, record: &Record) -> Arrived {
+        self.lanes.get_mut(&record.lane).map_or(Arrived::New, |tracker| tracker.arrived(record.position))
+    }
+
+    pub(super) fn hold(&mut self, settlement: &Settlement, held: Held) {
+        if let Some(tracker) = self.current(settlement) {
+            tracker.hold(settlement.position, held);
+            self.dirty = true;
+        }
+    }
+
+    pub(super) fn settle(&mut self, settlement: &Settlement) {
+        if let Some(tracker) = self.current(settlement) {
+            tracker.settle(settlement.position);
+            self.dirty = true;
+        }
+    }
+
+    fn current(&mut self, settlement: &Settlement) -> Option<&mut Tracker> {
+        self.lanes.get_mut(&settlement.lane).filter(|tracker| tracker.epoch() == settlement.epoch)
+    }
+
+    /// Whether every lane has room in its window and for what is saved beside its position.
+    pub(super) fn has_room(&self) -> bool {
+        self.lanes.values().all(|tracker| tracker.span() < self.span && tracker.fits(self.limit))
+    }
+
+    /// Whether a commit is due: something has changed, and nothing is under way or the interval has passed.
+    pub(super) fn is_due(&self, idle: bool) -> bool {
+        self.dirty && (idle || self.last.elapsed() >= INTERVAL)
+    }
+
+    /// The commits of every lane that has changed.
+    pub(super) fn commits(&mut self) -> Vec<Settlement> {
+        self.dirty = false;
+        self.last = Instant::now();
+        let limit = self.limit;
+        let dirty = self.lanes.iter_mut().filter(|(_, tracker)| tracker.is_dirty());
+        dirty.filter_map(|(lane, tracker)| commit(*lane, tracker, limit)).collect()
+    }
+}
+
+fn commit(lane: LaneId, tracker: &mut Tracker, limit: usize) -> Option<Settlement> {
+    let epoch = tracker.epoch();
+    // What does not fit stops intake (`has_room`) before it comes to this; the next commit has fewer entries.
+    let (position, saved) = tracker.commit(limit).ok()?;
+    Some(Settlement { lane, position, epoch, action: Action::Commit { saved } })
+}
