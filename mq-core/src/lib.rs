@@ -5,7 +5,6 @@
 pub mod binder;
 pub mod clock;
 pub mod codec;
-pub mod config;
 pub mod error;
 pub mod extract;
 pub mod function;
@@ -16,6 +15,7 @@ pub mod middleware;
 pub mod outcome;
 pub mod output;
 pub mod policy;
+pub mod config;
 pub mod binding;
 pub mod registry;
 pub mod telemetry;
