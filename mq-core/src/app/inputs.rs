@@ -8,10 +8,10 @@ use crate::{
     binding::{InputPlan, RetryDestination},
     config::{BindingSettings, ConsumerSettings},
     extract::Preparation,
-    idempotency::{IdempotencyStore, MemoryIdempotencyStore},
+    idempotency::{IdempotencyStore, KeySource, MemoryIdempotencyStore, Scope},
     listener::{BuildOptions, Listener, Ready, Style, UserLayers},
     message::IdSeed,
-    middleware::{IdempotencyLayer, IdempotencyOptions, KeySource, LetterOptions, Pulse, StackOptions},
+    middleware::{IdempotencyLayer, IdempotencyOptions, LetterOptions, Pulse, StackOptions},
     output::{Outlet, OutletOptions},
     policy::{IdempotencyPolicy, Ordering},
     telemetry::BindingMetrics,
@@ -106,7 +106,7 @@ impl Planner<'_> {
         spec.filter.clone_from(&settings.consumer.filter);
         spec.window = settings.consumer.window.messages;
         spec.max_payload = settings.consumer.max_payload;
-        spec.native = settings.consumer.native.to_json();
+        spec.native = settings.consumer.native.clone();
         spec
     }
 
@@ -147,7 +147,7 @@ impl Planner<'_> {
     ) -> Option<IdempotencyLayer> {
         let path = format!("bindings.{}.consumer.idempotency", listener.input);
         let store = self.store(&path, &policy.store)?;
-        let key = match KeySource::parse(policy.key.as_deref().unwrap_or("id")) {
+        let key = match KeySource::of(policy) {
             Ok(key) => key,
             Err(_) => {
                 self.findings.value(&format!("{path}.key"), "names no key", "write `id`, `key` or `header:<name>`");
@@ -155,7 +155,13 @@ impl Planner<'_> {
             }
         };
         let group = spec.group.as_deref().unwrap_or("none");
-        let scope = format!("{group}/{}", listener.name).into();
+        let scope = match Scope::new(group, &listener.name) {
+            Ok(scope) => scope,
+            Err(error) => {
+                self.findings.function(&listener.name, listener.location, &error);
+                return None;
+            }
+        };
         let (lease, window) = (policy.lease, policy.ttl);
         Some(IdempotencyLayer::new(IdempotencyOptions { store, scope, key, lease, window, metrics: metrics.clone() }))
     }

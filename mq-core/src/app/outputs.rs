@@ -30,7 +30,7 @@ impl Planner<'_> {
         let destination: Arc<str> = settings.destinations(name).swap_remove(0).into();
         let mut options = OutletOptions::new(ProducerSpec::new(destination.clone()));
         options.spec.binding = name.into();
-        options.spec.native = settings.producer.native.to_json();
+        options.spec.native = settings.producer.native.clone();
         options.content_type = settings.producer.content_type.clone().map(Into::into);
         options.max_payload = settings.producer.max_payload;
         if let Some(key) = &settings.producer.key {

@@ -207,6 +207,12 @@ impl Config {
         problems.or((settings, self.warnings()))
     }
 
+    /// The name of the program's file, for want of a better name.
+    pub(crate) fn program_name() -> Option<String> {
+        let program = std::env::current_exe().ok()?;
+        Some(program.file_stem()?.to_string_lossy().into_owned())
+    }
+
     /// What can be read of the settings, together with everything that is wrong with them, so that later checks can join
     /// the same report. `None` where a source cannot be read at all.
     pub(crate) fn readable(&self) -> (Option<Settings>, Problems) {
