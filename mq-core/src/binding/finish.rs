@@ -1,15 +1,14 @@
 //! After the handler: outputs confirmed, then claims permanent, then settled. Three steps, each one call at a time.
 
 use std::{
-    collections::VecDeque,
-    mem::take,
+    mem::{replace, take},
     sync::Arc,
     task::{Context, Poll},
 };
 
 use super::{
     plan::InputPlan,
-    publish::{Exit, publish_round},
+    publish::{Exit, Round, publish_round},
     stage::Stage,
 };
 use crate::{
@@ -22,15 +21,14 @@ use crate::{
 const SETTLING: usize = 8_192;
 /// At most this many exits wait for confirmation before intake stops.
 const PUBLISHING: usize = 4_096;
-/// At most this many exits go out in one round.
-const ROUND: usize = 1_024;
 
 /// The steps after the handler.
 #[derive(Debug)]
 pub(super) struct Finish {
     plan: Arc<InputPlan>,
-    publishing: VecDeque<Exit>,
-    publish: Stage<(VecDeque<Exit>, Option<Error>)>,
+    publishing: Round,
+    spare: Round,
+    publish: Stage<(Round, Option<Error>)>,
     completing: Vec<Exit>,
     complete: Stage<(Vec<Exit>, Vec<Claim>, Result<Vec<ClaimResult>>)>,
     settling: Vec<Settlement>,
@@ -43,7 +41,8 @@ impl Finish {
     pub(super) fn new(plan: Arc<InputPlan>) -> Self {
         Self {
             plan,
-            publishing: VecDeque::new(),
+            publishing: Round::default(),
+            spare: Round::default(),
             publish: Stage::new(),
             completing: Vec::new(),
             complete: Stage::new(),
@@ -59,9 +58,10 @@ impl Finish {
         self.settling.push(settlement);
     }
 
-    /// Takes a message on its way out.
-    pub(super) fn exit(&mut self, exit: Exit) {
-        self.publishing.push_back(exit);
+    /// Takes a message on its way out; what it publishes is added to the round that is returned.
+    pub(super) fn exit(&mut self, exit: Exit) -> &mut Round {
+        self.publishing.push(exit);
+        &mut self.publishing
     }
 
     /// The subscription is gone: settlements are tried once and no more.
@@ -93,8 +93,7 @@ impl Finish {
     fn poll_publish(&mut self, cx: &mut Context<'_>, out: &mut Vec<Exit>) {
         loop {
             if self.publish.poll_free(cx) && !self.publishing.is_empty() {
-                let count = self.publishing.len().min(ROUND);
-                let round = self.publishing.drain(..count).collect();
+                let round = replace(&mut self.publishing, take(&mut self.spare));
                 self.publish.start(publish_round(self.plan.clone(), round));
             }
             let Poll::Ready((round, error)) = self.publish.poll(cx) else {
@@ -105,19 +104,22 @@ impl Finish {
     }
 
     /// Keeps order: what failed goes first in the next round, and nothing overtakes it.
-    fn published(&mut self, round: VecDeque<Exit>, error: Option<Error>, out: &mut Vec<Exit>) {
-        let mut again = VecDeque::new();
-        for exit in round {
-            if exit.refused.is_none() && !exit.outputs.is_empty() {
-                again.push_back(exit);
-            } else if exit.claim.is_some() && exit.refused.is_none() {
-                self.completing.push(exit);
+    fn published(&mut self, mut round: Round, error: Option<Error>, out: &mut Vec<Exit>) {
+        let completing = &mut self.completing;
+        round.take_finished(|exit| {
+            let is_claimed = exit.claim.is_some() && exit.refused.is_none();
+            if is_claimed {
+                completing.push(exit)
             } else {
-                out.push(exit);
+                out.push(exit)
             }
+        });
+        if round.is_empty() {
+            self.spare = round;
+        } else {
+            round.append(&mut self.publishing);
+            self.publishing = round;
         }
-        again.append(&mut self.publishing);
-        self.publishing = again;
         match error {
             None => {
                 self.publish.succeeded();

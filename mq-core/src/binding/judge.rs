@@ -6,7 +6,7 @@ use super::{
     engine::Engine,
     intake::place,
     plan::DelayStyle,
-    publish::{Exit, Outputs, Target},
+    publish::{Exit, Target},
     tracker::Held,
     waiting::Wait,
 };
@@ -47,21 +47,17 @@ impl Engine {
 
     /// Everything acknowledged, with outputs or a claim.
     fn succeeded(&mut self, subject: Subject, handled: Handled) {
-        let mut exit = Exit {
-            claim: handled.claim,
-            ..Exit::new(subject)
-        };
-        let mut outputs = Outputs::default();
-        if let Some(first) = exit.deliveries().first() {
-            first.take_outputs(handled.outputs, |staged| {
-                outputs.push(Target::Output(staged.output), staged.message)
-            });
-        }
-        exit.outputs = outputs;
+        let exit = Exit::new(subject, handled.claim);
         for delivery in exit.deliveries() {
             self.pass_turn(delivery);
         }
-        self.finish.exit(exit);
+        let first = exit.deliveries().first().cloned();
+        let (plan, round) = (&self.plan, self.finish.exit(exit));
+        if let Some(first) = first {
+            first.take_outputs(handled.outputs, |staged| {
+                round.push_message(plan, Target::Output(staged.output), staged.message)
+            });
+        }
     }
 
     fn failed(&mut self, delivery: Delivery, failure: Failure) {
@@ -181,13 +177,20 @@ impl Engine {
     pub(super) fn bury_unhandled(&mut self, delivery: Delivery, reason: Reason, failure: &Failure) {
         self.plan.metrics().failed.increment();
         let letter = self.letter(&delivery, reason, failure);
-        self.finish.exit(exit_with(delivery, letter, Letter::Dead));
+        self.post(delivery, letter, Letter::Dead);
+    }
+
+    fn post(&mut self, delivery: Delivery, letter: Message, kind: Letter) {
+        let mut exit = Exit::new(Subject::One(delivery), None);
+        exit.is_dead_letter = kind == Letter::Dead;
+        let (plan, round) = (&self.plan, self.finish.exit(exit));
+        round.push_message(plan, Target::Letter, letter);
     }
 
     /// The message is done with once `letter` is confirmed.
     fn leave_after(&mut self, delivery: Delivery, letter: Message, kind: Letter) {
         self.pass_turn(&delivery);
-        self.finish.exit(exit_with(delivery, letter, kind));
+        self.post(delivery, letter, kind);
     }
 
     fn bury_as(&mut self, delivery: Delivery, reason: Reason, failure: &Failure) {
@@ -239,7 +242,7 @@ impl Engine {
                 let failure =
                     Failure::from_error(Decision::DeadLetter, error).kind("unpublishable");
                 let letter = self.letter(&delivery, Reason::Rejected, &failure);
-                self.finish.exit(exit_with(delivery, letter, Letter::Dead));
+                self.post(delivery, letter, Letter::Dead);
             }
             subject => self.stop_because_unpublishable(subject, &error),
         }
@@ -278,13 +281,4 @@ impl Engine {
 pub(super) enum Letter {
     Dead,
     Delayed,
-}
-
-fn exit_with(delivery: Delivery, letter: Message, kind: Letter) -> Exit {
-    let mut exit = Exit {
-        is_dead_letter: kind == Letter::Dead,
-        ..Exit::new(Subject::One(delivery))
-    };
-    exit.outputs.push(Target::Letter, letter);
-    exit
 }

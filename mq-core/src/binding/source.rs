@@ -170,11 +170,10 @@ async fn drive(
 }
 
 async fn publish_all(outlet: &Outlet, messages: Vec<Message>) -> Result<(), String> {
-    let prepared: Result<Vec<_>, _> = messages
-        .into_iter()
-        .map(|message| outlet.prepare(message))
-        .collect();
-    let mut left = prepared.map_err(|error| error.chain())?;
+    let mut left = messages;
+    left.iter_mut()
+        .try_for_each(|message| outlet.prepare(message))
+        .map_err(|error| error.chain())?;
     let mut wait = Duration::from_millis(50);
     while !left.is_empty() {
         let results = outlet.publish(&left).await;

@@ -64,7 +64,7 @@ impl BatchReturned for Outcomes {
             );
             return Failure::retry(text).kind("outcomes").into();
         }
-        let answer = |((outcome, replies), delivery): ((Outcome, Replies), _)| {
+        let answer = |((outcome, mut replies), delivery): ((Outcome, Replies), _)| {
             replies.answer(delivery, outcome, seeds)
         };
         HandledBatch::Each(
