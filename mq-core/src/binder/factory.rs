@@ -5,7 +5,11 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 use super::{Binder, Capabilities, ConsumerSpec};
-use crate::{clock::Clock, error::Result};
+use crate::{
+    clock::Clock,
+    config::{Node, Problems},
+    error::Result,
+};
 
 /// What a connecting binder is told about its surroundings.
 #[derive(Clone, Debug)]
@@ -43,14 +47,11 @@ pub trait BinderFactory: Send + Sync + 'static {
     /// The word that `kind = "…"` names it by.
     fn kind(&self) -> &'static str;
 
-    /// Reads the instance's settings with the binder's own struct (`deny_unknown_fields`). May be called several times.
+    /// Reads the instance's settings with the binder's own struct (`deny_unknown_fields`), through [`Node::decode`].
     ///
     /// # Errors
-    /// The settings are wrong; the framework adds path and place.
-    fn configure(
-        &self,
-        settings: &mut dyn erased_serde::Deserializer<'_>,
-    ) -> Result<Box<dyn Connector>, erased_serde::Error>;
+    /// Everything that is wrong with the settings, each with path, place and fix.
+    fn configure(&self, settings: &Node) -> Result<Box<dyn Connector>, Problems>;
 }
 
 /// Settings that are right: what can be known of an instance before its first connection.

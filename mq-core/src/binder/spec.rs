@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::policy::Start;
+use crate::{config::Node, policy::Start};
 
 /// What is to be read, and as whom.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,7 @@ pub struct ConsumerSpec {
     /// and the framework dead-letters them.
     pub max_payload: Option<u64>,
     /// Options of the client library, from the binding's `native` table.
-    pub native: serde_json::Value,
+    pub native: Node,
 }
 
 impl ConsumerSpec {
@@ -40,7 +40,7 @@ impl ConsumerSpec {
             filter: None,
             window: 10_000,
             max_payload: None,
-            native: serde_json::Value::Null,
+            native: Node::default(),
         }
     }
 }
@@ -54,7 +54,7 @@ pub struct ProducerSpec {
     /// Where messages go that name no destination themselves.
     pub destination: Arc<str>,
     /// Options of the client library, from the binding's `native` table.
-    pub native: serde_json::Value,
+    pub native: Node,
 }
 
 impl ProducerSpec {
@@ -65,7 +65,7 @@ impl ProducerSpec {
         Self {
             binding: destination.clone(),
             destination,
-            native: serde_json::Value::Null,
+            native: Node::default(),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     binder::{SettleError, Settlement, Settler, Unsettled},
     error::{Error, Result},
-    idempotency::Claim,
+    idempotency::{Claim, ClaimResult},
 };
 
 /// At most this many settlements wait for the broker before intake stops.
@@ -32,7 +32,7 @@ pub(super) struct Finish {
     publishing: VecDeque<Exit>,
     publish: Stage<(VecDeque<Exit>, Option<Error>)>,
     completing: Vec<Exit>,
-    complete: Stage<(Vec<Exit>, Vec<Claim>, Result<Vec<bool>>)>,
+    complete: Stage<(Vec<Exit>, Vec<Claim>, Result<Vec<ClaimResult>>)>,
     settling: Vec<Settlement>,
     settle: Stage<(Vec<Settlement>, Result<Vec<Unsettled>>)>,
     is_lost: bool,
@@ -161,8 +161,8 @@ impl Finish {
         });
     }
 
-    fn note_taken_over(&self, kept: &[bool]) {
-        let taken_over = kept.iter().filter(|kept| !**kept).count();
+    fn note_taken_over(&self, kept: &[ClaimResult]) {
+        let taken_over = kept.iter().filter(|kept| **kept == ClaimResult::Lost).count();
         if taken_over > 0 {
             tracing::warn!(binding = &*self.plan.name, taken_over, "claims were taken over before they became permanent");
         }

@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    binder::{Binder, Capabilities, Capability, ConsumerSpec, SettlementStyle},
+    binder::{Capabilities, Capability, ConsumerSpec, SettlementStyle},
     clock::Clock,
     listener::{BuildOptions, Listener, Ready},
     middleware::LetterOptions,
-    output::Outlet,
+    output::{BinderSlot, Outlet},
     policy::{Exhausted, Ordering, WindowPolicy},
     telemetry::BindingMetrics,
 };
@@ -43,7 +43,7 @@ pub struct InputPlan {
     /// The binder instance's name.
     pub binder_name: Arc<str>,
     /// The binder instance.
-    pub binder: Arc<dyn Binder>,
+    pub binder: BinderSlot,
     /// What it can do for this binding.
     pub capabilities: Capabilities,
     /// The subscription.

@@ -110,7 +110,7 @@ impl Supervisor {
                 self.obey_until(sleep(wait)).await?;
             }
             let (plan, binder) = (self.plan.clone(), self.plan.binder.clone());
-            let attempt = async move { binder.consumer(&plan.spec).await };
+            let attempt = async move { binder.get()?.consumer(&plan.spec).await };
             match self.obey_until(attempt).await? {
                 Ok(consumer) => return Ok(consumer),
                 Err(error) if error.is_temporary() => self.down(&error),

@@ -202,19 +202,29 @@ impl Config {
     /// # Errors
     /// Everything that is wrong: files that cannot be read, unknown keys, wrong types, values out of range.
     pub fn settings(&self) -> Result<(Settings, Vec<Warning>), Problems> {
+        let (settings, problems) = self.readable();
+        let settings = settings.unwrap_or_default();
+        problems.or((settings, self.warnings()))
+    }
+
+    /// The name of the program's file, for want of a better name.
+    pub(crate) fn program_name() -> Option<String> {
+        let program = std::env::current_exe().ok()?;
+        Some(program.file_stem()?.to_string_lossy().into_owned())
+    }
+
+    /// What can be read of the settings, together with everything that is wrong with them, so that later checks can join
+    /// the same report. `None` where a source cannot be read at all.
+    pub(crate) fn readable(&self) -> (Option<Settings>, Problems) {
         let resolved = self.resolved();
         if !resolved.problems.is_empty() {
-            return Err(resolved.problems.clone());
+            return (None, resolved.problems.clone());
         }
         let (settings, mut problems) = decode::decode::<Settings>(&resolved.tree);
         let settings = settings.unwrap_or_default();
         let out_of_range = settings.validate();
-        problems.extend(
-            out_of_range
-                .iter()
-                .map(|found| resolved.tree.out_of_range(found)),
-        );
-        problems.or((settings, self.warnings()))
+        problems.extend(out_of_range.iter().map(|found| resolved.tree.out_of_range(found)));
+        (Some(settings), problems)
     }
 
     /// What should be changed although it works, as far as it is known: a binder's own secrets are known once it has

@@ -1,6 +1,6 @@
 //! What a node holds.
 
-use super::Node;
+use super::{KeyPath, Node, document::Document};
 use crate::units::Short;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,6 +35,13 @@ pub enum Value {
 }
 
 impl Value {
+    /// Reads a value as TOML writes it (`4`, `"10s"`, `["1m"]`); what TOML cannot read is a text as it is.
+    #[must_use]
+    pub fn from_toml(text: &str) -> Self {
+        let document = Document::new("value", text, 0);
+        super::toml::parse_value(&document, &KeyPath::default()).unwrap_or_else(|| Self::from(text))
+    }
+
     /// A table of these keys.
     pub fn table<K: Into<String>, V: Into<Self>>(keys: impl IntoIterator<Item = (K, V)>) -> Self {
         let nodes = keys

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{Body, Style};
+use crate::config::Value;
 
 /// Where a function stands in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,8 +35,8 @@ pub struct Listener {
     pub outputs: Vec<String>,
     /// The output bindings of the `Output` parameters, in order.
     pub publishes: Vec<String>,
-    /// Settings of the input binding's `consumer` table from the attribute, as key and TOML value; files and environment win.
-    pub settings: Vec<(String, String)>,
+    /// Settings of the input binding's `consumer` table from the attribute; files and environment win.
+    pub settings: Vec<(String, Value)>,
     /// The function.
     pub body: Arc<dyn Body>,
 }
@@ -91,8 +92,8 @@ impl Listener {
 
     /// Adds a setting of the input binding's `consumer` table, as a TOML value: `("concurrency", "4")`.
     #[must_use]
-    pub fn setting(mut self, key: impl Into<String>, toml: impl Into<String>) -> Self {
-        self.settings.push((key.into(), toml.into()));
+    pub fn setting(mut self, key: impl Into<String>, toml: &str) -> Self {
+        self.settings.push((key.into(), Value::from_toml(toml)));
         self
     }
 

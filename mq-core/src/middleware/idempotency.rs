@@ -16,64 +16,10 @@ use super::{Arrival, Handled};
 use crate::{
     binder::Delivery,
     error::{BoxError, Error},
-    idempotency::{Claim, Claimed, IdempotencyKey, IdempotencyStore},
+    idempotency::{Claim, Claimed, IdempotencyStore, KeySource, Scope},
     outcome::{Decision, Failure, Outcome},
     telemetry::BindingMetrics,
 };
-
-/// What a message is known again by.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum KeySource {
-    /// The message's id.
-    #[default]
-    Id,
-    /// The message's key.
-    Key,
-    /// A header.
-    Header(String),
-}
-
-impl KeySource {
-    /// Reads `id`, `key` or `header:<name>`.
-    ///
-    /// # Errors
-    /// A text that says which forms there are.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "id" => Ok(Self::Id),
-            None if text == "key" => Ok(Self::Key),
-            Some(("header", name)) if !name.is_empty() => Ok(Self::Header(name.to_owned())),
-            _ => Err(format!(
-                "`{text}` names no idempotency key: write `id`, `key` or `header:<name>`"
-            )),
-        }
-    }
-
-    fn key(&self, delivery: &Delivery) -> Result<IdempotencyKey, Failure> {
-        let absent = |what: &str| {
-            Failure::dead_letter(format!("message has no {what} to know it again by"))
-                .kind("no-key")
-        };
-        match self {
-            Self::Id => Ok(IdempotencyKey::from(&delivery.id())),
-            Self::Key => delivery
-                .message()
-                .as_key()
-                .cloned()
-                .map(IdempotencyKey::new)
-                .ok_or_else(|| absent("key")),
-            Self::Header(name) => {
-                let value = delivery
-                    .headers()
-                    .get(name)
-                    .map(|value| value.as_bytes().clone());
-                value
-                    .map(IdempotencyKey::new)
-                    .ok_or_else(|| absent(&format!("header `{name}`")))
-            }
-        }
-    }
-}
 
 /// With what a binding claims its messages.
 #[derive(Clone, Debug)]
@@ -81,7 +27,7 @@ pub struct IdempotencyOptions {
     /// Where claims are kept.
     pub store: Arc<dyn IdempotencyStore>,
     /// `<group>/<listener>`: who has had the effect.
-    pub scope: Arc<str>,
+    pub scope: Scope,
     /// What a message is known again by.
     pub key: KeySource,
     /// How long a claim holds without being renewed.
@@ -235,12 +181,12 @@ async fn claim(
     let mut others = Vec::with_capacity(deliveries.len());
     let mut keys = Vec::with_capacity(deliveries.len());
     for delivery in deliveries {
-        match options.key.key(delivery) {
-            Ok(key) => {
+        match options.key.read(delivery) {
+            Some(key) => {
                 keys.push(key);
                 others.push(None);
             }
-            Err(failure) => others.push(Some(failure.into())),
+            None => others.push(Some(no_key(&options.key).into())),
         }
     }
     let mut claims = Vec::with_capacity(keys.len());
@@ -255,6 +201,15 @@ async fn claim(
             .and_then(|claimed| judge(claimed, &mut claims, options));
     }
     Ok((others, claims))
+}
+
+fn no_key(source: &KeySource) -> Failure {
+    let what = match source {
+        KeySource::Id => "id".to_owned(),
+        KeySource::Key => "key".to_owned(),
+        KeySource::Header(name) => format!("header `{name}`"),
+    };
+    Failure::dead_letter(format!("message has no {what} to know it again by")).kind("no-key")
 }
 
 /// The answer for a message that is not to run.

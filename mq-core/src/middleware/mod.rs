@@ -26,7 +26,7 @@ pub use breaker::{Breaker, BreakerLayer};
 pub use catch_panic::{CatchPanic, CatchPanicLayer};
 pub use dead_letter::{DeadLetter, DeadLetterLayer};
 pub use handled::{Handled, HandledBatch};
-pub use idempotency::{Idempotency, IdempotencyLayer, IdempotencyOptions, KeySource};
+pub use idempotency::{Idempotency, IdempotencyLayer, IdempotencyOptions};
 pub use letter::{LetterOptions, Reason, dead_letter_message, delayed_message};
 pub use observe::{Observe, ObserveLayer};
 pub use pulse::Pulse;

@@ -4,4 +4,4 @@ mod key;
 mod outlet;
 
 pub use key::KeyRule;
-pub use outlet::{Outlet, OutletOptions, Outlets};
+pub use outlet::{BinderSlot, Outlet, OutletOptions, Outlets};

@@ -1,6 +1,10 @@
 //! One output binding at run time.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use tokio::sync::Mutex;
 
@@ -39,9 +43,38 @@ impl OutletOptions {
     }
 }
 
+/// A binder instance that is connected later: what is planned with it can be made before.
+#[derive(Clone, Debug, Default)]
+pub struct BinderSlot(Arc<OnceLock<Arc<dyn Binder>>>);
+
+impl BinderSlot {
+    /// The instance is connected. Only the first call counts.
+    pub fn fill(&self, binder: Arc<dyn Binder>) {
+        let _ = self.0.set(binder);
+    }
+
+    /// The instance.
+    ///
+    /// # Errors
+    /// It is not connected yet (temporary).
+    pub fn get(&self) -> Result<&Arc<dyn Binder>> {
+        self.0.get().ok_or_else(|| {
+            Error::new(ErrorKind::Unavailable, "the binder is not connected yet").temporary().operation("BinderSlot::get")
+        })
+    }
+}
+
+impl From<Arc<dyn Binder>> for BinderSlot {
+    fn from(binder: Arc<dyn Binder>) -> Self {
+        let slot = Self::default();
+        slot.fill(binder);
+        slot
+    }
+}
+
 /// An output binding: opens its producer when it is first needed, and again after a fatal error.
 pub struct Outlet {
-    binder: Arc<dyn Binder>,
+    binder: BinderSlot,
     options: OutletOptions,
     metrics: Arc<BindingMetrics>,
     producer: Mutex<Option<Arc<dyn Producer>>>,
@@ -51,12 +84,12 @@ impl Outlet {
     /// An output through `binder`.
     #[must_use]
     pub fn new(
-        binder: Arc<dyn Binder>,
+        binder: impl Into<BinderSlot>,
         options: OutletOptions,
         metrics: Arc<BindingMetrics>,
     ) -> Self {
         Self {
-            binder,
+            binder: binder.into(),
             options,
             metrics,
             producer: Mutex::new(None),
@@ -77,7 +110,7 @@ impl Outlet {
 
     /// The binder behind it.
     #[must_use]
-    pub fn binder(&self) -> &Arc<dyn Binder> {
+    pub fn binder(&self) -> &BinderSlot {
         &self.binder
     }
 
@@ -169,7 +202,7 @@ impl Outlet {
         if let Some(producer) = &*slot {
             return Ok(producer.clone());
         }
-        let producer = self.binder.producer(&self.options.spec).await?;
+        let producer = self.binder.get()?.producer(&self.options.spec).await?;
         *slot = Some(producer.clone());
         Ok(producer)
     }
