@@ -20,7 +20,7 @@ type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Development tasks of `mq`.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask")]
+#[command(bin_name = "cargo xtask")]
 enum Task {
     /// Builds and runs every test: unit, integration, compile errors, examples, benches once, documentation.
     Test(test::Options),

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: the one test command.
 //!
-//! It builds all test programs, runs them, runs the examples of the documentation, and closes with one line that sums over all of them.
+//! It builds the examples and all test programs, runs the latter, runs the examples of the documentation, and closes with one line that sums over all of them.
 //! A test that lacks something on this machine prints `SKIPPED: <name>: <reason>` and returns;
 //! where the variable `MQ_REQUIRE` names it (`MQ_REQUIRE=kafka,amqp`), that is a failure.
 
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use crate::{
     Result,
-    cargo::{cargo, variable},
+    cargo::{self, cargo, variable},
     steps::{announce, seconds},
 };
 use report::Report;
@@ -32,12 +32,14 @@ pub(crate) struct Options {
 /// Where something does not compile, a test fails, a required skip occurs, or the filter finds nothing.
 pub(crate) fn run(options: &Options) -> Result {
     let begin = Instant::now();
-    announce(1, 3, "build of all test programs");
+    announce(1, 4, "examples as programs");
+    cargo::run(&mut cargo(["build", "--workspace", "--examples"]))?;
+    announce(2, 4, "build of all test programs");
     let count = programs::build(cargo(["test", "--workspace", "--all-targets", "--no-run"]))?;
     let mut transcript = Transcript::of(count);
-    announce(2, 3, &format!("{count} test programs"));
+    announce(3, 4, &format!("{count} test programs"));
     tests(options, "--all-targets", &mut transcript)?;
-    announce(3, 3, "examples in the documentation");
+    announce(4, 4, "examples in the documentation");
     tests(options, "--doc", &mut transcript)?;
     println!("\nall tests took {}", seconds(begin.elapsed()));
     close(options, transcript)
