@@ -57,7 +57,7 @@ impl fmt::Display for Report {
             skipped,
             ..
         } = self;
-        writeln!(f, "{passed} passed, {failed} failed, {skipped} skipped")
+        writeln!(f, "\n{passed} passed, {failed} failed, {skipped} skipped")
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads what `cargo test -- --show-output` says, line by line.
 
-use std::{borrow::Cow, mem};
+use std::borrow::Cow;
 
 /// What was counted.
 #[derive(Debug, Default)]
@@ -56,6 +56,9 @@ pub(super) struct Transcript {
     program: String,
     started: usize,
     part: Part,
+    /// Whether the program has told its result.
+    judged: bool,
+    /// What had failed when the cargo command began.
     failed_before: usize,
     tally: Tally,
 }
@@ -68,6 +71,7 @@ impl Transcript {
             program: String::new(),
             started: 0,
             part: Part::default(),
+            judged: false,
             failed_before: 0,
             tally: Tally::default(),
         }
@@ -81,6 +85,7 @@ impl Transcript {
         match line {
             "successes:" => self.part = self.next(Outcome::Passed),
             "failures:" => self.part = self.next(Outcome::Failed),
+            _ if is_cargos_verdict(line) => self.died(),
             _ => self.inside(line),
         }
         let hidden = matches!(self.part, Part::Passed(_) | Part::Names(Outcome::Passed));
@@ -91,13 +96,21 @@ impl Transcript {
     pub(super) fn ended(&mut self, success: bool) {
         self.part = Part::Running;
         if !success && self.tally.failed == self.failed_before {
-            self.tally.failed += 1;
-            let program = mem::take(&mut self.program);
-            self.tally
-                .failed_names
-                .push(format!("{program} (ended without a result)"));
+            self.judged = false;
+            self.died();
         }
         self.failed_before = self.tally.failed;
+    }
+
+    /// The program has failed; where it has told no result, it counts as one failed test.
+    fn died(&mut self) {
+        self.part = Part::Running;
+        if !self.judged {
+            self.judged = true;
+            self.tally.failed += 1;
+            let name = format!("{} (ended without a result)", self.program);
+            self.tally.failed_names.push(name);
+        }
     }
 
     /// What was counted.
@@ -116,6 +129,7 @@ impl Transcript {
             format!("  [{}/{}] {}", self.started, self.programs, self.program)
         };
         self.part = Part::Running;
+        self.judged = false;
         Some(head)
     }
 
@@ -152,6 +166,7 @@ impl Transcript {
 
     fn running(&mut self, line: &str) {
         if let Some(result) = line.strip_prefix("test result: ") {
+            self.judged = true;
             self.tally.passed += count(result, "passed");
             self.tally.failed += count(result, "failed");
             self.tally.ignored += count(result, "ignored");
@@ -176,6 +191,11 @@ fn program_name(line: &str) -> Option<String> {
     let file = file.rsplit_once('/').map_or(file, |(_, name)| name);
     let name = file.rsplit_once('-').map_or(file, |(name, _)| name);
     Some(format!("{name} ({source})"))
+}
+
+/// ``error: test failed, to rerun pass `-p a --lib` ``, after each program that failed.
+fn is_cargos_verdict(line: &str) -> bool {
+    line.starts_with("error: ") && line.contains(" failed, to rerun pass ")
 }
 
 /// `test name ... ok`.

@@ -102,6 +102,20 @@ fn a_program_that_dies_is_a_failure() {
 }
 
 #[test]
+fn a_program_that_dies_beside_failed_tests_is_one_more_failure() {
+    let verdict = "error: test failed, to rerun pass `-p a --test b`";
+    let text = format!(
+        "{TWO_PROGRAMS}{verdict}\n     Running tests/b.rs (target/debug/deps/b-0123456789abcdef)\n\nrunning 2 tests\n{verdict}\n"
+    );
+    let (tally, _) = read(&text, false);
+    assert_eq!((tally.passed, tally.failed), (3, 2));
+    assert_eq!(
+        tally.failed_names[1..],
+        ["b (tests/b.rs) (ended without a result)"]
+    );
+}
+
+#[test]
 fn a_skip_past_the_capture_counts_too() {
     let (tally, shown) = read("SKIPPED: amqp: no server", true);
     assert_eq!(tally.skips.len(), 1);
