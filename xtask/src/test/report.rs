@@ -71,11 +71,7 @@ fn list(f: &mut fmt::Formatter<'_>, title: &str, lines: &BTreeMap<String, usize>
             _ => writeln!(f, "  {line} ({count} tests)")?,
         }
     }
-    if lines.is_empty() {
-        Ok(())
-    } else {
-        writeln!(f)
-    }
+    Ok(())
 }
 
 /// Whether `required` has the skip's name or the first part of it: `kafka` names `kafka::restart` and `kafka/restart` too.
