@@ -39,7 +39,7 @@ fn rustdoc() -> Result {
 /// Licences, bans and sources. Advisories are left out: their database is not in a package registry.
 fn dependencies() -> Result {
     let program = cargo_deny()?;
-    cargo::run(command(program).args(["check", "licenses", "bans", "sources"]))
+    cargo::run(command(program).args(["--workspace", "check", "licenses", "bans", "sources"]))
 }
 
 /// `cargo-deny` from the search path or from `target/tools`, where it is installed first if need be.

@@ -3,6 +3,7 @@
 //! It builds the examples and all test programs, runs the latter, runs the examples of the documentation, and closes with one line that sums over all of them.
 //! A test that lacks something on this machine prints `SKIPPED: <name>: <reason>` and returns;
 //! where the variable `MQ_REQUIRE` names it (`MQ_REQUIRE=kafka,amqp`), that is a failure.
+//! Nothing has to be set up yet; a server that tests need gets a module here, and is started between building and running.
 
 mod programs;
 mod report;
