@@ -97,7 +97,9 @@ impl Finish {
                 let round = self.publishing.drain(..count).collect();
                 self.publish.start(publish_round(self.plan.clone(), round));
             }
-            let Poll::Ready((round, error)) = self.publish.poll(cx) else { return };
+            let Poll::Ready((round, error)) = self.publish.poll(cx) else {
+                return;
+            };
             self.published(round, error, out);
         }
     }
@@ -133,7 +135,9 @@ impl Finish {
             if self.complete.poll_free(cx) && !self.completing.is_empty() {
                 self.start_complete();
             }
-            let Poll::Ready((exits, claims, result)) = self.complete.poll(cx) else { return };
+            let Poll::Ready((exits, claims, result)) = self.complete.poll(cx) else {
+                return;
+            };
             match result {
                 Ok(kept) => {
                     self.complete.succeeded();
@@ -147,14 +151,21 @@ impl Finish {
 
     fn start_complete(&mut self) {
         let mut exits = take(&mut self.completing);
-        let claims: Vec<Claim> = exits.iter_mut().filter_map(|exit| exit.claim.take()).map(|claim| *claim).collect();
+        let claims: Vec<Claim> = exits
+            .iter_mut()
+            .filter_map(|exit| exit.claim.take())
+            .map(|claim| *claim)
+            .collect();
         let layer = self.plan.build.stack.idempotency.clone();
         self.complete.start(async move {
             let result = match &layer {
                 None => Ok(Vec::new()),
                 Some(layer) => {
                     let options = layer.options();
-                    options.store.complete(&options.scope, &claims, options.window).await
+                    options
+                        .store
+                        .complete(&options.scope, &claims, options.window)
+                        .await
                 }
             };
             (exits, claims, result)
@@ -162,9 +173,16 @@ impl Finish {
     }
 
     fn note_taken_over(&self, kept: &[ClaimResult]) {
-        let taken_over = kept.iter().filter(|kept| **kept == ClaimResult::Lost).count();
+        let taken_over = kept
+            .iter()
+            .filter(|kept| **kept == ClaimResult::Lost)
+            .count();
         if taken_over > 0 {
-            tracing::warn!(binding = &*self.plan.name, taken_over, "claims were taken over before they became permanent");
+            tracing::warn!(
+                binding = &*self.plan.name,
+                taken_over,
+                "claims were taken over before they became permanent"
+            );
         }
     }
 
@@ -175,7 +193,12 @@ impl Finish {
         exits.append(&mut self.completing);
         self.completing = exits;
         let wait = self.complete.failed();
-        self.trouble("cannot complete claims", error, wait, self.complete.failures());
+        self.trouble(
+            "cannot complete claims",
+            error,
+            wait,
+            self.complete.failures(),
+        );
     }
 
     /// Gets on with the settlements.
@@ -188,7 +211,9 @@ impl Finish {
                     (round, result)
                 });
             }
-            let Poll::Ready((round, result)) = self.settle.poll(cx) else { return };
+            let Poll::Ready((round, result)) = self.settle.poll(cx) else {
+                return;
+            };
             self.settled(round, result);
         }
     }
@@ -212,7 +237,9 @@ impl Finish {
         let mut again = Vec::new();
         for Unsettled { index, error } in unsettled {
             match error {
-                SettleError::Failed(error) if error.is_temporary() && !self.is_lost => again.push((index, error)),
+                SettleError::Failed(error) if error.is_temporary() && !self.is_lost => {
+                    again.push((index, error))
+                }
                 SettleError::Lost => self.plan.metrics().lost.increment(),
                 SettleError::Failed(error) => {
                     self.plan.metrics().lost.increment();
@@ -220,10 +247,17 @@ impl Finish {
                 }
             }
         }
-        let Some((_, error)) = again.first() else { return self.settle.succeeded() };
+        let Some((_, error)) = again.first() else {
+            return self.settle.succeeded();
+        };
         let wait = self.settle.failed();
         self.trouble("cannot settle", error, wait, self.settle.failures());
-        self.settling.splice(..0, again.into_iter().filter_map(|(index, _)| round.get(index).cloned()));
+        self.settling.splice(
+            ..0,
+            again
+                .into_iter()
+                .filter_map(|(index, _)| round.get(index).cloned()),
+        );
     }
 
     fn not_settled(&mut self, round: Vec<Settlement>, error: &Error) {

@@ -53,7 +53,10 @@ impl Outputs {
     }
 
     fn targets(&self) -> impl Iterator<Item = Target> {
-        self.first.iter().chain(&self.rest).map(|(target, _)| *target)
+        self.first
+            .iter()
+            .chain(&self.rest)
+            .map(|(target, _)| *target)
     }
 
     /// Takes the messages for one target out, in order.
@@ -61,7 +64,9 @@ impl Outputs {
         if let Some((_, message)) = self.first.take_if(|(to, _)| *to == target) {
             each(message);
         }
-        let (wanted, kept) = std::mem::take(&mut self.rest).into_iter().partition(|(to, _)| *to == target);
+        let (wanted, kept) = std::mem::take(&mut self.rest)
+            .into_iter()
+            .partition(|(to, _)| *to == target);
         self.rest = kept;
         let wanted: Vec<_> = wanted;
         wanted.into_iter().for_each(|(_, message)| each(message));
@@ -70,7 +75,13 @@ impl Outputs {
 
 impl Exit {
     pub(super) fn new(subject: Subject) -> Self {
-        Self { subject, outputs: Outputs::default(), claim: None, is_dead_letter: false, refused: None }
+        Self {
+            subject,
+            outputs: Outputs::default(),
+            claim: None,
+            is_dead_letter: false,
+            refused: None,
+        }
     }
 
     pub(super) fn deliveries(&self) -> &[Delivery] {
@@ -82,7 +93,10 @@ impl Exit {
 }
 
 /// Publishes the outputs of every exit; those that failed stay in their exit. The last temporary error is returned.
-pub(super) async fn publish_round(plan: Arc<InputPlan>, mut round: VecDeque<Exit>) -> (VecDeque<Exit>, Option<Error>) {
+pub(super) async fn publish_round(
+    plan: Arc<InputPlan>,
+    mut round: VecDeque<Exit>,
+) -> (VecDeque<Exit>, Option<Error>) {
     let mut targets: Vec<Target> = Vec::new();
     for target in round.iter().flat_map(|exit| exit.outputs.targets()) {
         if !targets.contains(&target) {
@@ -103,7 +117,9 @@ pub(super) async fn publish_round(plan: Arc<InputPlan>, mut round: VecDeque<Exit
 fn outlet(plan: &InputPlan, target: Target) -> Option<&Outlet> {
     match target {
         Target::Letter => Some(&plan.letter_outlet),
-        Target::Output(OutputIndex(index)) => plan.outlets.get(usize::from(index)).map(|outlet| &**outlet),
+        Target::Output(OutputIndex(index)) => {
+            plan.outlets.get(usize::from(index)).map(|outlet| &**outlet)
+        }
     }
 }
 
@@ -112,13 +128,14 @@ async fn publish_to(outlet: &Outlet, target: Target, round: &mut VecDeque<Exit>)
     let mut messages = Vec::with_capacity(round.len());
     for (place, exit) in round.iter_mut().enumerate() {
         let refused = &mut exit.refused;
-        exit.outputs.take(target, |message| match outlet.prepare(message) {
-            Ok(message) => {
-                places.push(place);
-                messages.push(message);
-            }
-            Err(error) => *refused = Some(error),
-        });
+        exit.outputs
+            .take(target, |message| match outlet.prepare(message) {
+                Ok(message) => {
+                    places.push(place);
+                    messages.push(message);
+                }
+                Err(error) => *refused = Some(error),
+            });
     }
     let results = outlet.publish(&messages).await;
     let mut temporary = None;
@@ -136,7 +153,9 @@ async fn publish_to(outlet: &Outlet, target: Target, round: &mut VecDeque<Exit>)
 
 /// Whether publishing the same message again cannot succeed. A producer that is of no more use is opened anew.
 fn is_permanent(error: &Error) -> bool {
-    let of_the_message =
-        matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Rejected | ErrorKind::Codec | ErrorKind::Unsupported);
+    let of_the_message = matches!(
+        error.kind(),
+        ErrorKind::TooLarge | ErrorKind::Rejected | ErrorKind::Codec | ErrorKind::Unsupported
+    );
     of_the_message && !error.is_temporary()
 }

@@ -59,7 +59,9 @@ impl BinderSlot {
     /// It is not connected yet (temporary).
     pub fn get(&self) -> Result<&Arc<dyn Binder>> {
         self.0.get().ok_or_else(|| {
-            Error::new(ErrorKind::Unavailable, "the binder is not connected yet").temporary().operation("BinderSlot::get")
+            Error::new(ErrorKind::Unavailable, "the binder is not connected yet")
+                .temporary()
+                .operation("BinderSlot::get")
         })
     }
 }
