@@ -26,6 +26,9 @@ pub use mq_core::{
 #[cfg(feature = "memory")]
 pub use mq_memory as memory;
 
+#[cfg(feature = "macros")]
+pub use mq_macros::{Failure, listener_of, stream_listener};
+
 /// The result of a listener: `?` takes any error, which means retry.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -41,6 +44,8 @@ pub mod prelude {
         message::{Headers, Message},
         outcome::{Failure, Outcome, ResultExt},
     };
+    #[cfg(feature = "macros")]
+    pub use mq_macros::{Failure, stream_listener};
 }
 
 #[cfg(feature = "memory")]
