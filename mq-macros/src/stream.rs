@@ -45,7 +45,10 @@ pub(crate) fn failure(input: TokenStream) -> TokenStream {
 fn function_of(item: &TokenStream, role: check::Role, mistakes: &mut Mistakes) -> Option<Function> {
     let function = syn::parse2::<Function>(item.clone());
     if let Err(error) = function {
-        let message = format!("{} is an async function: write `async fn name(…) {{ … }}` below the attribute", role.name);
+        let message = format!(
+            "{} is an async function: write `async fn name(…) {{ … }}` below the attribute",
+            role.name
+        );
         mistakes.add(syn::Error::new(error.span(), message));
         return None;
     }
@@ -54,6 +57,9 @@ fn function_of(item: &TokenStream, role: check::Role, mistakes: &mut Mistakes) -
 
 /// The code, and every mistake beside it.
 fn with_mistakes(code: TokenStream, mistakes: Mistakes) -> TokenStream {
-    let errors = mistakes.into_result().err().map(|error| error.to_compile_error());
+    let errors = mistakes
+        .into_result()
+        .err()
+        .map(|error| error.to_compile_error());
     quote!(#code #errors)
 }

@@ -14,8 +14,8 @@ use mq_core::{
 };
 
 use crate::{
-    broker::Broker, builder::MemoryBuilder, config::MemorySettings, consumer::MemoryConsumer, options::Options, producer::MemoryProducer,
-    session::Session,
+    broker::Broker, builder::MemoryBuilder, config::MemorySettings, consumer::MemoryConsumer,
+    options::Options, producer::MemoryProducer, session::Session,
 };
 
 /// A binder whose broker is this process's memory.
@@ -38,7 +38,9 @@ impl MemoryBinder {
     }
 
     pub(crate) fn with(options: Options, clock: Clock) -> Self {
-        Self { session: Session::new(Arc::new(Broker::new(options, clock))) }
+        Self {
+            session: Session::new(Arc::new(Broker::new(options, clock))),
+        }
     }
 }
 
@@ -54,7 +56,11 @@ impl Binder for MemoryBinder {
         &self.session.broker.options.capabilities
     }
 
-    async fn provision(&self, _plan: &[DestinationPlan], _mode: Provision) -> Result<ProvisionReport> {
+    async fn provision(
+        &self,
+        _plan: &[DestinationPlan],
+        _mode: Provision,
+    ) -> Result<ProvisionReport> {
         self.session.open()?;
         Ok(ProvisionReport::default())
     }
@@ -62,16 +68,27 @@ impl Binder for MemoryBinder {
     async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
         let broker = self.session.open()?;
         let (key, notify) = broker.lock().subscribe(spec, &broker.options)?;
-        Ok(Box::new(MemoryConsumer::new(self.session.clone(), key, notify)))
+        Ok(Box::new(MemoryConsumer::new(
+            self.session.clone(),
+            key,
+            notify,
+        )))
     }
 
     async fn producer(&self, spec: &ProducerSpec) -> Result<Arc<dyn Producer>> {
         self.session.open()?;
-        Ok(Arc::new(MemoryProducer::new(self.session.clone(), spec.destination.clone())))
+        Ok(Arc::new(MemoryProducer::new(
+            self.session.clone(),
+            spec.destination.clone(),
+        )))
     }
 
     fn health(&self) -> Health {
-        if self.session.is_closed() { Health::Down("the binder is closed".to_owned()) } else { Health::Up }
+        if self.session.is_closed() {
+            Health::Down("the binder is closed".to_owned())
+        } else {
+            Health::Up
+        }
     }
 
     fn admin(&self) -> &dyn Admin {

@@ -29,7 +29,11 @@ pub(crate) struct MemoryConsumer {
 
 impl MemoryConsumer {
     pub(crate) fn new(session: Session, key: MemberKey, notify: Arc<Notify>) -> Self {
-        Self { session, key, notify }
+        Self {
+            session,
+            key,
+            notify,
+        }
     }
 
     fn ask(&self, records: &mut Vec<Record>, max: usize) -> Result<Received> {
@@ -66,7 +70,10 @@ impl Consumer for MemoryConsumer {
     }
 
     fn settler(&self) -> Arc<dyn Settler> {
-        Arc::new(MemorySettler { session: self.session.clone(), key: self.key })
+        Arc::new(MemorySettler {
+            session: self.session.clone(),
+            key: self.key,
+        })
     }
 
     async fn released(&mut self, _lanes: &[LaneId]) -> Result<()> {
@@ -97,6 +104,8 @@ impl Settler for MemorySettler {
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Unsettled>> {
         consume_budget().await;
         let broker = self.session.open()?;
-        Ok(broker.lock().settle(self.key, settlements, &broker.options, broker.clock))
+        Ok(broker
+            .lock()
+            .settle(self.key, settlements, &broker.options, broker.clock))
     }
 }

@@ -3,17 +3,17 @@
 //! A broker in this process's memory, for tests and for programs that need none.
 //! It has every capability but durability, and does nothing by itself: no task, no timer, no randomness.
 
-mod config;
-mod options;
-mod builder;
-mod factory;
 mod binder;
-mod session;
-mod consumer;
-mod producer;
-mod filter;
-mod error;
 mod broker;
+mod builder;
+mod config;
+mod consumer;
+mod error;
+mod factory;
+mod filter;
+mod options;
+mod producer;
+mod session;
 
 pub use binder::MemoryBinder;
 pub use builder::MemoryBuilder;

@@ -30,18 +30,30 @@ pub(crate) struct MemoryProducer {
 
 impl MemoryProducer {
     pub(crate) fn new(session: Session, destination: Arc<str>) -> Self {
-        Self { session, destination, turn: Mutex::new(()) }
+        Self {
+            session,
+            destination,
+            turn: Mutex::new(()),
+        }
     }
 
     /// Stores messages until all are stored, or one has to wait for room.
-    fn store(&self, broker: &Broker, messages: &[Message], results: &mut Vec<Result<Receipt>>) -> Option<OwnedNotified> {
+    fn store(
+        &self,
+        broker: &Broker,
+        messages: &[Message],
+        results: &mut Vec<Result<Receipt>>,
+    ) -> Option<OwnedNotified> {
         let stamp = broker.stamp();
         let mut state = broker.lock();
         let mut written = None;
         for message in &messages[results.len()..] {
-            let (destination, stored) = state.store(&self.destination, message, stamp, &broker.options);
+            let (destination, stored) =
+                state.store(&self.destination, message, stamp, &broker.options);
             if written != Some(destination) {
-                written.into_iter().for_each(|written| state.wake_readers(written));
+                written
+                    .into_iter()
+                    .for_each(|written| state.wake_readers(written));
                 written = Some(destination);
             }
             match stored {
@@ -53,7 +65,9 @@ impl MemoryProducer {
                 }
             }
         }
-        written.into_iter().for_each(|written| state.wake_readers(written));
+        written
+            .into_iter()
+            .for_each(|written| state.wake_readers(written));
         None
     }
 }

@@ -18,7 +18,10 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(broker: Arc<Broker>) -> Self {
-        Self { broker, closed: Arc::default() }
+        Self {
+            broker,
+            closed: Arc::default(),
+        }
     }
 
     pub(crate) fn close(&self) {
@@ -31,6 +34,10 @@ impl Session {
 
     /// Refuses whatever comes after `close`.
     pub(crate) fn open(&self) -> Result<&Broker> {
-        if self.is_closed() { Err(error::closed()) } else { Ok(&self.broker) }
+        if self.is_closed() {
+            Err(error::closed())
+        } else {
+            Ok(&self.broker)
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     binder::{Capabilities, Capability},
     config::{BindingSettings, Origin},
     listener::{Listener, Style},
-    policy::{Exhausted, Ordering, Start},
+    policy::{Exhausted, Guarantee, Ordering, Start},
     units::Short,
 };
 
@@ -42,6 +42,7 @@ impl Planner<'_> {
         check.reading(settings);
         check.idempotency(settings);
         check.style(listener, settings);
+        check.guarantee(listener, settings, instance);
     }
 }
 
@@ -166,6 +167,42 @@ impl Check<'_, '_> {
                 "its messages have no ids that redelivery keeps",
                 help,
             );
+        }
+    }
+
+    fn guarantee(&mut self, listener: &Listener, settings: &BindingSettings, instance: &str) {
+        if settings.consumer.guarantee != Guarantee::ExactlyOnce {
+            return;
+        }
+        if !self.has(Capability::Transactions) {
+            self.cannot(
+                "consumer.guarantee",
+                "it has no transactions",
+                "use \"at_least_once\" with `idempotency`",
+            );
+        }
+        if !listener.publishes.is_empty() {
+            let help = "return the outputs instead: what an `Output` parameter sends is not part of the transaction";
+            self.refuse(
+                "consumer.guarantee",
+                "does not go with an `Output` parameter",
+                help,
+            );
+        }
+        for output in &listener.outputs {
+            if self
+                .planner
+                .binder_of(output)
+                .is_some_and(|other| other != instance)
+            {
+                let problem =
+                    format!("cannot include output `{output}`, which is on another binder");
+                self.refuse(
+                    "consumer.guarantee",
+                    &problem,
+                    "put both on one binder, or use \"at_least_once\"",
+                );
+            }
         }
     }
 

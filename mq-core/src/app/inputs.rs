@@ -13,7 +13,7 @@ use crate::{
     message::IdSeed,
     middleware::{IdempotencyLayer, IdempotencyOptions, LetterOptions, Pulse, StackOptions},
     output::{Outlet, OutletOptions},
-    policy::{IdempotencyPolicy, Ordering},
+    policy::{Guarantee, IdempotencyPolicy, Ordering},
     telemetry::BindingMetrics,
     units::Short,
 };
@@ -103,7 +103,7 @@ impl Planner<'_> {
             ready: ready?,
             outlets,
             letter_outlet,
-            transactional: false,
+            transactional: consumer.guarantee == Guarantee::ExactlyOnce,
             drain: self.settings.app.drain,
             clock: self.app.clock,
         })

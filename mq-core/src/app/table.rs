@@ -78,6 +78,11 @@ fn input_row(plan: &InputPlan, settings: &Settings) -> PolicyRow {
         || "at least once".to_owned(),
         |policy| format!("effect once ({})", policy.store),
     );
+    let effect = if plan.transactional {
+        "exactly once in the broker".to_owned()
+    } else {
+        effect
+    };
     let order = match plan.ordering {
         Ordering::Key => ", ordered by key",
         Ordering::Partition => ", ordered by partition",

@@ -62,7 +62,7 @@ impl Engine {
         self.turn(cx);
         // A retry that would begin now does not: its message goes back with its attempts.
         self.hand_back_waiting(|_| true);
-        let quiet = self.worker.in_flight() == 0 && self.queue.is_empty() && self.finish.is_idle();
+        let quiet = self.worker.in_flight() == 0 && self.queue.is_empty() && self.is_finished();
         if quiet {
             Poll::Ready(())
         } else {
@@ -72,7 +72,7 @@ impl Engine {
 
     fn poll_settled(&mut self, cx: &mut std::task::Context<'_>) -> Poll<()> {
         self.turn(cx);
-        if self.finish.is_idle() {
+        if self.is_finished() {
             Poll::Ready(())
         } else {
             Poll::Pending

@@ -19,11 +19,12 @@ use super::{
     plan::InputPlan,
     positions::Positions,
     publish::Exit,
+    transact::Transact,
     waiting::Waiting,
     window::Window,
 };
 use crate::{
-    binder::{Action, Delivery, LaneId, Lanes, Settler},
+    binder::{Action, Delivery, LaneId, Lanes, Settler, Transaction},
     error::Result,
     worker::{Done, Turn, Worker},
 };
@@ -40,6 +41,8 @@ pub(super) struct Engine {
     pub(super) waiting: Waiting,
     pub(super) positions: Option<Positions>,
     pub(super) finish: Finish,
+    /// Transactions, where the binding is exactly once.
+    pub(super) transact: Option<Transact>,
     pub(super) queue: VecDeque<Delivery>,
     pub(super) pool: Pool,
     /// Holds that the broker has recorded, of deliveries that have not had their turn yet.
@@ -65,6 +68,7 @@ impl Engine {
     pub(super) fn new(
         plan: Arc<InputPlan>,
         settler: Arc<dyn Settler>,
+        transaction: Option<Box<dyn Transaction>>,
         concurrency: usize,
     ) -> Result<Self> {
         let mut worker = plan.ready.build(&plan.build)?;
@@ -80,6 +84,7 @@ impl Engine {
             waiting: Waiting::default(),
             positions,
             finish: Finish::new(plan.clone()),
+            transact: transaction.map(Transact::new),
             queue: VecDeque::with_capacity(BATCH),
             pool: Pool::default(),
             held_until: HashMap::new(),
@@ -108,18 +113,9 @@ impl Engine {
         self.window.room().min(BATCH)
     }
 
-    /// Whether nothing is under way but what waits for another attempt.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.worker.in_flight() == 0
-            && self.queue.is_empty()
-            && self.finish.is_idle()
-            && !self.has_commits()
-    }
-
-    fn has_commits(&self) -> bool {
-        self.positions
-            .as_ref()
-            .is_some_and(|positions| positions.is_due(true))
+    /// Whether nothing is on its way out.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finish.is_idle() && self.transact.as_ref().is_none_or(Transact::is_idle)
     }
 
     /// Gets on with everything that can get on.
@@ -164,6 +160,9 @@ impl Engine {
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) {
+        if self.poll_transactions(cx) {
+            return self.finish.poll_settle(cx, &self.settler);
+        }
         loop {
             self.finish.poll_exits(cx, &mut self.concluded);
             if self.concluded.is_empty() {
@@ -191,6 +190,9 @@ impl Engine {
 
     /// Commits what is settled, whether or not it is time.
     pub(super) fn commit_now(&mut self) {
+        if self.transact.is_some() {
+            return;
+        }
         if let Some(positions) = &mut self.positions {
             positions
                 .commits()
@@ -271,7 +273,7 @@ impl Engine {
         self.enough = concurrency.max(self.plan.build.batch.max);
     }
 
-    fn forget(&mut self, delivery: &Delivery) {
+    pub(super) fn forget(&mut self, delivery: &Delivery) {
         self.window.leave(delivery);
         if !self.first_failures.is_empty() {
             self.first_failures.remove(&place(delivery));

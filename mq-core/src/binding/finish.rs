@@ -64,6 +64,19 @@ impl Finish {
         &mut self.publishing
     }
 
+    /// The round that is being filled.
+    pub(super) fn round(&mut self) -> &mut Round {
+        &mut self.publishing
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    pub(super) fn set_problem(&mut self, problem: Option<String>) {
+        self.problem = problem;
+    }
+
     /// The subscription is gone: settlements are tried once and no more.
     pub(super) fn lost(&mut self) {
         self.is_lost = true;

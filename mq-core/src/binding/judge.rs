@@ -37,7 +37,9 @@ impl Engine {
         match (subject, handled.outcome) {
             (Subject::One(delivery), Outcome::Failed(failure)) => self.failed(delivery, failure),
             (Subject::One(delivery), Outcome::Ack)
-                if handled.outputs.is_empty() && handled.claim.is_none() =>
+                if handled.outputs.is_empty()
+                    && handled.claim.is_none()
+                    && self.transact.is_none() =>
             {
                 self.leave_with(delivery, Action::Ack);
             }

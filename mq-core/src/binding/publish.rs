@@ -143,6 +143,35 @@ impl Round {
             .for_each(|parcel| parcel.renumber(&places));
     }
 
+    /// Takes out exits with an output that was refused before it was published.
+    pub(super) fn take_refused(&mut self, each: impl FnMut(Exit)) {
+        if self.exits.iter().any(|exit| exit.refused.is_some()) {
+            self.exits.iter_mut().for_each(|exit| exit.again = true);
+            self.take_finished(each);
+        }
+    }
+
+    /// The inputs of every exit.
+    pub(super) fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
+        self.exits.iter().flat_map(Exit::deliveries)
+    }
+
+    /// Every message, each with its destination.
+    pub(super) fn messages(&self, plan: &InputPlan) -> Vec<Message> {
+        let of = |parcel: &Parcel| {
+            outlet(plan, parcel.target).map(|outlet| outlet.destination().clone())
+        };
+        let all = |parcel: &Parcel| {
+            let destination = of(parcel);
+            parcel
+                .messages
+                .iter()
+                .map(|message| named(message.clone(), destination.as_ref()))
+                .collect::<Vec<_>>()
+        };
+        self.parcels.iter().flat_map(all).collect()
+    }
+
     /// Puts another round behind this one.
     pub(super) fn append(&mut self, other: &mut Self) {
         let offset = u32::try_from(self.exits.len()).unwrap_or(u32::MAX);
@@ -220,6 +249,15 @@ fn sort_out<T>(parcel: &mut Parcel, results: Vec<Result<T>>, exits: &mut [Exit])
         }
     }
     temporary
+}
+
+fn named(message: Message, destination: Option<&Arc<str>>) -> Message {
+    match destination {
+        Some(destination) if message.properties().destination.is_none() => {
+            message.destination(destination.clone())
+        }
+        _ => message,
+    }
 }
 
 fn outlet(plan: &InputPlan, target: Target) -> Option<&Outlet> {

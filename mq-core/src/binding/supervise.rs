@@ -158,9 +158,9 @@ impl Supervisor {
     }
 
     async fn subscribed(&mut self, mut consumer: Box<dyn Consumer>) -> End {
-        let mut engine = match Engine::new(self.plan.clone(), consumer.settler(), self.concurrency)
-        {
+        let mut engine = match self.engine(&mut *consumer).await {
             Ok(engine) => engine,
+            Err(error) if error.is_temporary() => return End::Lost(error),
             Err(error) => return End::Failed(error.chain()),
         };
         engine.paused = self.paused;
@@ -172,6 +172,20 @@ impl Supervisor {
         }
         engine.show(&self.control.status);
         end
+    }
+
+    async fn engine(&self, consumer: &mut dyn Consumer) -> Result<Engine> {
+        let transaction = if self.plan.transactional {
+            Some(consumer.transaction().await?)
+        } else {
+            None
+        };
+        Engine::new(
+            self.plan.clone(),
+            consumer.settler(),
+            transaction,
+            self.concurrency,
+        )
     }
 
     async fn work(&mut self, engine: &mut Engine, consumer: &mut dyn Consumer) -> End {

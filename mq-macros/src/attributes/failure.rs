@@ -11,7 +11,11 @@ const KEYS: &[Key] = &[
     Key::new("retry", Takes::Mark, "retry"),
     Key::new("dead_letter", Takes::Mark, "dead_letter"),
     Key::new("discard", Takes::Mark, "discard"),
-    Key::new("retry_after", Takes::Wait(Duration::ZERO, Duration::MAX), r#"retry_after = "30s""#),
+    Key::new(
+        "retry_after",
+        Takes::Wait(Duration::ZERO, Duration::MAX),
+        r#"retry_after = "30s""#,
+    ),
     Key::new("crate", Takes::Path, r#"crate = "::mq""#),
 ];
 
@@ -36,7 +40,10 @@ impl FailureAttributes {
     /// Reads every `#[failure(…)]` among these attributes.
     pub(crate) fn read(attributes: &[Attribute], mistakes: &mut Mistakes) -> Self {
         let mut found = Vec::new();
-        for attribute in attributes.iter().filter(|one| one.path().is_ident("failure")) {
+        for attribute in attributes
+            .iter()
+            .filter(|one| one.path().is_ident("failure"))
+        {
             let entries = match &attribute.meta {
                 Meta::List(list) => mistakes.take(list.parse_args::<Entries>()),
                 Meta::Path(_) | Meta::NameValue(_) => None,
@@ -48,7 +55,10 @@ impl FailureAttributes {
                 None => mistakes.at(attribute, EMPTY),
             }
         }
-        Self { says: decision(&found, mistakes), krate: crate_path(&found) }
+        Self {
+            says: decision(&found, mistakes),
+            krate: crate_path(&found),
+        }
     }
 }
 

@@ -17,15 +17,30 @@ pub(crate) struct Ends {
 impl Ends {
     /// The ends of these tokens, or this place where there are none.
     pub(crate) fn of(tokens: &impl ToTokens, otherwise: Span) -> Self {
-        let mut spans = tokens.to_token_stream().into_iter().map(|token| token.span());
+        let mut spans = tokens
+            .to_token_stream()
+            .into_iter()
+            .map(|token| token.span());
         let first = spans.next().unwrap_or(otherwise);
-        Self { first, last: spans.last().unwrap_or(first) }
+        Self {
+            first,
+            last: spans.last().unwrap_or(first),
+        }
     }
 }
 
 /// `<ty as trait>::item`, spanned so that an error about it stands on `place`.
-pub(crate) fn of_trait(place: Ends, ty: &impl ToTokens, path: &Path, name: &str, item: &str) -> TokenStream {
-    let (name, item) = (Ident::new(name, Span::call_site()), Ident::new(item, place.last));
+pub(crate) fn of_trait(
+    place: Ends,
+    ty: &impl ToTokens,
+    path: &Path,
+    name: &str,
+    item: &str,
+) -> TokenStream {
+    let (name, item) = (
+        Ident::new(name, Span::call_site()),
+        Ident::new(item, place.last),
+    );
     let (open, ty) = (quote_spanned!(place.first=> <), ty.to_token_stream());
     let close = quote_spanned!(place.last=> >::);
     quote::quote!(#open #ty as #path::#name #close #item)

@@ -4,7 +4,12 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Path, Type, ext::IdentExt, parse_quote};
 
-use super::{beside, ends::of_trait, hidden, outputs, parameters::{Judge, outputs_are_named}};
+use super::{
+    beside,
+    ends::of_trait,
+    hidden, outputs,
+    parameters::{Judge, outputs_are_named},
+};
 use crate::{
     attributes::ListenerAttributes,
     model::{Function, Parameter},
@@ -45,22 +50,42 @@ pub(crate) fn listener(parts: &ListenerParts<'_>) -> TokenStream {
 
 impl ListenerParts<'_> {
     fn style(&self) -> &'static Style {
-        if self.attributes.batch.is_some() { &BATCH } else { &SINGLE }
+        if self.attributes.batch.is_some() {
+            &BATCH
+        } else {
+            &SINGLE
+        }
     }
 
     fn judge(&self) -> Judge<'_> {
         let (extractor, reads) = self.style().judge;
-        Judge { krate: &self.attributes.krate, extractor, reads }
+        Judge {
+            krate: &self.attributes.krate,
+            extractor,
+            reads,
+        }
     }
 
     /// `Listener::new(…)` with everything that the attribute says.
     fn descriptor(&self) -> TokenStream {
-        let ListenerAttributes { input, outputs, name, settings, krate, .. } = self.attributes;
+        let ListenerAttributes {
+            input,
+            outputs,
+            name,
+            settings,
+            krate,
+            ..
+        } = self.attributes;
         let function = &self.function.signature.ident;
         let plain = function.unraw().to_string();
-        let name = name.as_ref().map_or_else(|| quote!(#plain), ToTokens::to_token_stream);
+        let name = name
+            .as_ref()
+            .map_or_else(|| quote!(#plain), ToTokens::to_token_stream);
         let line = quote_spanned!(function.span()=> ::core::line!());
-        let publishes = self.parameters.iter().filter_map(|parameter| parameter.output.as_ref());
+        let publishes = self
+            .parameters
+            .iter()
+            .filter_map(|parameter| parameter.output.as_ref());
         let (keys, values): (Vec<_>, Vec<_>) = settings.iter().cloned().unzip();
         let outputs = &outputs.names;
         let body = self.body();
@@ -77,13 +102,26 @@ impl ListenerParts<'_> {
     /// The function, erased. What the types lack is an error once each, on the type.
     fn body(&self) -> TokenStream {
         let krate = &self.attributes.krate;
-        let Style { judge: (extractor, _), returned, function: callable } = self.style();
-        let (extractor, returned, callable) = (format_ident!("{extractor}"), format_ident!("{returned}"), format_ident!("{callable}"));
+        let Style {
+            judge: (extractor, _),
+            returned,
+            function: callable,
+        } = self.style();
+        let (extractor, returned, callable) = (
+            format_ident!("{extractor}"),
+            format_ident!("{returned}"),
+            format_ident!("{callable}"),
+        );
         let function = &self.function.signature.ident;
         let types = self.parameters.iter().map(|parameter| &parameter.ty);
-        let slots: Vec<_> = (0..self.parameters.len()).map(|index| format_ident!("P{index}")).collect();
+        let slots: Vec<_> = (0..self.parameters.len())
+            .map(|index| format_ident!("P{index}"))
+            .collect();
         let are_extractors = self.judge().are_extractors(self.parameters);
-        let can_be_returned = self.named_return().map(|_| { let feeds = self.feeds(); quote!(let _ = #feeds;) });
+        let can_be_returned = self.named_return().map(|_| {
+            let feeds = self.feeds();
+            quote!(let _ = #feeds;)
+        });
         let returns = self.named_return().unwrap_or_else(|| parse_quote!(_));
         let unnamed = quote_spanned!(function.span()=> _);
         quote! {{
@@ -118,18 +156,34 @@ impl ListenerParts<'_> {
 
     /// Constants that judge what traits do not, and the registration.
     fn items(&self) -> Vec<TokenStream> {
-        let ListenerAttributes { krate, outputs: named, batch, .. } = self.attributes;
+        let ListenerAttributes {
+            krate,
+            outputs: named,
+            batch,
+            ..
+        } = self.attributes;
         let name = &self.function.signature.ident;
-        let mut items = self.judge().read_once(self.parameters, match batch {
-            None => "a second payload: a listener takes one, so pass on what is needed of the first",
-            Some(_) => "a second batch: a batch listener takes one",
-        });
+        let mut items = self.judge().read_once(
+            self.parameters,
+            match batch {
+                None => {
+                    "a second payload: a listener takes one, so pass on what is needed of the first"
+                }
+                Some(_) => "a second batch: a batch listener takes one",
+            },
+        );
         if let Some(batch) = batch {
-            let message = "no parameter is a batch: take the messages as `Batch<Json<T>>`, or delete `batch`";
+            let message =
+                "no parameter is a batch: take the messages as `Batch<Json<T>>`, or delete `batch`";
             items.push(self.judge().read_at_all(self.parameters, batch, message));
         }
         if let Some(returns) = self.named_return() {
-            items.push(outputs::as_many_as_named(&self.feeds(), named, &returns, name));
+            items.push(outputs::as_many_as_named(
+                &self.feeds(),
+                named,
+                &returns,
+                name,
+            ));
         }
         items.extend(outputs_are_named(krate, self.parameters));
         let hidden = hidden(name);

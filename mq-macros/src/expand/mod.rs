@@ -26,10 +26,20 @@ fn hidden(function: &Ident) -> Ident {
 /// The hidden function that makes the listener or source, and what else is generated beside the user's function.
 ///
 /// All of it stands under the same conditions as the function.
-fn beside(function: &Function, makes: &TokenStream, body: &TokenStream, items: &[TokenStream]) -> TokenStream {
-    let conditions: TokenStream = function.conditions().map(ToTokens::to_token_stream).collect();
+fn beside(
+    function: &Function,
+    makes: &TokenStream,
+    body: &TokenStream,
+    items: &[TokenStream],
+) -> TokenStream {
+    let conditions: TokenStream = function
+        .conditions()
+        .map(ToTokens::to_token_stream)
+        .collect();
     let (visibility, name) = (&function.visibility, hidden(&function.signature.ident));
-    let constants = items.iter().map(|item| quote!(#conditions const _: () = { #item };));
+    let constants = items
+        .iter()
+        .map(|item| quote!(#conditions const _: () = { #item };));
     quote! {
         #conditions
         #[doc(hidden)]

@@ -13,7 +13,12 @@ const MOST: usize = 4;
 /// A constant that fails where the return value feeds another number of outputs than are named.
 ///
 /// `feeds` is that number, a `u16` constant.
-pub(super) fn as_many_as_named(feeds: &TokenStream, named: &Outputs, returns: &Type, function: &Ident) -> TokenStream {
+pub(super) fn as_many_as_named(
+    feeds: &TokenStream,
+    named: &Outputs,
+    returns: &Type,
+    function: &Ident,
+) -> TokenStream {
     let count = named.names.len();
     let returns = Some(returns.to_token_stream()).filter(|_| !is_unit(returns));
     let returns = returns.unwrap_or_else(|| function.to_token_stream());

@@ -34,7 +34,10 @@ impl Judge<'_> {
 
     /// Constants that fail on the second parameter that reads the message.
     pub(super) fn read_once(&self, parameters: &[Parameter], message: &str) -> Vec<TokenStream> {
-        let reads: Vec<_> = parameters.iter().map(|parameter| self.reads(parameter)).collect();
+        let reads: Vec<_> = parameters
+            .iter()
+            .map(|parameter| self.reads(parameter))
+            .collect();
         let second = |index: usize| {
             let (own, before) = (&reads[index], &reads[..index]);
             let failed = panic(&parameters[index].ty, message);
@@ -46,7 +49,12 @@ impl Judge<'_> {
     }
 
     /// A constant that fails on `place` where no parameter reads the message.
-    pub(super) fn read_at_all(&self, parameters: &[Parameter], place: &syn::Ident, message: &str) -> TokenStream {
+    pub(super) fn read_at_all(
+        &self,
+        parameters: &[Parameter],
+        place: &syn::Ident,
+        message: &str,
+    ) -> TokenStream {
         let reads = parameters.iter().map(|parameter| self.reads(parameter));
         let failed = panic(place, message);
         quote! {
@@ -58,7 +66,10 @@ impl Judge<'_> {
 /// A panic of a constant, on this place.
 pub(super) fn panic(place: &impl quote::ToTokens, message: &str) -> TokenStream {
     let ends = Ends::of(place, Span::call_site());
-    let (path, bang) = (quote_spanned!(ends.first=> ::core::panic), quote_spanned!(ends.last=> !));
+    let (path, bang) = (
+        quote_spanned!(ends.first=> ::core::panic),
+        quote_spanned!(ends.last=> !),
+    );
     let group = quote_spanned!(ends.last=> (#message));
     quote!(#path #bang #group)
 }
@@ -86,10 +97,17 @@ pub(super) fn outputs_are_named(krate: &Path, parameters: &[Parameter]) -> Optio
 fn check_output(parameter: &Parameter) -> Option<TokenStream> {
     let ty = &parameter.ty;
     if parameter.output.is_some() {
-        let failed = panic(ty, "`#[output(…)]` stands before an `Output<T>`: delete it, or take an `Output<T>`");
+        let failed = panic(
+            ty,
+            "`#[output(…)]` stands before an `Output<T>`: delete it, or take an `Output<T>`",
+        );
         return Some(quote!(if !Is::<#ty>::OUTPUT { #failed }));
     }
-    let looks_like_one = matches!(ty, syn::Type::Path(path) if path.path.segments.last()?.ident == "Output");
-    let failed = panic(ty, "an `Output<T>` has a name: write `#[output(\"invoices\")]` before the parameter");
+    let looks_like_one =
+        matches!(ty, syn::Type::Path(path) if path.path.segments.last()?.ident == "Output");
+    let failed = panic(
+        ty,
+        "an `Output<T>` has a name: write `#[output(\"invoices\")]` before the parameter",
+    );
     looks_like_one.then(|| quote!(if Is::<#ty>::OUTPUT { #failed }))
 }

@@ -40,7 +40,9 @@ impl Destination {
 
     pub(crate) fn group(&self, name: &str) -> Option<usize> {
         let mut groups = self.groups.iter();
-        groups.find(|(_, group)| group.name.as_deref() == Some(name)).map(|(index, _)| index)
+        groups
+            .find(|(_, group)| group.name.as_deref() == Some(name))
+            .map(|(index, _)| index)
     }
 
     /// The partitions in turn.
@@ -68,7 +70,8 @@ impl Destination {
     #[inline]
     pub(super) fn make_room(&mut self, size: u32, options: &Options) -> bool {
         while self.is_full_for(size, options) {
-            let made = self.let_settled_go() || (options.full == Full::DropOldest && self.drop_oldest());
+            let made =
+                self.let_settled_go() || (options.full == Full::DropOldest && self.drop_oldest());
             if !made {
                 return false;
             }
@@ -96,7 +99,9 @@ impl Destination {
             let (position, entry) = log.iter_from(0).next()?;
             Some((entry.stored, partition, position))
         });
-        let Some((_, partition, position)) = firsts.min() else { return false };
+        let Some((_, partition, position)) = firsts.min() else {
+            return false;
+        };
         self.remove(partition, position)
     }
 
@@ -131,7 +136,9 @@ impl Destination {
         let group = self.groups.remove(group);
         for (queue, log) in group.queues.iter().zip(&mut self.logs) {
             let end = log.end();
-            queue.begun().for_each(|position| log.settle(position, &mut self.usage));
+            queue
+                .begun()
+                .for_each(|position| log.settle(position, &mut self.usage));
             log.settle_range(queue.next(), end, &mut self.usage);
         }
         self.wake_publishers();

@@ -202,6 +202,8 @@ impl Entry {
 
 /// Nanoseconds since the Unix epoch; 0 for times before it.
 pub(crate) fn nanos(time: std::time::SystemTime) -> u64 {
-    let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since = time
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

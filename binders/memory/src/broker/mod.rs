@@ -41,7 +41,11 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn new(options: Options, clock: Clock) -> Self {
-        Self { options, clock, state: Mutex::default() }
+        Self {
+            options,
+            clock,
+            state: Mutex::default(),
+        }
     }
 
     /// Guards memory only: nobody waits for anything while holding it.

@@ -149,7 +149,9 @@ impl<T> Positions<T> {
         let dense = self.dense.range(start..).zip(first..);
         let dense = dense.filter_map(|(value, position)| Some((position, value.as_ref()?)));
         let sparse = self.sparse.range(position..);
-        sparse.map(|(position, value)| (*position, value)).chain(dense)
+        sparse
+            .map(|(position, value)| (*position, value))
+            .chain(dense)
     }
 
     /// Every value, to change, in order.
@@ -157,7 +159,9 @@ impl<T> Positions<T> {
         let dense = self.dense.iter_mut().zip(self.base..);
         let dense = dense.filter_map(|(value, position)| Some((position, value.as_mut()?)));
         let sparse = self.sparse.iter_mut();
-        sparse.map(|(position, value)| (*position, value)).chain(dense)
+        sparse
+            .map(|(position, value)| (*position, value))
+            .chain(dense)
     }
 
     /// The dense part from `position` on, holes included; `None` where `position` lies before it.
@@ -168,7 +172,8 @@ impl<T> Positions<T> {
     }
 
     fn start_of_dense(&self, position: u64) -> usize {
-        self.index(position).map_or(0, |index| index.min(self.dense.len()))
+        self.index(position)
+            .map_or(0, |index| index.min(self.dense.len()))
     }
 
     #[inline]
@@ -187,7 +192,9 @@ impl<T> Positions<T> {
     fn compact(&mut self) {
         self.trim();
         while self.dense.len() - self.live > self.live + SLACK / 2 {
-            let Some(front) = self.dense.pop_front() else { break };
+            let Some(front) = self.dense.pop_front() else {
+                break;
+            };
             if let Some(value) = front {
                 self.sparse.insert(self.base, value);
                 self.live -= 1;
@@ -217,7 +224,10 @@ mod tests {
         assert_eq!(map.get(1), Some(&1));
         assert_eq!(map.get(2), None);
         assert_eq!(map.get(9), None);
-        assert_eq!(map.iter().map(|(position, _)| position).collect::<Vec<_>>(), [1, 3, 4]);
+        assert_eq!(
+            map.iter().map(|(position, _)| position).collect::<Vec<_>>(),
+            [1, 3, 4]
+        );
         assert_eq!(map.end(), 5);
     }
 
@@ -255,7 +265,10 @@ mod tests {
         }
         map.insert(5, 50);
         map.insert(9_999, 99);
-        assert_eq!(map.iter().collect::<Vec<_>>(), [(0, &0), (5, &50), (9_999, &99)]);
+        assert_eq!(
+            map.iter().collect::<Vec<_>>(),
+            [(0, &0), (5, &50), (9_999, &99)]
+        );
         map.skip_to(20_000);
         assert_eq!(map.end(), 20_000);
         assert_eq!(map.len(), 3);

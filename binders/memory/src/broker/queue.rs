@@ -61,7 +61,10 @@ impl Queue {
 
     /// When the oldest message that is not settled was stored.
     pub(crate) fn oldest(&self, log: &Log) -> Option<u64> {
-        let mut begun = self.slots.iter().filter_map(|(position, _)| log.get(position));
+        let mut begun = self
+            .slots
+            .iter()
+            .filter_map(|(position, _)| log.get(position));
         let mut untouched = log.iter_from(self.next()).map(|(_, entry)| entry);
         let oldest = begun.next().or_else(|| untouched.next())?;
         Some(oldest.stored)
@@ -75,7 +78,8 @@ impl Queue {
     /// Puts in line what has become due; returns whether there was something.
     pub(crate) fn wake(&mut self, now: Instant) -> bool {
         let mut woken = false;
-        while let Some((due, position)) = self.delayed.first().copied().filter(|(due, _)| *due <= now)
+        while let Some((due, position)) =
+            self.delayed.first().copied().filter(|(due, _)| *due <= now)
         {
             self.delayed.remove(&(due, position));
             self.line_up(position);
@@ -94,7 +98,9 @@ impl Queue {
     /// Asks for the turn of a message among those of its key.
     #[inline]
     pub(super) fn has_turn(&mut self, key: u64, position: u64) -> bool {
-        let Turn::Behind(before) = self.keys.enter(key, position) else { return true };
+        let Turn::Behind(before) = self.keys.enter(key, position) else {
+            return true;
+        };
         if let Some(slot) = self.slots.get_mut(before) {
             slot.next = position;
         }
@@ -113,7 +119,9 @@ impl Queue {
         log: &mut Log,
         usage: &mut Usage,
     ) -> Result<bool, NotYours> {
-        let slot = self.slots.remove_if(position, |slot| slot.is_out_with(owner));
+        let slot = self
+            .slots
+            .remove_if(position, |slot| slot.is_out_with(owner));
         let slot = slot.ok_or(NotYours)?;
         log.settle(position, usage);
         Ok(self.done(position, &slot))
@@ -143,12 +151,19 @@ impl Queue {
 
     /// Whether this consumer has the message.
     pub(crate) fn has(&self, position: u64, owner: u32) -> bool {
-        self.slots.get(position).is_some_and(|slot| slot.is_out_with(owner))
+        self.slots
+            .get(position)
+            .is_some_and(|slot| slot.is_out_with(owner))
     }
 
     /// The message itself is gone, whatever the group thinks of it; if a consumer has it, it may still settle it.
     pub(crate) fn lose(&mut self, position: u64) {
-        if self.slots.get(position).is_some_and(|slot| slot.place != Place::Out) || position >= self.next() {
+        if self
+            .slots
+            .get(position)
+            .is_some_and(|slot| slot.place != Place::Out)
+            || position >= self.next()
+        {
             self.missing += 1;
         }
     }
@@ -193,9 +208,14 @@ impl Queue {
 
     /// Puts in line everything that this consumer has; returns how much it was.
     pub(crate) fn give_back(&mut self, owner: u32) -> usize {
-        let out = self.slots.iter().filter(|(_, slot)| slot.is_out_with(owner));
+        let out = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| slot.is_out_with(owner));
         let positions: Vec<u64> = out.map(|(position, _)| position).collect();
-        positions.iter().for_each(|position| self.line_up(*position));
+        positions
+            .iter()
+            .for_each(|position| self.line_up(*position));
         positions.len()
     }
 }

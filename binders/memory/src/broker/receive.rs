@@ -37,7 +37,11 @@ impl State {
         options: &Options,
         clock: Clock,
     ) -> Received {
-        let Some(member) = self.members.get_mut(key.index).filter(|m| m.number == key.number) else {
+        let Some(member) = self
+            .members
+            .get_mut(key.index)
+            .filter(|m| m.number == key.number)
+        else {
             return Received::Ended(None);
         };
         member.is_waiting = false;
@@ -68,7 +72,14 @@ impl State {
     }
 
     /// Asks one lane after the other, beginning with another one each time.
-    fn hand_out(&mut self, key: MemberKey, records: &mut Vec<Record>, room: usize, options: &Options, clock: Clock) -> Look {
+    fn hand_out(
+        &mut self,
+        key: MemberKey,
+        records: &mut Vec<Record>,
+        room: usize,
+        options: &Options,
+        clock: Clock,
+    ) -> Look {
         let member = &mut self.members[key.index];
         let count = member.lanes.len();
         let first = member.first;
@@ -84,7 +95,9 @@ impl State {
         };
         let mut look = Look::Done;
         for index in (first..count).chain(0..first.min(count)) {
-            let Some(lane) = self.members[key.index].lanes[index] else { continue };
+            let Some(lane) = self.members[key.index].lanes[index] else {
+                continue;
+            };
             taker.lane = LaneId(u32::try_from(index).unwrap_or(u32::MAX));
             if self.take_from(lane, &mut taker) == Look::Unfinished {
                 look = Look::Unfinished;
@@ -97,8 +110,12 @@ impl State {
     }
 
     fn take_from(&mut self, lane: LaneRef, taker: &mut Taker<'_>) -> Look {
-        let Some(destination) = self.destinations.get_mut(lane.destination) else { return Look::Done };
-        let Some(group) = destination.groups.get_mut(lane.group) else { return Look::Done };
+        let Some(destination) = self.destinations.get_mut(lane.destination) else {
+            return Look::Done;
+        };
+        let Some(group) = destination.groups.get_mut(lane.group) else {
+            return Look::Done;
+        };
         taker.epoch = lane.epoch;
         let Group { queues, filter, .. } = group;
         let log = &mut destination.logs[lane.partition];
@@ -109,7 +126,11 @@ impl State {
     fn due(&self, key: MemberKey) -> Option<Instant> {
         let lanes = self.members[key.index].lanes.iter().flatten();
         let queues = lanes.filter_map(|lane| {
-            let group = self.destinations.get(lane.destination)?.groups.get(lane.group)?;
+            let group = self
+                .destinations
+                .get(lane.destination)?
+                .groups
+                .get(lane.group)?;
             group.queues[lane.partition].due()
         });
         queues.min()

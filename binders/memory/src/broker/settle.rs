@@ -25,14 +25,27 @@ enum Effect {
 
 impl State {
     /// Applies settlements one by one; returns those that did not take effect.
-    pub(crate) fn settle(&mut self, key: MemberKey, settlements: &[Settlement], options: &Options, clock: Clock) -> Vec<Unsettled> {
+    pub(crate) fn settle(
+        &mut self,
+        key: MemberKey,
+        settlements: &[Settlement],
+        options: &Options,
+        clock: Clock,
+    ) -> Vec<Unsettled> {
         let mut unsettled = Vec::new();
         let mut index = 0;
         while let Some(settlement) = settlements.get(index) {
-            let same = settlements[index..].iter().take_while(|other| other.lane == settlement.lane && is_end(&other.action));
+            let same = settlements[index..]
+                .iter()
+                .take_while(|other| other.lane == settlement.lane && is_end(&other.action));
             let count = same.count();
             if count > 0 {
-                self.settle_run(key, index, &settlements[index..index + count], &mut unsettled);
+                self.settle_run(
+                    key,
+                    index,
+                    &settlements[index..index + count],
+                    &mut unsettled,
+                );
                 index += count;
             } else {
                 if let Err(error) = self.settle_one(key, settlement, options, clock) {
@@ -45,16 +58,29 @@ impl State {
     }
 
     /// Settlements of one lane that end their messages.
-    fn settle_run(&mut self, key: MemberKey, first: usize, run: &[Settlement], unsettled: &mut Vec<Unsettled>) {
+    fn settle_run(
+        &mut self,
+        key: MemberKey,
+        first: usize,
+        run: &[Settlement],
+        unsettled: &mut Vec<Unsettled>,
+    ) {
         let mut settled = 0;
         let mut ready = false;
         let lane = self.lane(key, &run[0]);
-        if let Some((destination, lane)) = lane.and_then(|lane| Some((self.destinations.get_mut(lane.destination)?, lane))) {
+        if let Some((destination, lane)) =
+            lane.and_then(|lane| Some((self.destinations.get_mut(lane.destination)?, lane)))
+        {
             let log = &mut destination.logs[lane.partition];
             let queue = &mut destination.groups[lane.group].queues[lane.partition];
             for (offset, settlement) in run.iter().enumerate() {
                 let result = if settlement.epoch == lane.epoch {
-                    queue.settle(settlement.position, key.owner(), log, &mut destination.usage)
+                    queue.settle(
+                        settlement.position,
+                        key.owner(),
+                        log,
+                        &mut destination.usage,
+                    )
                 } else {
                     Err(NotYours)
                 };
@@ -63,7 +89,10 @@ impl State {
                         settled += 1;
                         ready |= freed;
                     }
-                    Err(NotYours) => unsettled.push(Unsettled { index: first + offset, error: SettleError::Lost }),
+                    Err(NotYours) => unsettled.push(Unsettled {
+                        index: first + offset,
+                        error: SettleError::Lost,
+                    }),
                 }
             }
             destination.wake_publishers();
@@ -71,7 +100,10 @@ impl State {
                 destination.groups[lane.group].wake(&mut self.members);
             }
         } else {
-            let lost = |offset| Unsettled { index: first + offset, error: SettleError::Lost };
+            let lost = |offset| Unsettled {
+                index: first + offset,
+                error: SettleError::Lost,
+            };
             unsettled.extend((0..run.len()).map(lost));
         }
         self.settled(key, settled);
@@ -92,9 +124,21 @@ impl State {
         self.member(key)?.lane(settlement.lane)
     }
 
-    fn settle_one(&mut self, key: MemberKey, settlement: &Settlement, options: &Options, clock: Clock) -> Result<(), SettleError> {
-        let lane = self.lane(key, settlement).filter(|lane| lane.epoch == settlement.epoch).ok_or(SettleError::Lost)?;
-        let destination = self.destinations.get_mut(lane.destination).ok_or(SettleError::Lost)?;
+    fn settle_one(
+        &mut self,
+        key: MemberKey,
+        settlement: &Settlement,
+        options: &Options,
+        clock: Clock,
+    ) -> Result<(), SettleError> {
+        let lane = self
+            .lane(key, settlement)
+            .filter(|lane| lane.epoch == settlement.epoch)
+            .ok_or(SettleError::Lost)?;
+        let destination = self
+            .destinations
+            .get_mut(lane.destination)
+            .ok_or(SettleError::Lost)?;
         let effect = apply(destination, lane, key.owner(), settlement, options, clock)?;
         if effect == Effect::Ready {
             destination.groups[lane.group].wake(&mut self.members);
@@ -121,7 +165,13 @@ fn apply(
 ) -> Result<Effect, SettleError> {
     let queue = &mut destination.groups[lane.group].queues[lane.partition];
     let position = settlement.position;
-    let recorded = |attempts: u32| if options.records_attempts { attempts } else { 0 };
+    let recorded = |attempts: u32| {
+        if options.records_attempts {
+            attempts
+        } else {
+            0
+        }
+    };
     match &settlement.action {
         Action::Release { after, attempts } => {
             let due = (!after.is_zero()).then(|| later(clock.now(), *after));
@@ -134,7 +184,9 @@ fn apply(
             }
             Ok(Effect::None)
         }
-        _ => Err(SettleError::Failed(error::unsupported_settlement("this action"))),
+        _ => Err(SettleError::Failed(error::unsupported_settlement(
+            "this action",
+        ))),
     }
 }
 

@@ -34,13 +34,17 @@ impl State {
     }
 
     pub(super) fn create(&mut self, name: &Arc<str>, partitions: u32) -> usize {
-        let index = self.destinations.insert(Destination::new(name.clone(), partitions));
+        let index = self
+            .destinations
+            .insert(Destination::new(name.clone(), partitions));
         self.names.insert(name.clone(), index);
         index
     }
 
     /// The consumer, unless it has left.
     pub(super) fn member(&mut self, key: MemberKey) -> Option<&mut Member> {
-        self.members.get_mut(key.index).filter(|member| member.number == key.number)
+        self.members
+            .get_mut(key.index)
+            .filter(|member| member.number == key.number)
     }
 }

@@ -20,7 +20,11 @@ use crate::{error, filter::Filter, options::Options};
 
 impl State {
     /// A new consumer, and what it is notified through.
-    pub(crate) fn subscribe(&mut self, spec: &ConsumerSpec, options: &Options) -> Result<(MemberKey, Arc<Notify>)> {
+    pub(crate) fn subscribe(
+        &mut self,
+        spec: &ConsumerSpec,
+        options: &Options,
+    ) -> Result<(MemberKey, Arc<Notify>)> {
         if spec.destinations.is_empty() {
             return Err(error::config("a consumer needs at least one destination"));
         }
@@ -41,15 +45,28 @@ impl State {
     }
 
     fn join(&mut self, destination: usize, spec: &ConsumerSpec, filter: Option<Filter>) -> usize {
-        let known = spec.group.as_deref().and_then(|name| self.destinations[destination].group(name));
+        let known = spec
+            .group
+            .as_deref()
+            .and_then(|name| self.destinations[destination].group(name));
         known.unwrap_or_else(|| {
-            let start = if spec.group.is_some() { spec.start } else { Start::Latest };
+            let start = if spec.group.is_some() {
+                spec.start
+            } else {
+                Start::Latest
+            };
             self.found(destination, spec.group.clone(), start, filter)
         })
     }
 
     /// A new group.
-    pub(super) fn found(&mut self, destination: usize, name: Option<Arc<str>>, start: Start, filter: Option<Filter>) -> usize {
+    pub(super) fn found(
+        &mut self,
+        destination: usize,
+        name: Option<Arc<str>>,
+        start: Start,
+        filter: Option<Filter>,
+    ) -> usize {
         let destination = &mut self.destinations[destination];
         let queues = destination.logs.iter_mut().map(|log| {
             let position = match start {
@@ -61,7 +78,13 @@ impl State {
             log.expect_from(position);
             Queue::starting_at(position)
         });
-        let group = Group { name, members: Vec::new(), queues: queues.collect(), filter, founded: None };
+        let group = Group {
+            name,
+            members: Vec::new(),
+            queues: queues.collect(),
+            filter,
+            founded: None,
+        };
         destination.groups.insert(group)
     }
 
@@ -82,7 +105,9 @@ impl State {
         };
         let index = self.members.insert(member);
         for (destination, group) in groups {
-            self.destinations[destination].groups[group].members.push(index);
+            self.destinations[destination].groups[group]
+                .members
+                .push(index);
         }
         MemberKey { index, number }
     }
@@ -94,9 +119,23 @@ impl State {
         for (destination, group) in member.groups.clone() {
             let name = &self.destinations[destination].name;
             for partition in 0..self.destinations[destination].logs.len() {
-                let id = member.add_lane(LaneRef { destination, group, partition, epoch: key.number });
-                let lane = Lane { destination: name.clone(), partition: u32::try_from(partition).unwrap_or(u32::MAX) };
-                assigned.push(AssignedLane { id, lane, position: None, saved: None, epoch: key.number });
+                let id = member.add_lane(LaneRef {
+                    destination,
+                    group,
+                    partition,
+                    epoch: key.number,
+                });
+                let lane = Lane {
+                    destination: name.clone(),
+                    partition: u32::try_from(partition).unwrap_or(u32::MAX),
+                };
+                assigned.push(AssignedLane {
+                    id,
+                    lane,
+                    position: None,
+                    saved: None,
+                    epoch: key.number,
+                });
             }
         }
         member.events.push_back(Event::Assigned(assigned));
@@ -114,7 +153,9 @@ impl State {
     }
 
     fn leave_group(&mut self, destination: usize, group: usize, key: MemberKey) {
-        let Some(destination) = self.destinations.get_mut(destination) else { return };
+        let Some(destination) = self.destinations.get_mut(destination) else {
+            return;
+        };
         let left = &mut destination.groups[group];
         left.members.retain(|index| *index != key.index);
         for queue in &mut left.queues {

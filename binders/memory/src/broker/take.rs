@@ -55,12 +55,17 @@ impl Taker<'_> {
 
     fn hand_again(&mut self, entry: &Entry, position: u64, slot: &Slot, queue: &Holds) {
         self.hand(entry, position);
-        let Some(record) = self.records.last_mut() else { return };
+        let Some(record) = self.records.last_mut() else {
+            return;
+        };
         record.attempts = slot.attempts;
         record.deliveries = self.counts.then_some(slot.deliveries);
-        record.due = if slot.is_held { queue.get(&position).copied() } else { None };
+        record.due = if slot.is_held {
+            queue.get(&position).copied()
+        } else {
+            None
+        };
     }
-
 }
 
 /// Whether the group wants this message at all.
@@ -94,7 +99,9 @@ impl Queue {
             self.take_up_all(log, taker.clock);
         }
         while taker.room > 0 {
-            let Some((_, position)) = self.ready.pop_first() else { break };
+            let Some((_, position)) = self.ready.pop_first() else {
+                break;
+            };
             self.take_again(position, log, usage, filter, taker);
         }
         self.take_new(log, usage, filter, taker)
@@ -105,7 +112,8 @@ impl Queue {
         let from = self.next();
         for (position, entry) in log.iter_from(from) {
             self.pass_missing(position);
-            self.slots.push(Slot::new(entry.key, entry.priority, Place::Ready));
+            self.slots
+                .push(Slot::new(entry.key, entry.priority, Place::Ready));
             if !self.is_scheduled(entry, position, clock) {
                 self.line_up(position);
             }
@@ -129,7 +137,9 @@ impl Queue {
         filter: Option<&Filter>,
         taker: &mut Taker<'_>,
     ) {
-        let Some(slot) = self.slots.get(position).copied() else { return };
+        let Some(slot) = self.slots.get(position).copied() else {
+            return;
+        };
         let Some(entry) = log.get(position) else {
             self.missing = self.missing.saturating_sub(1);
             return self.drop_slot(position);
@@ -141,7 +151,9 @@ impl Queue {
         if slot.key != 0 && !self.has_turn(slot.key, position) {
             return self.set_place(position, Place::Parked);
         }
-        let Some(slot) = self.slots.get_mut(position) else { return };
+        let Some(slot) = self.slots.get_mut(position) else {
+            return;
+        };
         slot.place = Place::Out;
         slot.owner = taker.owner;
         slot.deliveries = slot.deliveries.saturating_add(1);
@@ -162,7 +174,9 @@ impl Queue {
 
     /// Whether the message, which has a slot, waits for its time; then it is noted for it.
     pub(super) fn is_scheduled(&mut self, entry: &Entry, position: u64, clock: Clock) -> bool {
-        let Some(due) = entry.message.properties().deliver_at else { return false };
+        let Some(due) = entry.message.properties().deliver_at else {
+            return false;
+        };
         let wait = clock.until(due);
         if wait.is_zero() {
             return false;
@@ -249,7 +263,8 @@ impl Queue {
             self.slots.skip_to(position + 1);
             return Found::Unwanted;
         }
-        self.slots.push(Slot::out(entry.key, entry.priority, taker.owner));
+        self.slots
+            .push(Slot::out(entry.key, entry.priority, taker.owner));
         if entry.is_special && self.is_scheduled(entry, position, taker.clock) {
             if let Some(slot) = self.slots.get_mut(position) {
                 slot.deliveries = 0;
