@@ -152,6 +152,7 @@ impl Engine {
             self.abandon(delivery);
         }
         self.held_until.retain(|(lane, _), _| !lanes.contains(lane));
+        self.resting.forget(lanes);
         if let Some(positions) = &mut self.positions {
             lanes.iter().for_each(|lane| positions.forget(*lane));
         }

@@ -19,6 +19,7 @@ use super::{
     plan::InputPlan,
     positions::Positions,
     publish::Exit,
+    resting::Resting,
     transact::Transact,
     waiting::Waiting,
     window::Window,
@@ -43,6 +44,7 @@ pub(super) struct Engine {
     pub(super) finish: Finish,
     /// Transactions, where the binding is exactly once.
     pub(super) transact: Option<Transact>,
+    pub(super) resting: Resting,
     pub(super) queue: VecDeque<Delivery>,
     pub(super) pool: Pool,
     /// Holds that the broker has recorded, of deliveries that have not had their turn yet.
@@ -85,6 +87,7 @@ impl Engine {
             positions,
             finish: Finish::new(plan.clone()),
             transact: transaction.map(Transact::new),
+            resting: Resting::default(),
             queue: VecDeque::with_capacity(BATCH),
             pool: Pool::default(),
             held_until: HashMap::new(),

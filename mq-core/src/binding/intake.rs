@@ -110,8 +110,9 @@ impl Engine {
             .map(|due| self.plan.clock.until(due));
         match wait {
             Some(wait) if !wait.is_zero() => {
-                self.waiting
-                    .push(self.plan.clock.now() + wait, delivery, Wait::Held)
+                let due = self.plan.clock.now() + wait;
+                self.rest_if_retry_lane(delivery.record().lane, due);
+                self.waiting.push(due, delivery, Wait::Held);
             }
             _ => self.queue.push_back(delivery),
         }

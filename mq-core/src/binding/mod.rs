@@ -17,6 +17,7 @@ mod order;
 mod plan;
 mod positions;
 mod publish;
+mod resting;
 mod saved;
 mod source;
 mod stage;

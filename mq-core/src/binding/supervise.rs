@@ -17,7 +17,7 @@ use super::{
     plan::InputPlan,
 };
 use crate::{
-    binder::{Consumer, Event, Record},
+    binder::{Consumer, Event, LaneId, Record},
     error::{Error, Result},
 };
 
@@ -62,6 +62,7 @@ enum Step {
     Command(Command),
     Received(Result<Event>),
     Hungry,
+    Rested(Vec<LaneId>),
     MustStop,
 }
 
@@ -194,6 +195,7 @@ impl Supervisor {
         loop {
             match self.step(engine, consumer, &mut records, &mut pause).await {
                 Step::Hungry => {}
+                Step::Rested(lanes) => self.note_pause(consumer.resume(&lanes).await),
                 Step::Received(Ok(event)) => {
                     if let Some(error) = self.received(engine, consumer, event, &mut records).await
                     {
@@ -245,6 +247,10 @@ impl Supervisor {
                     return Poll::Ready(Step::Command(command.unwrap_or(Command::Shutdown)));
                 }
             }
+            let rested = engine.resting.take_rested();
+            if !rested.is_empty() {
+                return Poll::Ready(Step::Rested(rested));
+            }
             if is_pausing(pause, cx) {
                 return Poll::Pending;
             }
@@ -266,7 +272,13 @@ impl Supervisor {
         records: &mut Vec<Record>,
     ) -> Option<Error> {
         match event {
-            Event::Messages => engine.take_in(records),
+            Event::Messages => {
+                engine.take_in(records);
+                let fresh = engine.resting.take_fresh();
+                if !fresh.is_empty() {
+                    self.note_pause(consumer.pause(&fresh).await);
+                }
+            }
             Event::Assigned(lanes) => {
                 engine.assigned(lanes);
                 self.up();
@@ -284,6 +296,13 @@ impl Supervisor {
             self.up();
         }
         None
+    }
+
+    /// A broker that cannot pause lanes hands their messages over; the window bounds them.
+    fn note_pause(&self, result: Result<()>) {
+        if let Err(error) = result {
+            tracing::debug!(binding = &*self.plan.name, error = %error.chain(), "lanes cannot rest");
+        }
     }
 
     fn up(&mut self) {
