@@ -58,6 +58,7 @@ pub(super) struct Engine {
     pub(super) paused: bool,
     pub(super) worker: Box<dyn Worker>,
     settler: Arc<dyn Settler>,
+    turns: Vec<Delivery>,
     nothing: VecDeque<Delivery>,
     done: Vec<Done>,
     concluded: Vec<Exit>,
@@ -81,7 +82,7 @@ impl Engine {
             .then(|| Positions::new(&plan.capabilities, &plan.window));
         Ok(Self {
             lanes: Arc::default(),
-            order: Order::new(plan.ordering),
+            order: Order::new(plan.ordering, plan.listener.style()),
             window: Window::new(plan.window.clone()),
             waiting: Waiting::default(),
             positions,
@@ -97,6 +98,7 @@ impl Engine {
             paused: false,
             worker,
             settler,
+            turns: Vec::new(),
             nothing: VecDeque::new(),
             done: Vec::new(),
             concluded: Vec::new(),
@@ -222,9 +224,11 @@ impl Engine {
 
     /// The delivery has had its turn: the next of its key or partition gets it.
     pub(super) fn pass_turn(&mut self, delivery: &Delivery) {
-        if let Some(next) = self.order.leave(delivery) {
-            self.run_or_hold(next);
-        }
+        let mut next = std::mem::take(&mut self.turns);
+        self.order.leave(delivery, |delivery| next.push(delivery));
+        next.drain(..)
+            .for_each(|delivery| self.run_or_hold(delivery));
+        self.turns = next;
     }
 
     /// The delivery has had its turn and is settled.

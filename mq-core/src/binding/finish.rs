@@ -31,6 +31,8 @@ pub(super) struct Finish {
     publish: Stage<(Round, Option<Error>)>,
     completing: Vec<Exit>,
     complete: Stage<(Vec<Exit>, Vec<Claim>, Result<Vec<ClaimResult>>)>,
+    releasing: Vec<Claim>,
+    release: Stage<()>,
     settling: Vec<Settlement>,
     settle: Stage<(Vec<Settlement>, Result<Vec<Unsettled>>)>,
     is_lost: bool,
@@ -46,6 +48,8 @@ impl Finish {
             publish: Stage::new(),
             completing: Vec::new(),
             complete: Stage::new(),
+            releasing: Vec::new(),
+            release: Stage::new(),
             settling: Vec::new(),
             settle: Stage::new(),
             is_lost: false,
@@ -62,6 +66,11 @@ impl Finish {
     pub(super) fn exit(&mut self, exit: Exit) -> &mut Round {
         self.publishing.push(exit);
         &mut self.publishing
+    }
+
+    /// A claim whose handling is not to count.
+    pub(super) fn release(&mut self, claim: Claim) {
+        self.releasing.push(claim);
     }
 
     /// The round that is being filled.
@@ -94,13 +103,38 @@ impl Finish {
     pub(super) fn is_idle(&self) -> bool {
         let is_published = self.publishing.is_empty() && !self.publish.is_running();
         let is_complete = self.completing.is_empty() && !self.complete.is_running();
-        is_published && is_complete && self.settling.is_empty() && !self.settle.is_running()
+        is_published
+            && is_complete
+            && self.releasing.is_empty()
+            && !self.release.is_running()
+            && self.settling.is_empty()
+            && !self.settle.is_running()
     }
 
     /// Gets on with outputs and claims; what is confirmed, or refused for good, goes into `out`.
     pub(super) fn poll_exits(&mut self, cx: &mut Context<'_>, out: &mut Vec<Exit>) {
         self.poll_publish(cx, out);
         self.poll_complete(cx, out);
+        self.poll_release(cx);
+    }
+
+    fn poll_release(&mut self, cx: &mut Context<'_>) {
+        loop {
+            if self.release.poll_free(cx) && !self.releasing.is_empty() {
+                let (claims, layer) = (
+                    take(&mut self.releasing),
+                    self.plan.build.stack.idempotency.clone(),
+                );
+                self.release.start(async move {
+                    if let Some(layer) = layer {
+                        layer.release(&claims).await;
+                    }
+                });
+            }
+            if self.release.poll(cx).is_pending() {
+                return;
+            }
+        }
     }
 
     fn poll_publish(&mut self, cx: &mut Context<'_>, out: &mut Vec<Exit>) {

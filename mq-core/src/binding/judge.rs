@@ -13,6 +13,7 @@ use super::{
 use crate::{
     binder::{Action, Delivery, RetryState, Settlement},
     error::Error,
+    listener::Style,
     message::Message,
     middleware::{Handled, Reason, dead_letter_message, delayed_message},
     outcome::{Decision, Failure, Next, Outcome},
@@ -34,6 +35,11 @@ impl Engine {
     /// Takes an answer of the stack.
     pub(super) fn judge(&mut self, done: Done) {
         let Done { subject, handled } = done;
+        if let Subject::One(delivery) = &subject
+            && self.order.is_passed_over(delivery)
+        {
+            return self.again_behind(delivery.clone(), handled);
+        }
         match (subject, handled.outcome) {
             (Subject::One(delivery), Outcome::Failed(failure)) => self.failed(delivery, failure),
             (Subject::One(delivery), Outcome::Ack)
@@ -45,6 +51,32 @@ impl Engine {
             }
             (subject, outcome) => self.succeeded(subject, Handled { outcome, ..handled }),
         }
+    }
+
+    /// An earlier message of its key in the same batch has failed: whatever became of this one, it is handled again after that.
+    fn again_behind(&mut self, delivery: Delivery, handled: Handled) {
+        delivery.take_outputs(handled.outputs, drop);
+        if let Some(claim) = handled.claim {
+            self.finish.release(*claim);
+        }
+        self.order.line_up_again(delivery);
+    }
+
+    /// The message waits for another attempt, and in an ordered binding nobody passes it.
+    fn park(&mut self, delivery: &Delivery) {
+        if self.plan.listener.style() == Style::Single || self.order.turnstile(delivery).is_none() {
+            return;
+        }
+        self.order.park(delivery);
+        let turnstile = self.order.turnstile(delivery);
+        let (behind, kept): (Vec<_>, Vec<_>) = self
+            .queue
+            .drain(..)
+            .partition(|other| self.order.turnstile(other) == turnstile);
+        self.queue.extend(kept);
+        behind
+            .into_iter()
+            .for_each(|delivery| self.order.line_up_again(delivery));
     }
 
     /// Everything acknowledged, with outputs or a claim.
@@ -71,12 +103,14 @@ impl Engine {
             Next::InPlace(wait) => {
                 self.note_failure(&delivery, &failure, "retrying in place");
                 self.plan.metrics().retries.increment();
+                self.park(&delivery);
                 let failures = delivery.attempt();
                 self.waiting
                     .push(now + wait, delivery.after_failures(failures), Wait::InPlace);
             }
             Next::Defer(wait) => {
                 self.plan.metrics().deferred.increment();
+                self.park(&delivery);
                 let failures = delivery.failures();
                 self.waiting
                     .push(now + wait, delivery.after_failures(failures), Wait::InPlace);
@@ -127,6 +161,7 @@ impl Engine {
 
     /// The message stays unsettled, and its key or partition waits with it.
     fn hold(&mut self, delivery: Delivery, delay: Duration) {
+        self.park(&delivery);
         let (due, attempts) = (self.plan.clock.wall() + delay, delivery.attempt());
         let hold = settlement(&delivery, Action::Hold { due, attempts });
         match &mut self.positions {

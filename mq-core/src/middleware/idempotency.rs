@@ -56,6 +56,13 @@ impl IdempotencyLayer {
     }
 }
 
+impl IdempotencyLayer {
+    /// Gives claims back; where that fails, they end with their lease.
+    pub(crate) async fn release(&self, claims: &[Claim]) {
+        release(&self.0, claims).await;
+    }
+}
+
 impl<S> Layer<S> for IdempotencyLayer {
     type Service = Idempotency<S>;
 
