@@ -77,11 +77,7 @@ async fn a_relay_that_was_cut_off_marks_nothing_and_publishes_no_more() {
     eventually("the first row is out twice", || slow.count() == 1).await;
     tokio::time::sleep(LEASE * 2).await;
     assert_eq!(slow.sent()[0].id, id("A", 0));
-    assert_eq!(
-        slow.count(),
-        1,
-        "no row follows the one that was under way"
-    );
+    assert_eq!(slow.count(), 1, "no row follows the one that was under way");
     assert_eq!(fast.effects_of("A"), ids("A", 0..4));
     assert!(stale.monitor.status().lost > 0);
     stale.stop().await.expect("stopped");

@@ -217,6 +217,36 @@ async fn stopping_publishes_what_is_there_and_hands_the_partitions_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn stopping_ends_although_rows_keep_coming() {
+    let (store, broker) = (MemoryOutbox::default(), Broker::new());
+    *broker.latency.lock().expect("latency") = Duration::from_millis(100);
+    let feeding = tokio::spawn({
+        let store = store.clone();
+        async move {
+            for number in 0.. {
+                append(&store, &KEYS, number..number + 1).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    });
+    let running = start(&store, &broker);
+    eventually("it has begun", || broker.count() > 10).await;
+    assert_eq!(running.stop().await.ok(), Some(RelayEnd::Drained));
+    feeding.abort();
+    let before = broker.count();
+    assert!(rows(&store).await > 0, "rows kept coming");
+    *broker.latency.lock().expect("latency") = Duration::ZERO;
+    let running = start(&store, &broker);
+    all_gone(&store, before, &broker).await;
+    running.stop().await.expect("stopped");
+    assert_eq!(
+        broker.effects().len(),
+        broker.count(),
+        "nothing was repeated"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn stopping_takes_no_longer_than_it_may() {
     let (store, broker) = (MemoryOutbox::default(), Broker::new());
     broker.stuck.store(true, Ordering::SeqCst);

@@ -11,42 +11,58 @@ use crate::{
 
 const LEASE: Duration = Duration::from_secs(15);
 
+const ROWS: usize = 150;
+
 fn names() -> Vec<String> {
-    (0..40).map(|number| format!("k{number}")).collect()
+    (0..16).map(|number| format!("k{number}")).collect()
 }
 
 fn start(store: &MemoryOutbox, broker: &Arc<Broker>) -> Running {
     Running::start(relay(Faulty::new(store), broker, RelayOptions::default()))
 }
 
+/// Appends a row of each key every 200 ms, 30 s long.
+async fn feed(store: MemoryOutbox) {
+    let names = names();
+    let keys: Vec<_> = names.iter().map(String::as_str).collect();
+    for number in 0..ROWS {
+        append(&store, &keys, number..number + 1).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 /// Relays come and go in order while rows are appended.
 #[tokio::test(start_paused = true)]
 async fn relays_that_come_and_go_neither_double_nor_reorder() {
     let (store, broker) = (MemoryOutbox::default(), Broker::new());
-    *broker.latency.lock().expect("latency") = Duration::from_millis(30);
-    let names = names();
-    let keys: Vec<_> = names.iter().map(String::as_str).collect();
+    *broker.latency.lock().expect("latency") = Duration::from_millis(120);
+    let feeding = tokio::spawn(feed(store.clone()));
     let first = start(&store, &broker);
-    append(&store, &keys, 0..30).await;
     eventually("it has begun", || broker.count() > 100).await;
     let second = start(&store, &broker);
-    append(&store, &keys, 30..60).await;
-    eventually("they share", || {
-        first.monitor.status().partitions == 8 && second.monitor.status().partitions == 8
+    let (one, two) = (first.monitor.clone(), second.monitor.clone());
+    let share = || (one.status().partitions, two.status().partitions) == (8, 8);
+    eventually("they share", share).await;
+    let third = start(&store, &broker);
+    let three = third.monitor.clone();
+    eventually("three share", || three.status().partitions >= 4).await;
+    first.stop().await.expect("stopped");
+    assert!(!feeding.is_finished(), "they have shared under load");
+    feeding.await.expect("fed");
+    eventually("all are published", || {
+        broker.count() >= names().len() * ROWS
     })
     .await;
-    let third = start(&store, &broker);
-    append(&store, &keys, 60..90).await;
-    eventually("three share", || third.monitor.status().partitions >= 4).await;
-    first.stop().await.expect("stopped");
-    append(&store, &keys, 90..120).await;
-    eventually("all are published", || broker.count() == 40 * 120).await;
     second.stop().await.expect("stopped");
     third.stop().await.expect("stopped");
 
-    assert_eq!(broker.count(), 40 * 120, "something was doubled");
-    for key in keys {
-        assert_eq!(broker.effects_of(key), ids(key, 0..120));
+    assert_eq!(
+        broker.count(),
+        names().len() * ROWS,
+        "something was doubled"
+    );
+    for key in names() {
+        assert_eq!(broker.effects_of(&key), ids(&key, 0..ROWS));
     }
     assert_eq!(rows(&store).await, 0);
 }

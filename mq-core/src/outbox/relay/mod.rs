@@ -34,7 +34,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     task::{JoinError, JoinSet},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use self::{caretaker::caretaker, held::Held, keeper::keeper, worker::Worker};
@@ -72,16 +72,17 @@ const STORE: &str = "store";
 struct Signal {
     /// There may be something to publish.
     wakes: u64,
-    stopping: bool,
+    /// The relay is stopping; no batch and no wave is begun after this time.
+    stop: Option<Instant>,
 }
 
 /// How a relay has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RelayEnd {
-    /// Everything that could be published was published.
+    /// Nothing was under way any more.
     Drained,
-    /// The time for draining was over; what was under way will be published again by another relay, or at the next start.
+    /// The time for draining was over; what was under way may be published again by another relay, or at the next start.
     TimedOut,
 }
 
@@ -121,8 +122,10 @@ impl Relay {
         &self.shared.id
     }
 
-    /// Publishes until `stop` is ready; then goes on until nothing is left that can be published now, at most for
-    /// [`RelayOptions::drain`], and hands its partitions back.
+    /// Publishes until `stop` is ready; then publishes what is there and hands its partitions back.
+    ///
+    /// All that takes [`RelayOptions::drain`] at most: batches are begun in its first half, and the second half is for what is
+    /// under way. What then is left waits for another relay or the next start.
     ///
     /// Dropping the future is what a crash would be: publications under way may or may not have happened and are repeated by
     /// whoever gets the partitions when the leases have ended.
@@ -182,9 +185,10 @@ impl Relay {
         if let Some(ended) = early {
             return Err(panicked(ended.err()));
         }
+        let stop = self.shared.clock.now() + self.shared.options.drain / 2;
         self.shared
             .signal
-            .send_modify(|signal| signal.stopping = true);
+            .send_modify(|signal| signal.stop = Some(stop));
         let drained = async {
             while let Some(ended) = workers.join_next().await {
                 ended.map_err(|error| panicked(Some(error)))?;

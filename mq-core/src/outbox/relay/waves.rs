@@ -45,6 +45,11 @@ impl Waves {
         wave
     }
 
+    /// Whether nothing is left to hand out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Stops a key; returns whether it was not stopped before.
     pub(super) fn fail(&mut self, key: OrderKey) -> bool {
         self.failed.insert(key)

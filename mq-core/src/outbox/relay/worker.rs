@@ -43,10 +43,14 @@ pub(super) struct Worker {
     idle: u32,
 }
 
-/// Whether a round has found something to do.
+/// What a round has found.
 #[derive(PartialEq, Eq)]
 enum Round {
-    Worked,
+    /// More than it could do.
+    Full,
+    /// Something.
+    Some,
+    /// Nothing that can be done now.
     Idle,
 }
 
@@ -65,16 +69,23 @@ impl Worker {
         }
     }
 
-    /// Runs until the relay is stopping and nothing is left that can be published now.
+    /// Runs until the relay is stopping and what was there then is published.
     pub(super) async fn run(mut self) {
         loop {
-            let stopping = self.signal.borrow_and_update().stopping;
-            match self.round().await {
-                Round::Worked => self.idle = 0,
-                Round::Idle if stopping => return,
-                Round::Idle => self.wait().await,
+            let stop = self.signal.borrow_and_update().stop;
+            let round = self.round().await;
+            match stop {
+                Some(_) if round != Round::Full || self.is_over() => return,
+                None if round == Round::Idle => self.wait().await,
+                _ => self.idle = 0,
             }
         }
+    }
+
+    /// Whether the relay is stopping and nothing may be begun any more.
+    fn is_over(&self) -> bool {
+        let stop = self.signal.borrow().stop;
+        stop.is_some_and(|stop| stop <= self.shared.clock.now())
     }
 
     /// Waits for a wake-up, a due key, the end of a pause, or the next look.
@@ -139,6 +150,7 @@ impl Worker {
 
     /// Publishes a batch and marks what became of it.
     async fn publish(&mut self, rows: Vec<OutboxRow>, used: &InUse<'_>) -> Round {
+        let full = self.is_full(&rows);
         let (rows, waiting) = self.split_off_waiting(rows);
         let mut waves = Waves::new(rows, self.shared.options.pipeline);
         for key in &waiting {
@@ -146,6 +158,9 @@ impl Worker {
         }
         let mut marks = Marks::default();
         for _ in 0..MAX_WAVES {
+            if self.is_over() {
+                break;
+            }
             let wave = self.still_held(waves.next(), used, &mut waves);
             if wave.is_empty() {
                 break;
@@ -157,7 +172,21 @@ impl Worker {
         }
         let worked = !waiting.is_empty() || !marks.is_empty();
         self.write(marks, used).await;
-        if worked { Round::Worked } else { Round::Idle }
+        match worked {
+            true if full || !waves.is_empty() => Round::Full,
+            true => Round::Some,
+            false => Round::Idle,
+        }
+    }
+
+    /// Whether there may be more where these rows come from.
+    fn is_full(&self, rows: &[OutboxRow]) -> bool {
+        let options = &self.shared.options;
+        let bytes: u64 = rows
+            .iter()
+            .map(|row| row.message.message.size() as u64)
+            .sum();
+        rows.len() >= options.rows || bytes >= options.bytes
     }
 
     /// Blocks the keys of rows that are not due yet: another relay has tried them before.
@@ -224,7 +253,10 @@ impl Worker {
                 continue;
             };
             match Blame::of(&error, &row.message.message) {
-                Blame::Output => trouble = Some(error),
+                Blame::Output => {
+                    waves.fail(row.key);
+                    trouble = Some(error);
+                }
                 // Later rows of a key that has failed are not to blame.
                 blame if waves.fail(row.key) => {
                     let parks = self.failure(&row, blame, &error);
