@@ -13,7 +13,8 @@ use super::{OrderKey, OutboxMessage};
 /// The number of a row.
 ///
 /// Drawn when the row is appended, so a row that commits late has a smaller number than rows that are visible already.
-/// Of two rows whose transactions had to wait for each other, the first one has the smaller number.
+/// Where one transaction has to wait for another and appends after that wait, its rows have the larger numbers, and are never
+/// visible without those of the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId(pub u64);
 

@@ -22,7 +22,7 @@ use crate::{
 
 /// Remembers keys in memory. Cheap to clone; all clones are one store.
 ///
-/// A key takes about 200 bytes.
+/// A key takes about 300 bytes.
 /// When the limit is reached and nothing has expired, new keys are refused ([`ErrorKind::Full`], temporary) rather than old ones
 /// forgotten before their time: their messages wait.
 ///
