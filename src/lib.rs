@@ -1,15 +1,54 @@
 //! Message-driven microservices: plain async functions, any broker, nothing lost.
+//!
+//! The [book](https://example.org/mq) is the place to begin; this is the reference.
+//!
+//! # Features
+//! | feature | gives | default |
+//! |---|---|---|
+//! | `memory` | the in-memory binder, `kind = "memory"` | yes |
+//! | `macros` | `#[stream_listener]`, `#[stream_source]`, `#[derive(Failure)]` | yes |
+//! | `log` | a log on standard error where `run()` finds no subscriber | yes |
 
 pub use mq_core::{
-    binder, clock, codec, config, error, extract, function, idempotency, listener, message, middleware, outcome, output,
-    policy, registry, telemetry, units, worker,
+    app, binder, binding, clock, codec, config, error, extract, function, idempotency, listener,
+    message, middleware, outbox, outcome, output, policy, registry, telemetry, units, worker,
 };
 
 pub use mq_core::{
+    app::{App, Planned, RunningApp},
     error::{Error, ErrorKind},
+    function::{Processor, Sink, Source, every},
+    listener::Listener,
+    message::Message,
     outcome::{Decision, Failure, IntoFailure, Outcome},
 };
 
+#[cfg(feature = "memory")]
+pub use mq_memory as memory;
 
-/// The result of a listener: any error by `?`, which means retry.
+#[cfg(feature = "macros")]
+pub use mq_macros::{Failure, listener_of, stream_listener};
+
+/// The result of a listener: `?` takes any error, which means retry.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// What a service needs: `use mq::prelude::*`.
+pub mod prelude {
+    pub use bytes::Bytes;
+    pub use mq_core::{
+        app::App,
+        binder::Delivery,
+        extract::{Attempt, Batch, Id, Json, Key, Output, Payload, State, Text},
+        function::{Processor, Sink, Source, every},
+        listener::{Each, Keyed, Outcomes, WithHeaders},
+        message::{Headers, Message},
+        outcome::{Failure, Outcome, ResultExt},
+    };
+    #[cfg(feature = "macros")]
+    pub use mq_macros::{Failure, stream_listener};
+}
+
+#[cfg(feature = "memory")]
+mod registered {
+    mq_core::registry::inventory::submit! { mq_core::registry::BinderEntry(&mq_memory::MemoryFactory) }
+}

@@ -35,9 +35,10 @@ mod money;
 mod order;
 mod poison;
 
-mod direct;
 mod progress;
 mod report;
+mod service;
+mod source;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -49,17 +50,18 @@ use crate::args::Args;
 /// The report went nowhere.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write the report: give the standard output a place with room")]
-struct NotWritten(#[source] io::Error);
+struct NotWritten;
 
-fn main() -> ExitCode {
+#[tokio::main]
+async fn main() -> ExitCode {
     let args = Args::parse();
-    match direct::run(&args) {
+    match service::run(&args).await {
         Ok(report) => print(&if args.json {
             report.json()
         } else {
             report.table()
         }),
-        Err(error) => fail(&error),
+        Err(failure) => fail(&failure),
     }
 }
 
@@ -68,17 +70,11 @@ fn print(text: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the pipe has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => fail(&NotWritten(error)),
+        Err(error) => fail(&format!("{}: {error}", NotWritten)),
     }
 }
 
-fn fail(error: &dyn std::error::Error) -> ExitCode {
-    let mut text = format!("error: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!("\n  because: {error}");
-        cause = error.source();
-    }
-    drop(writeln!(io::stderr(), "{text}"));
+fn fail(error: &dyn std::fmt::Display) -> ExitCode {
+    drop(writeln!(io::stderr(), "error: {error}"));
     ExitCode::FAILURE
 }

@@ -78,13 +78,6 @@ impl Order {
     }
 
     /// Messages of one key are handled one after the other: the customer's number, or the invoice's where there is no customer.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "a message needs it; messages come with the framework"
-        )
-    )]
     pub(crate) fn key(&self) -> String {
         self.customer
             .map_or_else(|| self.invoice.clone(), |customer| customer.to_string())

@@ -43,7 +43,7 @@ impl Progress {
     }
 
     /// Takes the bar away.
-    pub(crate) fn finish(self) {
+    pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

@@ -2,24 +2,24 @@
 //!
 //! Modules stand in the order of their imports: each imports only from those above it.
 
-pub mod error;
-pub mod units;
-pub mod clock;
-pub mod policy;
-pub mod config;
-pub mod outcome;
-pub mod message;
-pub mod codec;
-pub mod telemetry;
-pub mod binder;
-pub mod outbox;
-pub mod idempotency;
-pub mod output;
-pub mod middleware;
-pub mod worker;
-pub mod extract;
-pub mod listener;
-pub mod function;
-pub mod binding;
-pub mod registry;
 pub mod app;
+pub mod binder;
+pub mod binding;
+pub mod clock;
+pub mod codec;
+pub mod config;
+pub mod error;
+pub mod extract;
+pub mod function;
+pub mod idempotency;
+pub mod listener;
+pub mod message;
+pub mod middleware;
+pub mod outbox;
+pub mod outcome;
+pub mod output;
+pub mod policy;
+pub mod registry;
+pub mod telemetry;
+pub mod units;
+pub mod worker;

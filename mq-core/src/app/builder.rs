@@ -41,6 +41,30 @@ impl std::fmt::Debug for &'static dyn BinderFactory {
     }
 }
 
+/// The name of one output binding, or the names of several: `"invoices"`, `["invoices", "refunds"]`.
+pub trait OutputNames {
+    /// The names, in order.
+    fn names(self) -> Vec<String>;
+}
+
+impl OutputNames for &str {
+    fn names(self) -> Vec<String> {
+        vec![self.to_owned()]
+    }
+}
+
+impl OutputNames for String {
+    fn names(self) -> Vec<String> {
+        vec![self]
+    }
+}
+
+impl<const N: usize> OutputNames for [&str; N] {
+    fn names(self) -> Vec<String> {
+        self.map(str::to_owned).into()
+    }
+}
+
 /// How an application comes into being.
 impl App {
     /// Every registered listener and source, the settings of `mq.toml` or `mq.yaml` with profiles and environment.
@@ -72,7 +96,11 @@ impl App {
     }
 
     fn registered(config: Config) -> Self {
-        Self { listeners: registry::listeners(), sources: registry::sources(), ..Self::builder().config(config) }
+        Self {
+            listeners: registry::listeners(),
+            sources: registry::sources(),
+            ..Self::builder().config(config)
+        }
     }
 }
 
@@ -144,7 +172,11 @@ impl App {
     }
 
     /// Says something of one binding.
-    pub fn binding(mut self, name: impl Into<String>, change: impl FnOnce(BindingBuilder) -> BindingBuilder) -> Self {
+    pub fn binding(
+        mut self,
+        name: impl Into<String>,
+        change: impl FnOnce(BindingBuilder) -> BindingBuilder,
+    ) -> Self {
         let binding = self.bindings.entry(name.into()).or_default();
         *binding = change(std::mem::take(binding));
         self
@@ -202,11 +234,12 @@ impl App {
     pub fn processor<M>(
         self,
         input: impl Into<String>,
-        output: impl Into<String>,
+        outputs: impl OutputNames,
         processor: impl IntoProcessor<M>,
     ) -> Self {
         let input = input.into();
-        let listener = Listener::new(input.clone(), input, processor.into_processor()).output(output);
+        let mut listener = Listener::new(input.clone(), input, processor.into_processor());
+        listener.outputs = outputs.names();
         self.listener(listener)
     }
 
@@ -231,11 +264,12 @@ impl App {
     pub fn batch_processor<M>(
         self,
         input: impl Into<String>,
-        output: impl Into<String>,
+        outputs: impl OutputNames,
         function: impl BatchFunction<M>,
     ) -> Self {
         let input = input.into();
-        let listener = Listener::new(input.clone(), input, function.into_body()).output(output);
+        let mut listener = Listener::new(input.clone(), input, function.into_body());
+        listener.outputs = outputs.names();
         self.listener(listener)
     }
 

@@ -14,7 +14,7 @@ mod signals;
 mod table;
 
 pub use bindings::BindingBuilder;
-pub use builder::App;
+pub use builder::{App, OutputNames};
 pub use plan::Planned;
 pub use running::{AppHandle, Report, RunningApp};
 pub use table::{PolicyRow, PolicyTable};

@@ -77,7 +77,10 @@ fn say(text: &impl std::fmt::Display) {
 
 #[cfg(feature = "log")]
 fn install_log() {
-    let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::WARN)
+        .try_init();
 }
 
 #[cfg(not(feature = "log"))]

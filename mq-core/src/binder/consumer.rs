@@ -93,7 +93,7 @@ pub trait Consumer: Send {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] without [`Capability::Transactions`](super::Capability::Transactions).
-    async fn transaction(&self) -> Result<Box<dyn Transaction>> {
+    async fn transaction(&mut self) -> Result<Box<dyn Transaction>> {
         Err(unsupported("transactions"))
     }
 

@@ -22,6 +22,7 @@ mod source;
 mod stage;
 mod supervise;
 mod tracker;
+mod transact;
 mod waiting;
 mod window;
 

@@ -7,10 +7,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 
-use crate::{
-    binder::Delivery,
-    policy::Ordering,
-};
+use crate::{binder::Delivery, policy::Ordering};
 
 /// What must run one after the other has the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +35,9 @@ impl Hasher for Identity {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+        self.0 = bytes
+            .iter()
+            .fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
     }
 
     fn write_u64(&mut self, number: u64) {
@@ -51,7 +50,13 @@ const SPARE: usize = 64;
 
 impl Order {
     pub(super) fn new(ordering: Ordering) -> Self {
-        Self { ordering, hasher: RandomState::default(), lines: HashMap::default(), spare: Vec::new(), waiting: 0 }
+        Self {
+            ordering,
+            hasher: RandomState::default(),
+            lines: HashMap::default(),
+            spare: Vec::new(),
+            waiting: 0,
+        }
     }
 
     /// Deliveries that wait in line.
@@ -71,7 +76,9 @@ impl Order {
 
     /// Lets the delivery through, or keeps it in line.
     pub(super) fn admit(&mut self, delivery: Delivery) -> Option<Delivery> {
-        let Some(Turnstile(hash)) = self.turnstile(&delivery) else { return Some(delivery) };
+        let Some(Turnstile(hash)) = self.turnstile(&delivery) else {
+            return Some(delivery);
+        };
         match self.lines.entry(hash) {
             Entry::Vacant(entry) => {
                 entry.insert(self.spare.pop().unwrap_or_default());
@@ -88,7 +95,9 @@ impl Order {
     /// The delivery that went through is done with; returns the next in line, which has the turnstile now.
     pub(super) fn leave(&mut self, delivery: &Delivery) -> Option<Delivery> {
         let Turnstile(hash) = self.turnstile(delivery)?;
-        let Entry::Occupied(mut entry) = self.lines.entry(hash) else { return None };
+        let Entry::Occupied(mut entry) = self.lines.entry(hash) else {
+            return None;
+        };
         if let Some(next) = entry.get_mut().pop_front() {
             self.waiting -= 1;
             return Some(next);
@@ -120,7 +129,11 @@ mod tests {
 
     fn delivery(key: &'static str) -> Delivery {
         let message = Message::new("x");
-        Delivery::of(if key.is_empty() { message } else { message.key(key) })
+        Delivery::of(if key.is_empty() {
+            message
+        } else {
+            message.key(key)
+        })
     }
 
     #[test]

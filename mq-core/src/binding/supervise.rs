@@ -29,7 +29,14 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// Dropping the future is what a crash would be: unsettled messages are delivered again.
 pub async fn run_input(plan: Arc<InputPlan>, control: Control) -> DrainReport {
     let concurrency = plan.build.concurrency;
-    let supervisor = Supervisor { plan, control, concurrency, paused: false, failures: 0, connected_before: false };
+    let supervisor = Supervisor {
+        plan,
+        control,
+        concurrency,
+        paused: false,
+        failures: 0,
+        connected_before: false,
+    };
     supervisor.run().await
 }
 
@@ -151,8 +158,9 @@ impl Supervisor {
     }
 
     async fn subscribed(&mut self, mut consumer: Box<dyn Consumer>) -> End {
-        let mut engine = match Engine::new(self.plan.clone(), consumer.settler(), self.concurrency) {
+        let mut engine = match self.engine(&mut *consumer).await {
             Ok(engine) => engine,
+            Err(error) if error.is_temporary() => return End::Lost(error),
             Err(error) => return End::Failed(error.chain()),
         };
         engine.paused = self.paused;
@@ -166,6 +174,20 @@ impl Supervisor {
         end
     }
 
+    async fn engine(&self, consumer: &mut dyn Consumer) -> Result<Engine> {
+        let transaction = if self.plan.transactional {
+            Some(consumer.transaction().await?)
+        } else {
+            None
+        };
+        Engine::new(
+            self.plan.clone(),
+            consumer.settler(),
+            transaction,
+            self.concurrency,
+        )
+    }
+
     async fn work(&mut self, engine: &mut Engine, consumer: &mut dyn Consumer) -> End {
         let mut records = Vec::new();
         let mut pause: Option<Pin<Box<Sleep>>> = None;
@@ -173,7 +195,8 @@ impl Supervisor {
             match self.step(engine, consumer, &mut records, &mut pause).await {
                 Step::Hungry => {}
                 Step::Received(Ok(event)) => {
-                    if let Some(error) = self.received(engine, consumer, event, &mut records).await {
+                    if let Some(error) = self.received(engine, consumer, event, &mut records).await
+                    {
                         return End::Lost(error);
                     }
                 }
@@ -269,7 +292,11 @@ impl Supervisor {
         }
         self.connected_before = true;
         self.failures = 0;
-        self.control.status.set(if self.paused { BindingState::Paused } else { BindingState::Running });
+        self.control.status.set(if self.paused {
+            BindingState::Paused
+        } else {
+            BindingState::Running
+        });
     }
 
     async fn obey(&mut self, engine: &mut Engine, command: Command) -> Option<End> {
@@ -288,7 +315,11 @@ impl Supervisor {
                 self.control.status.set(BindingState::Draining);
                 engine.paused = false;
                 let report = engine.drain(self.plan.drain).await;
-                return Some(if command == Command::Stop { End::Stopped(report) } else { End::Shutdown(report) });
+                return Some(if command == Command::Stop {
+                    End::Stopped(report)
+                } else {
+                    End::Shutdown(report)
+                });
             }
         }
         None
@@ -308,7 +339,8 @@ fn is_pausing(pause: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> bool
 /// Doubles from the first to the longest pause, with a quarter of jitter.
 fn backoff(failures: u32) -> Duration {
     use std::hash::{BuildHasher, RandomState};
-    let full = (BACKOFF.0 * 2_u32.saturating_pow(failures.saturating_sub(1).min(16))).min(BACKOFF.1);
+    let full =
+        (BACKOFF.0 * 2_u32.saturating_pow(failures.saturating_sub(1).min(16))).min(BACKOFF.1);
     let random = (RandomState::new().hash_one(failures) % 1_000) as f64 / 1_000.0;
     full.mul_f64(0.75 + random / 4.0)
 }

@@ -59,7 +59,7 @@ pub struct OfFunction<M>(std::marker::PhantomData<fn() -> M>);
 #[diagnostic::on_unimplemented(
     message = "this is not a sink",
     label = "neither an async function over extractors nor a type that implements `Sink`",
-    note = "write `|Json(order): Json<Order>| async move { … }`; what the closure captures is cloned into the block or taken as `State<T>`",
+    note = "write `|Json(order): Json<Order>| async move {{ … }}`; what the closure captures is cloned into the block or taken as `State<T>`",
     note = "or implement `mq::Sink` with `type Input = Json<Order>`"
 )]
 pub trait IntoSink<M>: Sized {
@@ -71,7 +71,7 @@ pub trait IntoSink<M>: Sized {
 #[diagnostic::on_unimplemented(
     message = "this is not a processor",
     label = "neither an async function over extractors nor a type that implements `Processor`",
-    note = "write `|Json(order): Json<Order>| async move { Json(invoice) }`",
+    note = "write `|Json(order): Json<Order>| async move {{ Json(invoice) }}`",
     note = "or implement `mq::Processor` with `type Input = Json<Order>` and `type Output = Json<Invoice>`"
 )]
 pub trait IntoProcessor<M>: Sized {

@@ -151,7 +151,7 @@ impl fmt::Debug for SourceListener {
 #[diagnostic::on_unimplemented(
     message = "this is not a source",
     label = "neither a type that implements `Source` nor a periodic function",
-    note = "implement `mq::Source` with `type Output = Json<Order>`, or write `every(\"1s\", || async { Json(tick) })`"
+    note = "implement `mq::Source` with `type Output = Json<Order>`, or write `every(\"1s\", || async {{ Json(tick) }})`"
 )]
 pub trait IntoSource<M>: Sized {
     /// The source, erased.

@@ -208,11 +208,13 @@ where
     type Error = BoxError;
     type Future = BreakerFuture<S::Future, R>;
 
+    #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         ready!(self.poll_circuit(cx));
         self.inner.poll_ready(cx)
     }
 
+    #[inline(always)]
     fn call(&mut self, request: R) -> Self::Future {
         let report = self.circuit.as_ref().map(|circuit| {
             if let State::Trial { running, .. } = &mut *circuit.state() {
@@ -266,6 +268,7 @@ where
 {
     type Output = Result<R::Handled, BoxError>;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let handled = ready!(this.inner.poll(cx))?;

@@ -67,10 +67,12 @@ where
     type Error = BoxError;
     type Future = RetryFuture<S::Future, R>;
 
+    #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline(always)]
     fn call(&mut self, request: R) -> Self::Future {
         let mark = request.mark();
         RetryFuture {
@@ -102,6 +104,7 @@ where
 {
     type Output = Result<R::Handled, BoxError>;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut handled = ready!(this.inner.poll(cx))?;
