@@ -11,11 +11,7 @@ const KEYS: &[Key] = &[
     Key::new("retry", Takes::Mark, "retry"),
     Key::new("dead_letter", Takes::Mark, "dead_letter"),
     Key::new("discard", Takes::Mark, "discard"),
-    Key::new(
-        "retry_after",
-        Takes::Wait(Duration::ZERO, Duration::MAX),
-        r#"retry_after = "30s""#,
-    ),
+    Key::new("retry_after", Takes::Wait(Duration::ZERO, Duration::MAX), r#"retry_after = "30s""#),
     Key::new("crate", Takes::Path, r#"crate = "::mq""#),
 ];
 
@@ -39,33 +35,10 @@ pub(crate) struct FailureAttributes {
 impl FailureAttributes {
     /// Reads every `#[failure(…)]` among these attributes.
     pub(crate) fn read(attributes: &[Attribute], mistakes: &mut Mistakes) -> Self {
-<<<<<<< HEAD
-        let mut found = Vec::new();
-        for attribute in attributes
-            .iter()
-            .filter(|one| one.path().is_ident("failure"))
-        {
-            let entries = match &attribute.meta {
-                Meta::List(list) => mistakes.take(list.parse_args::<Entries>()),
-                Meta::Path(_) | Meta::NameValue(_) => None,
-            };
-            match entries {
-                Some(Entries(entries)) if entries.is_empty() => mistakes.at(attribute, EMPTY),
-                Some(Entries(entries)) => found.extend(read(KEYS, &entries, mistakes)),
-                None if matches!(attribute.meta, Meta::List(_)) => {}
-                None => mistakes.at(attribute, EMPTY),
-            }
-        }
-        Self {
-            says: decision(&found, mistakes),
-            krate: crate_path(&found),
-        }
-=======
         let own = attributes.iter().filter(|one| one.path().is_ident("failure"));
         let entries: Vec<_> = own.flat_map(|attribute| entries(attribute, mistakes)).collect();
         let found = read(KEYS, &entries, mistakes);
         Self { says: decision(&found, mistakes), krate: crate_path(&found) }
->>>>>>> macros
     }
 }
 

@@ -48,12 +48,7 @@ pub(crate) const SOURCE: Role = Role {
 };
 
 /// What holds for every function.
-pub(crate) fn function(
-    function: &Function,
-    parameters: &[Parameter],
-    role: Role,
-    mistakes: &mut Mistakes,
-) {
+pub(crate) fn function(function: &Function, parameters: &[Parameter], role: Role, mistakes: &mut Mistakes) {
     receiver(function, role, mistakes);
     generics(function, role, mistakes);
     qualifiers(function, role, mistakes);
@@ -62,10 +57,7 @@ pub(crate) fn function(
         concrete(&parameter.ty, role, mistakes);
     }
     if let Some(parameter) = parameters.get(role.most) {
-        let message = format!(
-            "{} takes up to {} parameters: put several values into one `State<T>`",
-            role.name, role.most
-        );
+        let message = format!("{} takes up to {} parameters: put several values into one `State<T>`", role.name, role.most);
         mistakes.at(&parameter.ty, message);
     }
 }
@@ -87,38 +79,25 @@ pub(crate) fn time(function: &Function, attributes: &SourceAttributes, mistakes:
 pub(crate) fn asynchronous(function: &Function, role: Role, mistakes: &mut Mistakes) {
     let signature = &function.signature;
     if signature.asyncness.is_none() {
-        let message = format!(
-            "{} is async: write `async fn {}`",
-            role.name, signature.ident
-        );
+        let message = format!("{} is async: write `async fn {}`", role.name, signature.ident);
         mistakes.at(signature.fn_token, message);
     }
 }
 
 fn receiver(function: &Function, role: Role, mistakes: &mut Mistakes) {
     if let Some(FnArg::Receiver(receiver)) = function.signature.inputs.first() {
-        let message = format!(
-            "{} stands outside of `impl`: take what it needs as `State<T>` instead of `self`",
-            role.name
-        );
+        let message = format!("{} stands outside of `impl`: take what it needs as `State<T>` instead of `self`", role.name);
         mistakes.at(receiver, message);
     }
 }
 
 fn generics(function: &Function, role: Role, mistakes: &mut Mistakes) {
     let generics = &function.signature.generics;
-    let Some(first) = generics.params.first() else {
-        return;
-    };
+    let Some(first) = generics.params.first() else { return };
     let message = match first {
-        GenericParam::Lifetime(_) => {
-            format!("{} owns what it takes: delete the lifetimes", role.name)
-        }
+        GenericParam::Lifetime(_) => format!("{} owns what it takes: delete the lifetimes", role.name),
         GenericParam::Type(_) | GenericParam::Const(_) => {
-            format!(
-                "{} has no generics: write the types, and one function for each",
-                role.name
-            )
+            format!("{} has no generics: write the types, and one function for each", role.name)
         }
     };
     mistakes.at(&generics.params, message);
@@ -127,112 +106,20 @@ fn generics(function: &Function, role: Role, mistakes: &mut Mistakes) {
 fn qualifiers(function: &Function, role: Role, mistakes: &mut Mistakes) {
     let signature = &function.signature;
     let words: [(Option<TokenStream>, &str); 3] = [
-        (
-            signature.constness.as_ref().map(ToTokens::to_token_stream),
-            "const",
-        ),
-        (
-            signature.unsafety.as_ref().map(ToTokens::to_token_stream),
-            "unsafe",
-        ),
-        (
-            signature.abi.as_ref().map(ToTokens::to_token_stream),
-            "extern",
-        ),
+        (signature.constness.as_ref().map(ToTokens::to_token_stream), "const"),
+        (signature.unsafety.as_ref().map(ToTokens::to_token_stream), "unsafe"),
+        (signature.abi.as_ref().map(ToTokens::to_token_stream), "extern"),
     ];
     for (place, word) in words {
         if let Some(place) = place {
-            mistakes.at(
-                place,
-                format!("{} is called by the framework: delete `{word}`", role.name),
-            );
+            mistakes.at(place, format!("{} is called by the framework: delete `{word}`", role.name));
         }
     }
 }
 
 fn concrete(ty: &Type, role: Role, mistakes: &mut Mistakes) {
     if let Type::ImplTrait(_) = ty {
-        let message = format!(
-            "{} has no generics: write a type such as `{}`",
-            role.name, role.example
-        );
+        let message = format!("{} has no generics: write a type such as `{}`", role.name, role.example);
         mistakes.at(ty, message);
     }
 }
-<<<<<<< HEAD:mq-macros/src/check.rs
-
-/// Finds what a parameter borrows: the framework makes it, so there is nothing it could be borrowed from.
-fn owned(ty: &Type, mistakes: &mut Mistakes) {
-    match ty {
-        Type::Reference(reference) if !is_static(reference) => {
-            let message = format!(
-                "a parameter is not borrowed: {} instead of `{}`",
-                instead(&reference.elem),
-                text(ty)
-            );
-            mistakes.at(ty, message);
-        }
-        Type::Reference(reference) => owned(&reference.elem, mistakes),
-        Type::Path(path) => path
-            .path
-            .segments
-            .iter()
-            .for_each(|segment| arguments(&segment.arguments, mistakes)),
-        Type::Tuple(tuple) => tuple.elems.iter().for_each(|one| owned(one, mistakes)),
-        Type::Array(array) => owned(&array.elem, mistakes),
-        Type::Slice(slice) => owned(&slice.elem, mistakes),
-        Type::Group(group) => owned(&group.elem, mistakes),
-        Type::Paren(paren) => owned(&paren.elem, mistakes),
-        _ => {}
-    }
-}
-
-fn arguments(arguments: &PathArguments, mistakes: &mut Mistakes) {
-    let PathArguments::AngleBracketed(arguments) = arguments else {
-        return;
-    };
-    for argument in &arguments.args {
-        match argument {
-            GenericArgument::Type(ty) => owned(ty, mistakes),
-            GenericArgument::Lifetime(lifetime) if lifetime.ident != "static" => {
-                let message = format!(
-                    "a parameter is not borrowed: take a type without `{lifetime}` that owns what it holds"
-                );
-                mistakes.at(lifetime, message);
-            }
-            _ => {}
-        }
-    }
-}
-
-fn is_static(reference: &TypeReference) -> bool {
-    reference
-        .lifetime
-        .as_ref()
-        .is_some_and(|lifetime| lifetime.ident == "static")
-}
-
-/// What to write instead of a reference to this type.
-fn instead(ty: &Type) -> String {
-    let inner = text(ty);
-    match inner.as_str() {
-        "str" => "write `String`, or `Text` for a whole payload,".to_owned(),
-        "[u8]" => "write `Bytes`".to_owned(),
-        _ if inner.contains('<') => format!("write `{inner}`"),
-        _ => format!("write `Json<{inner}>` or `State<{inner}>`"),
-    }
-}
-
-/// A type as people write it: tokens without the spaces between them.
-fn text(ty: &Type) -> String {
-    let tokens = quote!(#ty).to_string();
-    tokens
-        .replace(" ,", ",")
-        .replace(" <", "<")
-        .replace("< ", "<")
-        .replace(" >", ">")
-        .replace("& ", "&")
-        .replace(" :: ", "::")
-}
-=======
->>>>>>> macros:mq-macros/src/check/mod.rs

@@ -14,37 +14,6 @@ struct Ends {
 }
 
 impl Ends {
-<<<<<<< HEAD
-    /// The ends of these tokens, or this place where there are none.
-    pub(crate) fn of(tokens: &impl ToTokens, otherwise: Span) -> Self {
-        let mut spans = tokens
-            .to_token_stream()
-            .into_iter()
-            .map(|token| token.span());
-        let first = spans.next().unwrap_or(otherwise);
-        Self {
-            first,
-            last: spans.last().unwrap_or(first),
-        }
-    }
-}
-
-/// `<ty as trait>::item`, spanned so that an error about it stands on `place`.
-pub(crate) fn of_trait(
-    place: Ends,
-    ty: &impl ToTokens,
-    path: &Path,
-    name: &str,
-    item: &str,
-) -> TokenStream {
-    let (name, item) = (
-        Ident::new(name, Span::call_site()),
-        Ident::new(item, place.last),
-    );
-    let (open, ty) = (quote_spanned!(place.first=> <), ty.to_token_stream());
-    let close = quote_spanned!(place.last=> >::);
-    quote::quote!(#open #ty as #path::#name #close #item)
-=======
     fn of(tokens: &impl ToTokens) -> Self {
         let mut spans = tokens.to_token_stream().into_iter().map(|token| token.span());
         let first = spans.next().unwrap_or_else(Span::call_site);
@@ -65,5 +34,4 @@ pub(super) fn panic(place: &impl ToTokens, message: &str) -> TokenStream {
     let Ends { first, last } = Ends::of(place);
     let (path, call) = (quote_spanned!(first=> ::core::panic), quote_spanned!(last=> !(#message)));
     quote!(#path #call)
->>>>>>> macros
 }

@@ -31,31 +31,6 @@ pub(crate) struct Annotated<'a, A> {
     pub(crate) parameters: &'a [Parameter],
 }
 
-<<<<<<< HEAD
-/// The hidden function that makes the listener or source, and what else is generated beside the user's function.
-///
-/// All of it stands under the same conditions as the function.
-fn beside(
-    function: &Function,
-    makes: &TokenStream,
-    body: &TokenStream,
-    items: &[TokenStream],
-) -> TokenStream {
-    let conditions: TokenStream = function
-        .conditions()
-        .map(ToTokens::to_token_stream)
-        .collect();
-    let (visibility, name) = (&function.visibility, hidden(&function.signature.ident));
-    let constants = items
-        .iter()
-        .map(|item| quote!(#conditions const _: () = { #item };));
-    quote! {
-        #conditions
-        #[doc(hidden)]
-        #[allow(non_snake_case, unreachable_pub, clippy::all, clippy::pedantic, clippy::restriction, reason = "generated")]
-        #visibility fn #name() -> #makes {
-            #body
-=======
 impl<A> Annotated<'_, A> {
     fn ident(&self) -> &Ident {
         &self.function.signature.ident
@@ -104,7 +79,6 @@ impl<A> Annotated<'_, A> {
             #conditions
             const _: () = { #registration };
             #(#checks)*
->>>>>>> macros
         }
     }
 }

@@ -11,18 +11,8 @@ const MOST: u16 = 4;
 
 /// A constant that fails where the return value feeds another number of outputs than are named: `feeds` is that number, a `u16`.
 ///
-<<<<<<< HEAD
-/// `feeds` is that number, a `u16` constant.
-pub(super) fn as_many_as_named(
-    feeds: &TokenStream,
-    named: &Outputs,
-    returns: &Type,
-    function: &Ident,
-) -> TokenStream {
-=======
 /// Stands on the names, or on the return type where there are none.
 pub(super) fn as_many_as_named(feeds: &TokenStream, named: &Outputs, returns: &TokenStream) -> TokenStream {
->>>>>>> macros
     let count = named.names.len();
     let place = named.place.as_ref().unwrap_or(returns).to_token_stream();
     let wrong = (0..=MOST).filter(|feeds| usize::from(*feeds) != count).map(|feeds| {

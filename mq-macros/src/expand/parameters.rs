@@ -29,10 +29,7 @@ impl Judge {
 
     /// Constants that fail on the second parameter that reads the message.
     pub(super) fn read_once(&self, parameters: &[Parameter], message: &str) -> Vec<TokenStream> {
-        let reads: Vec<_> = parameters
-            .iter()
-            .map(|parameter| self.reads(parameter))
-            .collect();
+        let reads: Vec<_> = parameters.iter().map(|parameter| self.reads(parameter)).collect();
         let second = |index: usize| {
             let (own, before) = (&reads[index], &reads[..index]);
             let failed = panic(&parameters[index].ty, message);
@@ -42,38 +39,14 @@ impl Judge {
     }
 
     /// A constant that fails on `place` where no parameter reads the message.
-<<<<<<< HEAD
-    pub(super) fn read_at_all(
-        &self,
-        parameters: &[Parameter],
-        place: &syn::Ident,
-        message: &str,
-    ) -> TokenStream {
-=======
     pub(super) fn read_at_all(&self, parameters: &[Parameter], place: &Ident, message: &str) -> TokenStream {
->>>>>>> macros
         let reads = parameters.iter().map(|parameter| self.reads(parameter));
         let failed = panic(place, message);
         quote!(if !(false #(|| #reads)*) { #failed })
     }
 }
 
-<<<<<<< HEAD
-/// A panic of a constant, on this place.
-pub(super) fn panic(place: &impl quote::ToTokens, message: &str) -> TokenStream {
-    let ends = Ends::of(place, Span::call_site());
-    let (path, bang) = (
-        quote_spanned!(ends.first=> ::core::panic),
-        quote_spanned!(ends.last=> !),
-    );
-    let group = quote_spanned!(ends.last=> (#message));
-    quote!(#path #bang #group)
-}
-
-/// Whether each parameter is an `Output` exactly where it has a name; judged by the type, whatever it is called.
-=======
 /// Whether each `Output` has a name, and nothing else has one; judged by the type, whatever it is called.
->>>>>>> macros
 pub(super) fn outputs_are_named(krate: &Path, parameters: &[Parameter]) -> Option<TokenStream> {
     let checks: Vec<_> = parameters.iter().filter_map(check_output).collect();
     if checks.is_empty() {
@@ -96,21 +69,6 @@ pub(super) fn outputs_are_named(krate: &Path, parameters: &[Parameter]) -> Optio
 fn check_output(parameter: &Parameter) -> Option<TokenStream> {
     let ty = &parameter.ty;
     if parameter.output.is_some() {
-<<<<<<< HEAD
-        let failed = panic(
-            ty,
-            "`#[output(…)]` stands before an `Output<T>`: delete it, or take an `Output<T>`",
-        );
-        return Some(quote!(if !Is::<#ty>::OUTPUT { #failed }));
-    }
-    let looks_like_one =
-        matches!(ty, syn::Type::Path(path) if path.path.segments.last()?.ident == "Output");
-    let failed = panic(
-        ty,
-        "an `Output<T>` has a name: write `#[output(\"invoices\")]` before the parameter",
-    );
-    looks_like_one.then(|| quote!(if Is::<#ty>::OUTPUT { #failed }))
-=======
         let failed = panic(ty, "`#[output(…)]` stands before an `Output<T>`: delete it, or take an `Output<T>`");
         return Some(quote!(if !__MqOutput::<#ty>::IS { #failed }));
     }
@@ -121,5 +79,4 @@ fn check_output(parameter: &Parameter) -> Option<TokenStream> {
 /// Whether it is worth to ask: a hint only.
 fn may_be_output(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|segment| segment.ident == "Output"))
->>>>>>> macros
 }
