@@ -19,18 +19,24 @@ pub(crate) fn listener(attributes: TokenStream, item: TokenStream) -> TokenStrea
     let check = |function: &Function, _: Option<&ListenerAttributes>, mistakes: &mut Mistakes| {
         check::asynchronous(function, LISTENER, mistakes);
     };
-    annotated(attributes, item, mistakes, (LISTENER, check, expand::listener))
+    annotated(
+        attributes,
+        item,
+        mistakes,
+        (LISTENER, check, expand::listener),
+    )
 }
 
 /// `#[stream_source(…)]`
 pub(crate) fn source(attributes: TokenStream, item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let attributes = SourceAttributes::read(attributes, &mut mistakes);
-    let check = |function: &Function, attributes: Option<&SourceAttributes>, mistakes: &mut Mistakes| {
-        if let Some(attributes) = attributes {
-            check::time(function, attributes, mistakes);
-        }
-    };
+    let check =
+        |function: &Function, attributes: Option<&SourceAttributes>, mistakes: &mut Mistakes| {
+            if let Some(attributes) = attributes {
+                check::time(function, attributes, mistakes);
+            }
+        };
     annotated(attributes, item, mistakes, (SOURCE, check, expand::source))
 }
 
@@ -64,7 +70,11 @@ fn annotated<A>(
     let Some(attributes) = attributes.filter(|_| mistakes.is_empty()) else {
         return with_mistakes(code, mistakes);
     };
-    let beside = expand(&Annotated { attributes: &attributes, function: &function, parameters: &parameters });
+    let beside = expand(&Annotated {
+        attributes: &attributes,
+        function: &function,
+        parameters: &parameters,
+    });
     quote!(#code #beside)
 }
 
@@ -72,7 +82,10 @@ fn function_of(item: &TokenStream, role: Role, mistakes: &mut Mistakes) -> Optio
     let function = syn::parse2::<Function>(item.clone());
     function
         .map_err(|error| {
-            let message = format!("{} is a function: put the attribute before `{}`", role.name, role.form);
+            let message = format!(
+                "{} is a function: put the attribute before `{}`",
+                role.name, role.form
+            );
             mistakes.add(syn::Error::new(error.span(), message));
         })
         .ok()
@@ -80,6 +93,9 @@ fn function_of(item: &TokenStream, role: Role, mistakes: &mut Mistakes) -> Optio
 
 /// The code, and every mistake beside it.
 fn with_mistakes(code: TokenStream, mistakes: Mistakes) -> TokenStream {
-    let errors = mistakes.into_result().err().map(|error| error.to_compile_error());
+    let errors = mistakes
+        .into_result()
+        .err()
+        .map(|error| error.to_compile_error());
     quote!(#code #errors)
 }

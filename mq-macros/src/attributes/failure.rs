@@ -11,7 +11,11 @@ const KEYS: &[Key] = &[
     Key::new("retry", Takes::Mark, "retry"),
     Key::new("dead_letter", Takes::Mark, "dead_letter"),
     Key::new("discard", Takes::Mark, "discard"),
-    Key::new("retry_after", Takes::Wait(Duration::ZERO, Duration::MAX), r#"retry_after = "30s""#),
+    Key::new(
+        "retry_after",
+        Takes::Wait(Duration::ZERO, Duration::MAX),
+        r#"retry_after = "30s""#,
+    ),
     Key::new("crate", Takes::Path, r#"crate = "::mq""#),
 ];
 
@@ -35,10 +39,17 @@ pub(crate) struct FailureAttributes {
 impl FailureAttributes {
     /// Reads every `#[failure(…)]` among these attributes.
     pub(crate) fn read(attributes: &[Attribute], mistakes: &mut Mistakes) -> Self {
-        let own = attributes.iter().filter(|one| one.path().is_ident("failure"));
-        let entries: Vec<_> = own.flat_map(|attribute| entries(attribute, mistakes)).collect();
+        let own = attributes
+            .iter()
+            .filter(|one| one.path().is_ident("failure"));
+        let entries: Vec<_> = own
+            .flat_map(|attribute| entries(attribute, mistakes))
+            .collect();
         let found = read(KEYS, &entries, mistakes);
-        Self { says: decision(&found, mistakes), krate: crate_path(&found) }
+        Self {
+            says: decision(&found, mistakes),
+            krate: crate_path(&found),
+        }
     }
 }
 
@@ -47,7 +58,9 @@ fn entries(attribute: &Attribute, mistakes: &mut Mistakes) -> Vec<Entry> {
         Meta::List(list) => list.parse_args::<Entries>(),
         Meta::Path(_) | Meta::NameValue(_) => Ok(Entries(Vec::new())),
     };
-    let Some(Entries(entries)) = mistakes.take(entries) else { return Vec::new() };
+    let Some(Entries(entries)) = mistakes.take(entries) else {
+        return Vec::new();
+    };
     if entries.is_empty() {
         let message = "say what is to happen: write `#[failure(retry)]`, `(dead_letter)`, `(discard)` or `(retry_after = \"30s\")`";
         mistakes.at(attribute, message);

@@ -16,19 +16,68 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const KEYS: &[Key] = &[
     Key::new("input", Takes::Text, r#"input = "orders""#),
     Key::new("output", Takes::Text, r#"output = "invoices""#),
-    Key::new("outputs", Takes::Texts, r#"outputs = ["invoices", "refunds"]"#),
+    Key::new(
+        "outputs",
+        Takes::Texts,
+        r#"outputs = ["invoices", "refunds"]"#,
+    ),
     Key::new("name", Takes::Text, r#"name = "bill""#),
-    Key::setting("batch", Takes::Table(BATCH), r#"batch(max = 500, wait = "50ms")"#, "batch"),
+    Key::setting(
+        "batch",
+        Takes::Table(BATCH),
+        r#"batch(max = 500, wait = "50ms")"#,
+        "batch",
+    ),
     Key::setting("group", Takes::Text, r#"group = "billing""#, "group"),
-    Key::setting("concurrency", Takes::Whole(1, 10_000), "concurrency = 8", "concurrency"),
-    Key::setting("ordering", Takes::Word(&["none", "key", "partition"]), r#"ordering = "key""#, "ordering"),
-    Key::setting("timeout", Takes::WaitOrNone(MILLISECOND, DAY), r#"timeout = "10s""#, "timeout"),
-    Key::setting("attempts", Takes::Whole(1, 1000), "attempts = 5", "retry.attempts"),
-    Key::setting("delayed", Takes::Waits, r#"delayed = ["1m", "10m"]"#, "retry.delayed"),
-    Key::setting("exhausted", Takes::Word(EXHAUSTED), r#"exhausted = "stop""#, "exhausted"),
-    Key::setting("idempotency", Takes::Text, r#"idempotency = "shop-db""#, "idempotency"),
+    Key::setting(
+        "concurrency",
+        Takes::Whole(1, 10_000),
+        "concurrency = 8",
+        "concurrency",
+    ),
+    Key::setting(
+        "ordering",
+        Takes::Word(&["none", "key", "partition"]),
+        r#"ordering = "key""#,
+        "ordering",
+    ),
+    Key::setting(
+        "timeout",
+        Takes::WaitOrNone(MILLISECOND, DAY),
+        r#"timeout = "10s""#,
+        "timeout",
+    ),
+    Key::setting(
+        "attempts",
+        Takes::Whole(1, 1000),
+        "attempts = 5",
+        "retry.attempts",
+    ),
+    Key::setting(
+        "delayed",
+        Takes::Waits,
+        r#"delayed = ["1m", "10m"]"#,
+        "retry.delayed",
+    ),
+    Key::setting(
+        "exhausted",
+        Takes::Word(EXHAUSTED),
+        r#"exhausted = "stop""#,
+        "exhausted",
+    ),
+    Key::setting(
+        "idempotency",
+        Takes::Text,
+        r#"idempotency = "shop-db""#,
+        "idempotency",
+    ),
     Key::setting("require_key", Takes::Flag, "require_key", "require_key"),
-    Key::setting("start", Takes::Word(&["earliest", "latest"]), r#"start = "latest""#, "start"),
+    Key::setting(
+        "start",
+        Takes::Word(&["earliest", "latest"]),
+        r#"start = "latest""#,
+        "start",
+    ),
     Key::new("crate", Takes::Path, r#"crate = "::mq""#),
     Key::later("condition", ROUTING),
     Key::later("order", ROUTING),
@@ -37,7 +86,11 @@ const KEYS: &[Key] = &[
 
 const BATCH: &[Key] = &[
     Key::new("max", Takes::Whole(1, 100_000), "max = 500"),
-    Key::new("wait", Takes::Wait(Duration::ZERO, HOUR), r#"wait = "50ms""#),
+    Key::new(
+        "wait",
+        Takes::Wait(Duration::ZERO, HOUR),
+        r#"wait = "50ms""#,
+    ),
 ];
 
 const EXHAUSTED: &[&str] = &["dead_letter", "stop", "requeue", "discard"];

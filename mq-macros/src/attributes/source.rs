@@ -11,7 +11,11 @@ use crate::mistakes::Mistakes;
 const KEYS: &[Key] = &[
     Key::new("output", Takes::Text, r#"output = "ticks""#),
     Key::new("outputs", Takes::Texts, r#"outputs = ["ticks", "prices"]"#),
-    Key::new("every", Takes::Wait(Duration::from_millis(1), Duration::MAX), r#"every = "1s""#),
+    Key::new(
+        "every",
+        Takes::Wait(Duration::from_millis(1), Duration::MAX),
+        r#"every = "1s""#,
+    ),
     Key::new("name", Takes::Text, r#"name = "ticker""#),
     Key::new("crate", Takes::Path, r#"crate = "::mq""#),
     Key::later("cron", CRON),

@@ -6,7 +6,10 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{AngleBracketedGenericArguments, GenericArgument, PathArguments, Type, TypeParamBound};
 
-use super::{Annotated, Hidden, SOURCE, ends::of_trait, erased::Erased, has_name, hidden, outputs, parameters::outputs_are_named};
+use super::{
+    Annotated, Hidden, SOURCE, ends::of_trait, erased::Erased, has_name, hidden, outputs,
+    parameters::outputs_are_named,
+};
 use crate::attributes::SourceAttributes;
 
 type Source<'a> = Annotated<'a, SourceAttributes>;
@@ -29,7 +32,12 @@ pub(crate) fn source(source: &Source<'_>) -> TokenStream {
 impl Source<'_> {
     /// `SourceListener::new(…)` with everything that the attribute says.
     fn descriptor(&self) -> TokenStream {
-        let SourceAttributes { outputs, name, krate, .. } = self.attributes;
+        let SourceAttributes {
+            outputs,
+            name,
+            krate,
+            ..
+        } = self.attributes;
         let (name, facts, outputs) = (self.name(name.as_ref()), self.facts(), &outputs.names);
         let feeds = self.feeds();
         let body = self.body();
@@ -107,8 +115,16 @@ impl Source<'_> {
 
     /// Constants that judge what traits do not.
     fn checks(&self) -> Vec<TokenStream> {
-        let SourceAttributes { krate, outputs: named, .. } = self.attributes;
-        let mut checks = vec![outputs::as_many_as_named(&self.feeds(), named, &self.place_of_item())];
+        let SourceAttributes {
+            krate,
+            outputs: named,
+            ..
+        } = self.attributes;
+        let mut checks = vec![outputs::as_many_as_named(
+            &self.feeds(),
+            named,
+            &self.place_of_item(),
+        )];
         checks.extend(outputs_are_named(krate, self.parameters));
         checks
     }
@@ -116,10 +132,16 @@ impl Source<'_> {
 
 /// `T` in `impl Stream<Item = T>`.
 fn item_of(returns: &Type) -> Option<Type> {
-    let Type::ImplTrait(bounds) = returns else { return None };
+    let Type::ImplTrait(bounds) = returns else {
+        return None;
+    };
     bounds.bounds.iter().find_map(|bound| {
-        let TypeParamBound::Trait(bound) = bound else { return None };
-        let PathArguments::AngleBracketed(AngleBracketedGenericArguments { args, .. }) = &bound.path.segments.last()?.arguments else {
+        let TypeParamBound::Trait(bound) = bound else {
+            return None;
+        };
+        let PathArguments::AngleBracketed(AngleBracketedGenericArguments { args, .. }) =
+            &bound.path.segments.last()?.arguments
+        else {
             return None;
         };
         args.iter().find_map(|argument| match argument {
