@@ -224,6 +224,9 @@ impl Engine {
 
     /// The delivery has had its turn: the next of its key or partition gets it.
     pub(super) fn pass_turn(&mut self, delivery: &Delivery) {
+        if self.order.is_free() {
+            return;
+        }
         let mut next = std::mem::take(&mut self.turns);
         self.order.leave(delivery, |delivery| next.push(delivery));
         next.drain(..)

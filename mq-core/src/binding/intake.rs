@@ -54,11 +54,24 @@ impl Engine {
                 .for_each(|record| self.read_retry_headers(record));
         }
         let batch = self.pool.fill(records, &self.lanes);
+        let simple = self.is_simple();
         for index in 0..batch.len() {
             // A batch holds at most what was asked for, far below 2^32.
             let delivery = Delivery::new(batch.clone(), u32::try_from(index).unwrap_or(u32::MAX));
-            self.enter(delivery);
+            if simple && delivery.record().due.is_none() && delivery.message().is_plain() {
+                self.window.enter(&delivery);
+                self.queue.push_back(delivery);
+            } else {
+                self.enter(delivery);
+            }
         }
+    }
+
+    /// Whether a plain message of this binding goes straight to the handler.
+    fn is_simple(&self) -> bool {
+        let plan = &self.plan;
+        let unordered = self.order.is_free() && self.positions.is_none() && !self.draining;
+        unordered && plan.max_payload.is_none() && !plan.require_key
     }
 
     fn enter(&mut self, mut delivery: Delivery) {

@@ -74,6 +74,11 @@ impl Order {
         }
     }
 
+    /// Whether there is no order at all: everything may run beside everything.
+    pub(super) fn is_free(&self) -> bool {
+        self.ordering == Ordering::None
+    }
+
     /// The turnstile of a delivery; `None` if it may run beside all others.
     pub(super) fn turnstile(&self, delivery: &Delivery) -> Option<Turnstile> {
         let hash = match self.ordering {

@@ -189,6 +189,9 @@ macro_rules! functions {
                             Ok(parameter) => parameter,
                             Err(failure) => return Ok::<HandledBatch, BoxError>(failure.into()),
                         },)*);
+                        if failed.is_empty() {
+                            return Ok(function($(parameters.$slot),*).await.returned(&deliveries, seeds));
+                        }
                         let (left, others) = set_aside(&deliveries, failed);
                         let Some(left) = left else { return Ok(Deliveries::join(None, others)) };
                         let _ = &parameters;

@@ -255,6 +255,12 @@ impl Message {
         self.properties.get_or_insert_default()
     }
 
+    /// Whether there are neither headers nor rarer properties.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.properties.is_none() && self.headers.is_empty()
+    }
+
     /// Payload and key bytes, as limits count them.
     #[must_use]
     pub fn size(&self) -> usize {
