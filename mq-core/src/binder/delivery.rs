@@ -176,17 +176,17 @@ impl Delivery {
 
 /// Outputs.
 impl Delivery {
-    /// Keeps outputs until the loop publishes them; returns their place, which belongs into the response.
-    pub fn stage(&self, outputs: impl IntoIterator<Item = Staged>) -> OutputRange {
+    /// Keeps outputs, the first and the rest, until the loop publishes them; returns their place, which belongs into the response.
+    pub fn stage(&self, first: &mut Option<Staged>, rest: &mut Vec<Staged>) -> OutputRange {
         let mut staged = self.batch.staged();
         let start = staged.len();
-        staged.extend(outputs.into_iter().map(Some));
+        if first.is_some() {
+            staged.push(first.take());
+        }
+        staged.extend(rest.drain(..).map(Some));
         let len = staged.len() - start;
         // A batch holds fewer than 2^32 outputs: each is a message in memory.
-        OutputRange {
-            start: u32::try_from(start).unwrap_or(u32::MAX),
-            len: u32::try_from(len).unwrap_or(0),
-        }
+        OutputRange { start: u32::try_from(start).unwrap_or(u32::MAX), len: u32::try_from(len).unwrap_or(0) }
     }
 
     /// Takes staged outputs out again, in order.
@@ -304,8 +304,8 @@ mod tests {
             output: OutputIndex(0),
             message: Message::new(text),
         };
-        let _first = delivery.stage([staged("a")]);
-        let range = delivery.stage([staged("b"), staged("c")]);
+        let _first = delivery.stage(&mut Some(staged("a")), &mut Vec::new());
+        let range = delivery.stage(&mut Some(staged("b")), &mut vec![staged("c")]);
         let mut seen = Vec::new();
         delivery.take_outputs(range, |output| {
             seen.push(output.message.as_bytes().to_vec());

@@ -33,6 +33,9 @@ use crate::{
 /// At most this many records are asked for at a time.
 const BATCH: usize = 256;
 
+/// At most this many turns of the worker make one turn of the loop.
+const ROUNDS: usize = 64;
+
 /// A binding while it is subscribed.
 pub(super) struct Engine {
     pub(super) plan: Arc<InputPlan>,
@@ -126,25 +129,25 @@ impl Engine {
     /// Gets on with everything that can get on.
     pub(super) fn turn(&mut self, cx: &mut Context<'_>) {
         self.poll_waiting(cx);
-        loop {
-            let queue = if self.paused {
-                &mut self.nothing
-            } else {
-                &mut self.queue
-            };
+        if self.handle(cx) == Turn::More {
+            cx.waker().wake_by_ref();
+        }
+        self.poll_finish(cx);
+        self.poll_deadline(cx);
+    }
+
+    /// Lets the worker begin and finish what it can; `Turn::More` if others are to have a turn before it goes on.
+    fn handle(&mut self, cx: &mut Context<'_>) -> Turn {
+        for _ in 0..ROUNDS {
+            let queue = if self.paused { &mut self.nothing } else { &mut self.queue };
             let turn = self.worker.turn(cx, queue, &mut self.done);
             let progress = self.judge_all();
-            self.poll_finish(cx);
-            if turn == Turn::More {
-                cx.waker().wake_by_ref();
-                break;
-            }
             // A place has become free, or a turn was passed on: there may be more to begin.
-            if !progress || self.queue.is_empty() || self.paused {
-                break;
+            if turn == Turn::More || !progress || self.queue.is_empty() || self.paused {
+                return turn;
             }
         }
-        self.poll_deadline(cx);
+        Turn::More
     }
 
     fn poll_waiting(&mut self, cx: &mut Context<'_>) {

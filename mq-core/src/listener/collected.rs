@@ -54,25 +54,22 @@ impl Replies {
     /// Gives every message an id and the trace of its input, and leaves it with the input.
     fn stage(&mut self, delivery: &Delivery, seeds: &[IdSeed]) -> OutputRange {
         let input = delivery.id();
-        let mut index = 0;
-        let staged = self.drain().map(|mut staged| {
+        for (index, staged) in (0..).zip(self.first.iter_mut().chain(&mut self.rest)) {
             if staged.message.as_id().is_none() {
-                let seed = seeds
-                    .get(usize::from(staged.output.0))
-                    .copied()
-                    .unwrap_or_else(|| IdSeed::new(&[]));
+                let seed = seeds.get(usize::from(staged.output.0)).copied().unwrap_or_else(|| IdSeed::new(&[]));
                 staged.message.set_id(seed.derive(&input, index));
             }
-            index += 1;
             inherit(&mut staged.message, delivery);
-            staged
-        });
-        delivery.stage(staged)
+        }
+        delivery.stage(&mut self.first, &mut self.rest)
     }
 }
 
 /// The trace context and the correlation id go on to what a message causes.
 fn inherit(message: &mut Message, delivery: &Delivery) {
+    if delivery.message().is_plain() {
+        return;
+    }
     let headers = delivery.headers();
     if !headers.is_empty() {
         for name in [names::TRACEPARENT, names::TRACESTATE, names::BAGGAGE] {

@@ -89,13 +89,13 @@ impl<F: Future, T> Slots<F, T> {
     }
 
     /// Puts a future into a place and polls it at once; it stays only if it is pending.
-    pub(super) fn start(&mut self, future: F, tag: T) -> Option<(T, F::Output)> {
+    pub(super) fn start(&mut self, tag: T, future: impl FnOnce() -> F) -> Option<(T, F::Output)> {
         let index = self
             .free
             .pop()
             .map_or_else(|| self.grow(), |index| index as usize);
         let place = &mut self.places[index];
-        place.future.set(Some(future));
+        place.future.set(Some(future()));
         let polled = place.poll();
         let Poll::Ready(output) = polled else {
             place.tag = Some(tag);

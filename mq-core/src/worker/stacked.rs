@@ -71,8 +71,8 @@ where
             };
             match self.stack.poll_ready(cx) {
                 Poll::Ready(Ok(())) => {
-                    let future = self.stack.call(request.clone());
-                    if let Some((request, result)) = self.slots.start(future, request) {
+                    let (stack, own) = (&mut self.stack, request.clone());
+                    if let Some((request, result)) = self.slots.start(request, || stack.call(own)) {
                         answer::<G>(request, result, done);
                     }
                 }
