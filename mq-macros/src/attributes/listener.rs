@@ -5,7 +5,7 @@ use std::time::Duration;
 use proc_macro2::{Ident, TokenStream};
 use syn::{LitStr, Path};
 
-use super::{Entries, Entry, Found, Key, Outputs, Takes, crate_path, find, read, text};
+use super::{Entries, Entry, Found, Given, Key, Outputs, Takes, crate_path, find, read, text};
 use crate::{mistakes::Mistakes, words};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -83,7 +83,7 @@ impl ListenerAttributes {
 /// Whether this is `input`, or was to be: one mistake is enough.
 fn is_input(entry: &Entry) -> bool {
     let names = KEYS.iter().map(|key| key.name);
-    words::nearest(&entry.key.to_string(), names) == Some("input")
+    matches!(entry.given, Given::Alone(_)) || words::nearest(&entry.key.to_string(), names) == Some("input")
 }
 
 fn setting(found: &Found) -> Option<(&'static str, String)> {
