@@ -10,8 +10,8 @@
 //! | `log` | a log on standard error where `run()` finds no subscriber | yes |
 
 pub use mq_core::{
-    app, binder, binding, clock, codec, config, error, extract, function, idempotency, listener, message, middleware,
-    outbox, outcome, output, policy, registry, telemetry, units, worker,
+    app, binder, binding, clock, codec, config, error, extract, function, idempotency, listener,
+    message, middleware, outbox, outcome, output, policy, registry, telemetry, units, worker,
 };
 
 pub use mq_core::{

@@ -133,6 +133,18 @@ impl Message {
         self
     }
 
+    pub(crate) fn set_key(&mut self, key: Bytes) {
+        self.key = Some(key);
+    }
+
+    pub(crate) fn set_content_type(&mut self, content_type: ContentType) {
+        self.content_type = Some(content_type);
+    }
+
+    pub(crate) fn set_id(&mut self, id: MessageId) {
+        self.id = Some(id);
+    }
+
     /// Sets the partition, instead of having it chosen by the key.
     #[must_use]
     pub fn partition(mut self, partition: u32) -> Self {

@@ -1,0 +1,176 @@
+//! Storing messages.
+
+use std::sync::Arc;
+
+use mq_core::{
+    binder::{Capability, Receipt},
+    error::{Error, ErrorKind},
+    message::Message,
+};
+use tokio::sync::futures::OwnedNotified;
+
+use super::{keys::key_hash, log::Entry, state::State};
+use crate::{
+    error,
+    options::{Full, Options},
+};
+
+/// What became of a message that was to be stored.
+#[derive(Debug)]
+pub(crate) enum Stored {
+    /// It is stored here.
+    At(Receipt),
+    /// It cannot be stored.
+    Refused(Error),
+    /// It can be stored when there is room.
+    Full(OwnedNotified),
+}
+
+/// The bytes of a message, as limits count them.
+fn size(message: &Message) -> u64 {
+    let headers = message.as_headers();
+    let headers = if headers.is_empty() {
+        0
+    } else {
+        headers.size()
+    };
+    (message.size() + headers) as u64
+}
+
+impl State {
+    /// Stores a message in the destination that it names, or else in `fallback`; returns its place.
+    ///
+    /// Readers are woken by [`wake_readers`](Self::wake_readers).
+    pub(crate) fn store(
+        &mut self,
+        fallback: &Arc<str>,
+        message: &Message,
+        stamp: u64,
+        options: &Options,
+    ) -> (usize, Stored) {
+        let name = message
+            .properties()
+            .destination
+            .as_ref()
+            .unwrap_or(fallback);
+        let index = self.find_or_create(name, options);
+        let stored = self.store_in(index, message, stamp, options);
+        (index, stored)
+    }
+
+    /// Stores a message in this destination.
+    pub(super) fn store_in(
+        &mut self,
+        index: usize,
+        message: &Message,
+        stamp: u64,
+        options: &Options,
+    ) -> Stored {
+        let size = match check(message, options) {
+            Ok(size) => size,
+            Err(error) => return Stored::Refused(error),
+        };
+        let Some(destination) = self.destinations.get_mut(index) else {
+            return Stored::Refused(Error::new(
+                ErrorKind::Bug,
+                "a destination is gone while it is written to",
+            ));
+        };
+        let partitions = destination.logs.len();
+        let key = match message.as_key() {
+            Some(key) if options.keeps_key_order || partitions > 1 => key_hash(key),
+            _ => 0,
+        };
+        let partition = match message.properties().partition {
+            Some(partition) if partition as usize >= partitions => {
+                return Stored::Refused(error::no_partition(
+                    &destination.name,
+                    partition,
+                    partitions,
+                ));
+            }
+            Some(partition) => partition as usize,
+            None if partitions == 1 => 0,
+            None if key != 0 => usize::try_from(key % partitions as u64).unwrap_or(0),
+            None => destination.next_partition(),
+        };
+        if !destination.make_room(size, options) {
+            return if options.full == Full::Block {
+                Stored::Full(destination.await_room())
+            } else {
+                Stored::Refused(error::full(&destination.name))
+            };
+        }
+        let properties = message.properties();
+        let entry = Entry {
+            message: message.clone(),
+            key: if options.keeps_key_order { key } else { 0 },
+            stored: stamp,
+            pending: 0,
+            size,
+            priority: properties.priority.unwrap_or(0),
+            is_special: properties.deliver_at.is_some(),
+            is_handled: false,
+        };
+        let position = destination.store(partition, entry, options);
+        // There are fewer than 2^32 partitions: their number is one.
+        Stored::At(Receipt::at(
+            u32::try_from(partition).unwrap_or(u32::MAX),
+            position,
+        ))
+    }
+
+    /// Wakes the consumers of a destination that wait.
+    pub(crate) fn wake_readers(&mut self, destination: usize) {
+        if let Some(destination) = self.destinations.get(destination) {
+            for (_, group) in &destination.groups {
+                group.wake(&mut self.members);
+            }
+        }
+    }
+}
+
+/// Whether the broker takes such a message at all; returns its size.
+fn check(message: &Message, options: &Options) -> Result<u32, Error> {
+    let size = size(message);
+    let limit = options.largest;
+    if size > limit {
+        return Err(error::too_large(size, limit));
+    }
+    let properties = message.properties();
+    let asks = [
+        (
+            properties.deliver_at.is_some(),
+            Capability::DelayedDelivery,
+            "delayed delivery",
+        ),
+        (
+            properties.expires_at.is_some(),
+            Capability::Expiry,
+            "expiry",
+        ),
+        (
+            properties.priority.is_some(),
+            Capability::Priority,
+            "priorities",
+        ),
+        (
+            properties.partition.is_some_and(|partition| partition > 0),
+            Capability::Partitions,
+            "partitions",
+        ),
+    ];
+    if let Some((_, _, what)) = asks
+        .iter()
+        .find(|(asks, capability, _)| *asks && !options.has(*capability))
+    {
+        return Err(error::unsupported(what));
+    }
+    if properties.priority.is_some_and(|priority| priority > 9) {
+        return Err(Error::new(
+            ErrorKind::Rejected,
+            "priorities go from 0 (lowest) to 9",
+        ));
+    }
+    u32::try_from(size).map_err(|_| error::too_large(size, u64::from(u32::MAX)))
+}

@@ -1,0 +1,221 @@
+//! One partition as a group shares it among its consumers: who has which message, and what comes next.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::SystemTime,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    keys::{Keys, Turn},
+    log::{Log, Usage},
+    positions::Positions,
+    slot::{Place, Slot},
+};
+
+/// A group's view of one partition.
+///
+/// Messages from [`next`](Self::next) on are untouched; below it, every message without a slot is settled.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    pub(super) slots: Positions<Slot>,
+    /// By rank and position: what is in line to be handed out again.
+    pub(super) ready: BTreeSet<(u8, u64)>,
+    /// By time: what waits for it.
+    pub(super) delayed: BTreeSet<(Instant, u64)>,
+    /// Holds that were recorded.
+    pub(super) holds: HashMap<u64, SystemTime>,
+    pub(super) keys: Keys,
+    /// Messages that are gone although the group has not settled them.
+    pub(super) missing: u64,
+}
+
+/// The message is not with this consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotYours;
+
+impl Queue {
+    /// A group that begins at `position`.
+    pub(crate) fn starting_at(position: u64) -> Self {
+        let mut queue = Self::default();
+        queue.slots.skip_to(position);
+        queue
+    }
+
+    /// The first position that was never handed out.
+    #[inline]
+    pub(crate) fn next(&self) -> u64 {
+        self.slots.end()
+    }
+
+    /// Messages that are not settled.
+    pub(crate) fn lag(&self, log: &Log) -> u64 {
+        (self.slots.len() as u64 + log.end() - self.next()).saturating_sub(self.missing)
+    }
+
+    /// Messages that were begun with and are not settled.
+    pub(crate) fn begun(&self) -> impl Iterator<Item = u64> {
+        self.slots.iter().map(|(position, _)| position)
+    }
+
+    /// When the oldest message that is not settled was stored.
+    pub(crate) fn oldest(&self, log: &Log) -> Option<u64> {
+        let mut begun = self
+            .slots
+            .iter()
+            .filter_map(|(position, _)| log.get(position));
+        let mut untouched = log.iter_from(self.next()).map(|(_, entry)| entry);
+        let oldest = begun.next().or_else(|| untouched.next())?;
+        Some(oldest.stored)
+    }
+
+    /// When something becomes due.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.delayed.first().map(|(due, _)| *due)
+    }
+
+    /// Puts in line what has become due; returns whether there was something.
+    pub(crate) fn wake(&mut self, now: Instant) -> bool {
+        let mut woken = false;
+        while let Some((due, position)) =
+            self.delayed.first().copied().filter(|(due, _)| *due <= now)
+        {
+            self.delayed.remove(&(due, position));
+            self.line_up(position);
+            woken = true;
+        }
+        woken
+    }
+
+    pub(super) fn line_up(&mut self, position: u64) {
+        if let Some(slot) = self.slots.get_mut(position) {
+            slot.place = Place::Ready;
+            self.ready.insert((slot.rank, position));
+        }
+    }
+
+    /// Asks for the turn of a message among those of its key.
+    #[inline]
+    pub(super) fn has_turn(&mut self, key: u64, position: u64) -> bool {
+        let Turn::Behind(before) = self.keys.enter(key, position) else {
+            return true;
+        };
+        if let Some(slot) = self.slots.get_mut(before) {
+            slot.next = position;
+        }
+        false
+    }
+}
+
+/// What consumers say of messages that they have.
+impl Queue {
+    /// The message is done with.
+    #[inline]
+    pub(crate) fn settle(
+        &mut self,
+        position: u64,
+        owner: u32,
+        log: &mut Log,
+        usage: &mut Usage,
+    ) -> Result<bool, NotYours> {
+        let slot = self
+            .slots
+            .remove_if(position, |slot| slot.is_out_with(owner));
+        let slot = slot.ok_or(NotYours)?;
+        log.settle(position, usage);
+        Ok(self.done(position, &slot))
+    }
+
+    /// A slot has left the map; returns whether another message has become ready.
+    #[inline]
+    pub(super) fn done(&mut self, position: u64, slot: &Slot) -> bool {
+        if slot.is_held {
+            self.holds.remove(&position);
+        }
+        if slot.key == 0 {
+            return false;
+        }
+        self.keys.pass(slot.key, position, slot.waiting_behind());
+        if let Some(next) = slot.waiting_behind() {
+            self.line_up(next);
+        }
+        slot.waiting_behind().is_some()
+    }
+
+    /// The consumer that has the message, checked.
+    pub(super) fn out_with(&mut self, position: u64, owner: u32) -> Result<&mut Slot, NotYours> {
+        let slot = self.slots.get_mut(position);
+        slot.filter(|slot| slot.is_out_with(owner)).ok_or(NotYours)
+    }
+
+    /// Whether this consumer has the message.
+    pub(crate) fn has(&self, position: u64, owner: u32) -> bool {
+        self.slots
+            .get(position)
+            .is_some_and(|slot| slot.is_out_with(owner))
+    }
+
+    /// The message itself is gone, whatever the group thinks of it; if a consumer has it, it may still settle it.
+    pub(crate) fn lose(&mut self, position: u64) {
+        if self
+            .slots
+            .get(position)
+            .is_some_and(|slot| slot.place != Place::Out)
+            || position >= self.next()
+        {
+            self.missing += 1;
+        }
+    }
+
+    /// Gives the message back, to be handed out again at `due` or at once.
+    pub(crate) fn release(
+        &mut self,
+        position: u64,
+        owner: u32,
+        attempts: u32,
+        due: Option<Instant>,
+    ) -> Result<(), NotYours> {
+        let slot = self.out_with(position, owner)?;
+        slot.attempts = attempts;
+        if std::mem::take(&mut slot.is_held) {
+            self.holds.remove(&position);
+        }
+        match due {
+            None => self.line_up(position),
+            Some(due) => {
+                self.out_with(position, owner)?.place = Place::Delayed;
+                self.delayed.insert((due, position));
+            }
+        }
+        Ok(())
+    }
+
+    /// Records that the consumer keeps the message until `due`.
+    pub(crate) fn hold(
+        &mut self,
+        position: u64,
+        owner: u32,
+        attempts: u32,
+        due: SystemTime,
+    ) -> Result<(), NotYours> {
+        let slot = self.out_with(position, owner)?;
+        slot.attempts = attempts;
+        slot.is_held = true;
+        self.holds.insert(position, due);
+        Ok(())
+    }
+
+    /// Puts in line everything that this consumer has; returns how much it was.
+    pub(crate) fn give_back(&mut self, owner: u32) -> usize {
+        let out = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| slot.is_out_with(owner));
+        let positions: Vec<u64> = out.map(|(position, _)| position).collect();
+        positions
+            .iter()
+            .for_each(|position| self.line_up(*position));
+        positions.len()
+    }
+}

@@ -1,0 +1,50 @@
+//! Everything that the broker knows.
+
+use std::{collections::HashMap, sync::Arc};
+
+use slab::Slab;
+
+use super::{
+    destination::Destination,
+    member::{Member, MemberKey},
+};
+use crate::options::Options;
+
+/// Everything that the broker knows.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) destinations: Slab<Destination>,
+    names: HashMap<Arc<str>, usize>,
+    pub(super) members: Slab<Member>,
+    pub(super) last_member: u32,
+}
+
+impl State {
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        self.names.get(name).copied()
+    }
+
+    /// The destination of this name; made with the default number of partitions if there is none.
+    #[inline]
+    pub(super) fn find_or_create(&mut self, name: &Arc<str>, options: &Options) -> usize {
+        match self.find(name) {
+            Some(index) => index,
+            None => self.create(name, options.partitions),
+        }
+    }
+
+    pub(super) fn create(&mut self, name: &Arc<str>, partitions: u32) -> usize {
+        let index = self
+            .destinations
+            .insert(Destination::new(name.clone(), partitions));
+        self.names.insert(name.clone(), index);
+        index
+    }
+
+    /// The consumer, unless it has left.
+    pub(super) fn member(&mut self, key: MemberKey) -> Option<&mut Member> {
+        self.members
+            .get_mut(key.index)
+            .filter(|member| member.number == key.number)
+    }
+}

@@ -1,0 +1,92 @@
+//! The publishing side.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mq_core::{
+    binder::{Producer, Receipt},
+    error::Result,
+    message::Message,
+};
+use tokio::{
+    sync::{Mutex, futures::OwnedNotified},
+    task::consume_budget,
+};
+
+use crate::{
+    broker::{Broker, Stored},
+    error,
+    session::Session,
+};
+
+/// Publishes to one destination, and to any other that a message names.
+#[derive(Debug)]
+pub(crate) struct MemoryProducer {
+    session: Session,
+    destination: Arc<str>,
+    /// Calls are stored one after the other, in the order in which they came, even where one waits for room.
+    turn: Mutex<()>,
+}
+
+impl MemoryProducer {
+    pub(crate) fn new(session: Session, destination: Arc<str>) -> Self {
+        Self {
+            session,
+            destination,
+            turn: Mutex::new(()),
+        }
+    }
+
+    /// Stores messages until all are stored, or one has to wait for room.
+    fn store(
+        &self,
+        broker: &Broker,
+        messages: &[Message],
+        results: &mut Vec<Result<Receipt>>,
+    ) -> Option<OwnedNotified> {
+        let stamp = broker.stamp();
+        let mut state = broker.lock();
+        let mut written = None;
+        for message in &messages[results.len()..] {
+            let (destination, stored) =
+                state.store(&self.destination, message, stamp, &broker.options);
+            if written != Some(destination) {
+                written
+                    .into_iter()
+                    .for_each(|written| state.wake_readers(written));
+                written = Some(destination);
+            }
+            match stored {
+                Stored::At(receipt) => results.push(Ok(receipt)),
+                Stored::Refused(error) => results.push(Err(error)),
+                Stored::Full(room) => {
+                    state.wake_readers(destination);
+                    return Some(room);
+                }
+            }
+        }
+        written
+            .into_iter()
+            .for_each(|written| state.wake_readers(written));
+        None
+    }
+}
+
+#[async_trait]
+impl Producer for MemoryProducer {
+    async fn publish(&self, messages: &[Message]) -> Vec<Result<Receipt>> {
+        let mut results = Vec::with_capacity(messages.len());
+        let _turn = self.turn.lock().await;
+        consume_budget().await;
+        while results.len() < messages.len() {
+            let Ok(broker) = self.session.open() else {
+                results.resize_with(messages.len(), || Err(error::closed()));
+                break;
+            };
+            if let Some(room) = self.store(broker, messages, &mut results) {
+                room.await;
+            }
+        }
+        results
+    }
+}

@@ -1,0 +1,4 @@
+//! The memory binder against the contract.
+
+mod delivery;
+mod kit;
