@@ -10,7 +10,10 @@ use crate::expand::hidden;
 pub(crate) fn listed(prefix: &str, path: TokenStream) -> TokenStream {
     let path = syn::parse2::<ExprPath>(path).and_then(|mut path| {
         let Some(last) = path.path.segments.last_mut() else {
-            return Err(syn::Error::new_spanned(path, "write the path of a function"));
+            return Err(syn::Error::new_spanned(
+                path,
+                "write the path of a function",
+            ));
         };
         last.ident = hidden(prefix, &last.ident);
         Ok(path)

@@ -50,7 +50,10 @@ impl Parse for Entry {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         if input.peek(Lit) {
             let value: Lit = input.parse()?;
-            return Ok(Self { key: Ident::new("_", value.span()), given: Given::Alone(value) });
+            return Ok(Self {
+                key: Ident::new("_", value.span()),
+                given: Given::Alone(value),
+            });
         }
         let key = input.call(Ident::parse_any)?;
         let given = if input.peek(Token![=]) {

@@ -11,7 +11,11 @@ const KEYS: &[Key] = &[
     Key::new("retry", Takes::Mark, "retry"),
     Key::new("dead_letter", Takes::Mark, "dead_letter"),
     Key::new("discard", Takes::Mark, "discard"),
-    Key::new("retry_after", Takes::Wait(Duration::ZERO, Duration::MAX), r#"retry_after = "30s""#),
+    Key::new(
+        "retry_after",
+        Takes::Wait(Duration::ZERO, Duration::MAX),
+        r#"retry_after = "30s""#,
+    ),
     Key::new("crate", Takes::Path, r#"crate = "::mq""#),
 ];
 
@@ -35,10 +39,17 @@ pub(crate) struct FailureAttributes {
 impl FailureAttributes {
     /// Reads every `#[failure(…)]` among these attributes.
     pub(crate) fn read(attributes: &[Attribute], mistakes: &mut Mistakes) -> Self {
-        let own = attributes.iter().filter(|one| one.path().is_ident("failure"));
-        let entries: Vec<_> = own.flat_map(|attribute| entries(attribute, mistakes)).collect();
+        let own = attributes
+            .iter()
+            .filter(|one| one.path().is_ident("failure"));
+        let entries: Vec<_> = own
+            .flat_map(|attribute| entries(attribute, mistakes))
+            .collect();
         let found = read(KEYS, &entries, mistakes);
-        Self { says: decision(&found, mistakes), krate: crate_path(&found) }
+        Self {
+            says: decision(&found, mistakes),
+            krate: crate_path(&found),
+        }
     }
 }
 
@@ -47,7 +58,9 @@ fn entries(attribute: &Attribute, mistakes: &mut Mistakes) -> Vec<Entry> {
         Meta::List(list) => list.parse_args::<Entries>(),
         Meta::Path(_) | Meta::NameValue(_) => Ok(Entries(Vec::new())),
     };
-    let Some(Entries(entries)) = mistakes.take(entries) else { return Vec::new() };
+    let Some(Entries(entries)) = mistakes.take(entries) else {
+        return Vec::new();
+    };
     if entries.is_empty() {
         let message = "say what is to happen: write `#[failure(retry)]`, `(dead_letter)`, `(discard)` or `(retry_after = \"30s\")`";
         mistakes.at(attribute, message);
@@ -73,5 +86,60 @@ fn says(found: &Found) -> Option<Says> {
         ("discard", _) => Some(Says::Discard),
         (_, Value::Wait(delay, _)) => Some(Says::RetryAfter(*delay)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    fn read_one(attribute: Attribute) -> (Option<Says>, Vec<String>) {
+        let mut mistakes = Mistakes::default();
+        let read = FailureAttributes::read(&[attribute], &mut mistakes);
+        (read.says, mistakes.texts())
+    }
+
+    #[test]
+    fn each_decision_is_read() {
+        let check = |attribute: Attribute, says: Says| {
+            assert_eq!(read_one(attribute), (Some(says), Vec::new()));
+        };
+        check(parse_quote!(#[failure(retry)]), Says::Retry);
+        check(parse_quote!(#[failure(dead_letter)]), Says::DeadLetter);
+        check(parse_quote!(#[failure(discard)]), Says::Discard);
+        let delay = Says::RetryAfter(Duration::from_secs(30));
+        check(parse_quote!(#[failure(retry_after = "30s")]), delay);
+    }
+
+    #[test]
+    fn what_says_nothing_or_too_much_is_a_mistake() {
+        let check = |attribute: Attribute, expected: &str| {
+            let found = read_one(attribute).1;
+            assert!(
+                found.len() == 1 && found[0].starts_with(expected),
+                "{found:?}"
+            );
+        };
+        check(parse_quote!(#[failure]), "say what is to happen: ");
+        check(parse_quote!(#[failure()]), "say what is to happen: ");
+        check(
+            parse_quote!(#[failure = "retry"]),
+            "say what is to happen: ",
+        );
+        check(
+            parse_quote!(#[failure(retry, discard)]),
+            "`discard` contradicts `retry`",
+        );
+        check(
+            parse_quote!(#[failure(deadletter)]),
+            "unknown key `deadletter`; did you mean `dead_letter`?",
+        );
+        check(
+            parse_quote!(#[failure(retry_after = 30)]),
+            "`retry_after` takes a duration",
+        );
+        check(parse_quote!(#[failure("30s")]), "this value has no key");
     }
 }

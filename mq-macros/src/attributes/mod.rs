@@ -34,17 +34,16 @@ pub(crate) struct Found {
 }
 
 /// Reads entries by the table of their keys: unknown, repeated and unreadable ones are mistakes.
-pub(crate) fn read(
-    keys: &'static [Key],
-    entries: &[Entry],
-    mistakes: &mut Mistakes,
-) -> Vec<Found> {
+pub(crate) fn read(keys: &'static [Key], entries: &[Entry], mistakes: &mut Mistakes) -> Vec<Found> {
     let mut seen: Vec<String> = Vec::new();
     let mut found = Vec::new();
     for entry in entries {
         if let Given::Alone(value) = &entry.given {
             let example = keys.first().map_or("key = …", |key| key.example);
-            mistakes.at(value, format!("this value has no key: write it as in `{example}`"));
+            mistakes.at(
+                value,
+                format!("this value has no key: write it as in `{example}`"),
+            );
             continue;
         }
         let name = entry.key.to_string();
@@ -66,7 +65,9 @@ pub(crate) fn read(
 }
 
 fn unknown(name: &str, keys: &[Key]) -> String {
-    let there = keys.iter().filter(|key| !matches!(key.takes, Takes::Later(_)));
+    let there = keys
+        .iter()
+        .filter(|key| !matches!(key.takes, Takes::Later(_)));
     let names: Vec<_> = there.map(|key| key.name).collect();
     let suggestion = words::suggestion(name, &names, "write one of");
     format!("unknown key `{name}`; {suggestion}")
@@ -112,16 +113,22 @@ impl Outputs {
     fn new(found: &[Found], mistakes: &mut Mistakes) -> Self {
         let (one, many) = (find(found, "output"), find(found, "outputs"));
         if let (Some(_), Some(many)) = (one, many) {
-            let message = "`output` and `outputs` exclude each other: put every name into `outputs`";
+            let message =
+                "`output` and `outputs` exclude each other: put every name into `outputs`";
             mistakes.at(&many.ident, message);
         }
-        let Some(given) = one.or(many) else { return Self::default() };
+        let Some(given) = one.or(many) else {
+            return Self::default();
+        };
         let names = match &given.value {
             Value::Text(name) => vec![name.clone()],
             Value::Texts(names) => names.clone(),
             _ => Vec::new(),
         };
-        Self { names, place: Some(given.place.clone()) }
+        Self {
+            names,
+            place: Some(given.place.clone()),
+        }
     }
 }
 
@@ -139,7 +146,10 @@ pub(crate) fn output_name(attribute: &syn::Attribute) -> syn::Result<LitStr> {
         let message = "an output has one name: write `#[output(\"invoices\")]`";
         syn::Error::new_spanned(place, message)
     };
-    let arguments = attribute.meta.require_list().map_err(|_| wrong(attribute))?;
+    let arguments = attribute
+        .meta
+        .require_list()
+        .map_err(|_| wrong(attribute))?;
     match syn::parse2::<Expr>(arguments.tokens.clone()) {
         Ok(Expr::Lit(literal)) => match &literal.lit {
             syn::Lit::Str(name) if !name.value().trim().is_empty() => Ok(name.clone()),

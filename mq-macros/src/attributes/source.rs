@@ -11,7 +11,11 @@ use crate::mistakes::Mistakes;
 const KEYS: &[Key] = &[
     Key::new("output", Takes::Text, r#"output = "ticks""#),
     Key::new("outputs", Takes::Texts, r#"outputs = ["ticks", "prices"]"#),
-    Key::new("every", Takes::Wait(Duration::from_millis(1), Duration::MAX), r#"every = "1s""#),
+    Key::new(
+        "every",
+        Takes::Wait(Duration::from_millis(1), Duration::MAX),
+        r#"every = "1s""#,
+    ),
     Key::new("name", Takes::Text, r#"name = "ticker""#),
     Key::new("crate", Takes::Path, r#"crate = "::mq""#),
     Key::later("cron", CRON),
@@ -51,5 +55,32 @@ impl SourceAttributes {
             every,
             krate: crate_path(&found),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    #[test]
+    fn a_period_is_read_and_what_is_not_there_yet_is_said() {
+        let mut mistakes = Mistakes::default();
+        let read =
+            SourceAttributes::read(quote!(output = "ticks", every = "1m 30s"), &mut mistakes);
+        let every = read.and_then(|read| read.every).map(|(_, period)| period);
+        assert_eq!(every, Some(Duration::from_secs(90)));
+        assert_eq!(mistakes.texts(), Vec::<String>::new());
+
+        let mut mistakes = Mistakes::default();
+        let read = SourceAttributes::read(quote!(cron = "0 6 * * *", every = "0s"), &mut mistakes);
+        assert!(read.is_some_and(|read| read.unclear));
+        let found = mistakes.texts();
+        assert!(
+            found[0].starts_with("`cron` is not there yet: "),
+            "{found:?}"
+        );
+        assert_eq!(found[1], "`every` is out of range: write 1ms or more");
     }
 }

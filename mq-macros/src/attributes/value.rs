@@ -29,7 +29,10 @@ impl Value {
         match (&key.takes, &entry.given) {
             (Takes::Later(until_then), _) => {
                 let name = key.name;
-                mistakes.at(&entry.key, format!("`{name}` is not there yet: {until_then}"));
+                mistakes.at(
+                    &entry.key,
+                    format!("`{name}` is not there yet: {until_then}"),
+                );
                 None
             }
             (Takes::Flag, Given::Nothing) => Some(Self::Flag(true)),
@@ -61,7 +64,8 @@ impl Value {
             Self::Whole(number) => number.to_string(),
             Self::Flag(flag) => flag.to_string(),
             Self::Table(found) => {
-                let pair = |found: &Found| format!("{} = {}", found.key.name, found.value.to_toml());
+                let pair =
+                    |found: &Found| format!("{} = {}", found.key.name, found.value.to_toml());
                 let pairs: Vec<_> = found.iter().map(pair).collect();
                 format!("{{ {} }}", pairs.join(", "))
             }
@@ -121,7 +125,10 @@ impl Key {
                 })
                 .map(Value::Texts),
             Takes::Flag => match value {
-                Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. }) => Ok(Value::Flag(flag.value)),
+                Expr::Lit(ExprLit {
+                    lit: Lit::Bool(flag),
+                    ..
+                }) => Ok(Value::Flag(flag.value)),
                 other => Err(self.wrong(other)),
             },
             Takes::Path => self.text(value)?.parse().map(Value::Path),
@@ -131,7 +138,10 @@ impl Key {
 
     fn text(&self, value: &Expr) -> syn::Result<LitStr> {
         match value {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
+                ..
+            }) => Ok(text.clone()),
             other => Err(self.wrong(other)),
         }
     }
@@ -178,11 +188,16 @@ impl Key {
             Err(syn::Error::new_spanned(place, message))
         };
         match value {
-            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => match number_of(number) {
+            Expr::Lit(ExprLit {
+                lit: Lit::Int(number),
+                ..
+            }) => match number_of(number) {
                 Some(number) if (least..=most).contains(&number) => Ok(number),
                 _ => out_of_range(number),
             },
-            Expr::Unary(ExprUnary { op: UnOp::Neg(_), .. }) => out_of_range(value),
+            Expr::Unary(ExprUnary {
+                op: UnOp::Neg(_), ..
+            }) => out_of_range(value),
             other => Err(self.wrong(other)),
         }
     }

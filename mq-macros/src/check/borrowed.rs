@@ -26,9 +26,19 @@ fn find(ty: &Type, place: Place, role: Role, mistakes: &mut Mistakes) {
         Type::Reference(reference) if is_static(reference) => part(&reference.elem),
         Type::Reference(reference) => {
             let (written, instead) = (text(ty), instead(&text(&reference.elem), place, role));
-            mistakes.at(ty, format!("{} owns what it takes: write {instead} instead of `{written}`", role.name));
+            mistakes.at(
+                ty,
+                format!(
+                    "{} owns what it takes: write {instead} instead of `{written}`",
+                    role.name
+                ),
+            );
         }
-        Type::Path(path) => path.path.segments.iter().for_each(|segment| find_in(segment, role, mistakes)),
+        Type::Path(path) => path
+            .path
+            .segments
+            .iter()
+            .for_each(|segment| find_in(segment, role, mistakes)),
         Type::Tuple(tuple) => tuple.elems.iter().for_each(part),
         Type::Array(array) => part(&array.elem),
         Type::Slice(slice) => part(&slice.elem),
@@ -39,12 +49,17 @@ fn find(ty: &Type, place: Place, role: Role, mistakes: &mut Mistakes) {
 }
 
 fn find_in(segment: &PathSegment, role: Role, mistakes: &mut Mistakes) {
-    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return };
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+        return;
+    };
     for argument in &arguments.args {
         match argument {
             GenericArgument::Type(ty) => find(ty, Place::Part, role, mistakes),
             GenericArgument::Lifetime(lifetime) if lifetime.ident != "static" => {
-                let message = format!("{} owns what it takes: take a type without `{lifetime}`", role.name);
+                let message = format!(
+                    "{} owns what it takes: take a type without `{lifetime}`",
+                    role.name
+                );
                 mistakes.at(lifetime, message);
             }
             _ => {}
@@ -53,7 +68,10 @@ fn find_in(segment: &PathSegment, role: Role, mistakes: &mut Mistakes) {
 }
 
 fn is_static(reference: &TypeReference) -> bool {
-    reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
+    reference
+        .lifetime
+        .as_ref()
+        .is_some_and(|lifetime| lifetime.ident == "static")
 }
 
 /// What to write instead of a reference to this type.
@@ -63,7 +81,9 @@ fn instead(ty: &str, place: Place, role: Role) -> String {
         ("[u8]", Place::Whole) if role.takes_messages => "`Bytes`".to_owned(),
         ("str", _) => "`String`".to_owned(),
         ("[u8]", _) => "`Vec<u8>`".to_owned(),
-        (ty, Place::Whole) if !ty.contains('<') && role.takes_messages => format!("`Json<{ty}>` or `State<{ty}>`"),
+        (ty, Place::Whole) if !ty.contains('<') && role.takes_messages => {
+            format!("`Json<{ty}>` or `State<{ty}>`")
+        }
         (ty, Place::Whole) if !ty.contains('<') => format!("`State<{ty}>`"),
         (ty, _) => format!("`{ty}`"),
     }
@@ -72,8 +92,68 @@ fn instead(ty: &str, place: Place, role: Role) -> String {
 /// A type as people write it.
 fn text(ty: &Type) -> String {
     let mut text = ty.to_token_stream().to_string();
-    for (spaced, plain) in [(" ,", ","), (" <", "<"), ("< ", "<"), (" >", ">"), ("& ", "&"), (" :: ", "::")] {
+    for (spaced, plain) in [
+        (" ,", ","),
+        (" <", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        ("& ", "&"),
+        (" :: ", "::"),
+    ] {
         text = text.replace(spaced, plain);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::LISTENER;
+
+    #[test]
+    fn references_are_found_wherever_they_stand() {
+        let judge = |ty: Type, instead: &str| {
+            let mut mistakes = Mistakes::default();
+            check(&ty, LISTENER, &mut mistakes);
+            let found = mistakes.texts();
+            assert!(found.len() == 1 && found[0].contains(instead), "{found:?}");
+        };
+        judge(
+            syn::parse_quote!(&Order),
+            "write `Json<Order>` or `State<Order>` instead of `&Order`",
+        );
+        judge(
+            syn::parse_quote!(&Json<Order>),
+            "write `Json<Order>` instead of `&Json<Order>`",
+        );
+        judge(syn::parse_quote!(&str), "write `Text` instead of `&str`");
+        judge(syn::parse_quote!(&[u8]), "write `Bytes` instead of `&[u8]`");
+        judge(
+            syn::parse_quote!(Json<Vec<&str>>),
+            "write `String` instead of `&str`",
+        );
+        judge(
+            syn::parse_quote!(Json<Order<'_>>),
+            "take a type without `'_`",
+        );
+        judge(
+            syn::parse_quote!((Text, &u8)),
+            "write `u8` instead of `&u8`",
+        );
+    }
+
+    #[test]
+    fn what_lives_for_ever_is_owned_enough() {
+        let judge = |ty: Type| {
+            let mut mistakes = Mistakes::default();
+            check(&ty, LISTENER, &mut mistakes);
+            assert_eq!(mistakes.texts(), Vec::<String>::new());
+        };
+        judge(syn::parse_quote!(State<&'static str>));
+        judge(syn::parse_quote!(State<fn(&str) -> bool>));
+        judge(syn::parse_quote!(
+            State<Arc<dyn Fn(&str) -> bool + Send + Sync>>
+        ));
+        judge(syn::parse_quote!(Json<Cow<'static, str>>));
+    }
 }

@@ -48,7 +48,12 @@ pub(crate) const SOURCE: Role = Role {
 };
 
 /// What holds for every function.
-pub(crate) fn function(function: &Function, parameters: &[Parameter], role: Role, mistakes: &mut Mistakes) {
+pub(crate) fn function(
+    function: &Function,
+    parameters: &[Parameter],
+    role: Role,
+    mistakes: &mut Mistakes,
+) {
     receiver(function, role, mistakes);
     generics(function, role, mistakes);
     qualifiers(function, role, mistakes);
@@ -58,7 +63,10 @@ pub(crate) fn function(function: &Function, parameters: &[Parameter], role: Role
         concrete(&parameter.ty, role, mistakes);
     }
     if let Some(parameter) = parameters.get(role.most) {
-        let message = format!("{} takes up to {} parameters: put several values into one `State<T>`", role.name, role.most);
+        let message = format!(
+            "{} takes up to {} parameters: put several values into one `State<T>`",
+            role.name, role.most
+        );
         mistakes.at(&parameter.ty, message);
     }
 }
@@ -80,25 +88,38 @@ pub(crate) fn time(function: &Function, attributes: &SourceAttributes, mistakes:
 pub(crate) fn asynchronous(function: &Function, role: Role, mistakes: &mut Mistakes) {
     let signature = &function.signature;
     if signature.asyncness.is_none() {
-        let message = format!("{} is async: write `async fn {}`", role.name, signature.ident);
+        let message = format!(
+            "{} is async: write `async fn {}`",
+            role.name, signature.ident
+        );
         mistakes.at(signature.fn_token, message);
     }
 }
 
 fn receiver(function: &Function, role: Role, mistakes: &mut Mistakes) {
     if let Some(FnArg::Receiver(receiver)) = function.signature.inputs.first() {
-        let message = format!("{} stands outside of `impl`: take what it needs as `State<T>` instead of `self`", role.name);
+        let message = format!(
+            "{} stands outside of `impl`: take what it needs as `State<T>` instead of `self`",
+            role.name
+        );
         mistakes.at(receiver, message);
     }
 }
 
 fn generics(function: &Function, role: Role, mistakes: &mut Mistakes) {
     let generics = &function.signature.generics;
-    let Some(first) = generics.params.first() else { return };
+    let Some(first) = generics.params.first() else {
+        return;
+    };
     let message = match first {
-        GenericParam::Lifetime(_) => format!("{} owns what it takes: delete the lifetimes", role.name),
+        GenericParam::Lifetime(_) => {
+            format!("{} owns what it takes: delete the lifetimes", role.name)
+        }
         GenericParam::Type(_) | GenericParam::Const(_) => {
-            format!("{} has no generics: write the types, and one function for each", role.name)
+            format!(
+                "{} has no generics: write the types, and one function for each",
+                role.name
+            )
         }
     };
     mistakes.at(&generics.params, message);
@@ -107,31 +128,55 @@ fn generics(function: &Function, role: Role, mistakes: &mut Mistakes) {
 fn qualifiers(function: &Function, role: Role, mistakes: &mut Mistakes) {
     let signature = &function.signature;
     let words: [(Option<TokenStream>, &str); 3] = [
-        (signature.constness.as_ref().map(ToTokens::to_token_stream), "const"),
-        (signature.unsafety.as_ref().map(ToTokens::to_token_stream), "unsafe"),
-        (signature.abi.as_ref().map(ToTokens::to_token_stream), "extern"),
+        (
+            signature.constness.as_ref().map(ToTokens::to_token_stream),
+            "const",
+        ),
+        (
+            signature.unsafety.as_ref().map(ToTokens::to_token_stream),
+            "unsafe",
+        ),
+        (
+            signature.abi.as_ref().map(ToTokens::to_token_stream),
+            "extern",
+        ),
     ];
     for (place, word) in words {
         if let Some(place) = place {
-            mistakes.at(place, format!("{} is called by the framework: delete `{word}`", role.name));
+            mistakes.at(
+                place,
+                format!("{} is called by the framework: delete `{word}`", role.name),
+            );
         }
     }
 }
 
 fn conditions(function: &Function, role: Role, mistakes: &mut Mistakes) {
-    let attributes = function.signature.inputs.iter().flat_map(|input| match input {
-        FnArg::Typed(typed) => &typed.attrs,
-        FnArg::Receiver(receiver) => &receiver.attrs,
-    });
-    for attribute in attributes.filter(|one| one.path().is_ident("cfg") || one.path().is_ident("cfg_attr")) {
-        let message = format!("{} has the same parameters always: put the condition before one of two functions", role.name);
+    let attributes = function
+        .signature
+        .inputs
+        .iter()
+        .flat_map(|input| match input {
+            FnArg::Typed(typed) => &typed.attrs,
+            FnArg::Receiver(receiver) => &receiver.attrs,
+        });
+    for attribute in
+        attributes.filter(|one| one.path().is_ident("cfg") || one.path().is_ident("cfg_attr"))
+    {
+        let message = format!(
+            "{} has the same parameters always: put the condition before one of two functions",
+            role.name
+        );
         mistakes.at(attribute, message);
     }
 }
 
 fn concrete(ty: &Type, role: Role, mistakes: &mut Mistakes) {
     if let Type::ImplTrait(_) = ty {
-        let message = format!("{} has no generics: write a type such as `{}`", role.name, role.example);
+        let message = format!(
+            "{} has no generics: write a type such as `{}`",
+            role.name, role.example
+        );
         mistakes.at(ty, message);
     }
 }

@@ -16,14 +16,25 @@ pub(super) struct Ends {
 impl Ends {
     /// The ends of these tokens.
     pub(super) fn of(tokens: &impl ToTokens) -> Self {
-        let mut spans = tokens.to_token_stream().into_iter().map(|token| token.span());
+        let mut spans = tokens
+            .to_token_stream()
+            .into_iter()
+            .map(|token| token.span());
         let first = spans.next().unwrap_or_else(Span::call_site);
-        Self { first, last: spans.last().unwrap_or(first) }
+        Self {
+            first,
+            last: spans.last().unwrap_or(first),
+        }
     }
 }
 
 /// `<ty as bound>::item`; that the type lacks the trait is said on `place`.
-pub(super) fn of_trait(place: &impl ToTokens, ty: &impl ToTokens, bound: &TokenStream, item: &str) -> TokenStream {
+pub(super) fn of_trait(
+    place: &impl ToTokens,
+    ty: &impl ToTokens,
+    bound: &TokenStream,
+    item: &str,
+) -> TokenStream {
     let Ends { first, last } = Ends::of(place);
     let (open, close) = (quote_spanned!(first=> <), quote_spanned!(last=> >::));
     let item = Ident::new(item, last);
@@ -33,6 +44,9 @@ pub(super) fn of_trait(place: &impl ToTokens, ty: &impl ToTokens, bound: &TokenS
 /// A panic of a constant, on `place`.
 pub(super) fn panic(place: &impl ToTokens, message: &str) -> TokenStream {
     let Ends { first, last } = Ends::of(place);
-    let (path, call) = (quote_spanned!(first=> ::core::panic), quote_spanned!(last=> !(#message)));
+    let (path, call) = (
+        quote_spanned!(first=> ::core::panic),
+        quote_spanned!(last=> !(#message)),
+    );
     quote!(#path #call)
 }

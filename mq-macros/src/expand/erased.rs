@@ -28,13 +28,25 @@ pub(super) struct Erased<'a> {
 
 impl Erased<'_> {
     /// Erases the function by `code`, in which it is called `function`, to the type `makes`.
-    pub(super) fn expression(&self, word: &str, makes: &TokenStream, code: &TokenStream) -> TokenStream {
+    pub(super) fn expression(
+        &self,
+        word: &str,
+        makes: &TokenStream,
+        code: &TokenStream,
+    ) -> TokenStream {
         let name = self.function;
         // A local function hides one of the user's with the same name.
-        let own = if name == word { format_ident!("the_{word}") } else { format_ident!("{word}") };
+        let own = if name == word {
+            format_ident!("the_{word}")
+        } else {
+            format_ident!("{word}")
+        };
         let (slots, bounds) = (self.slots(), self.bounds());
         let types = self.parameters.iter().map(|parameter| &parameter.ty);
-        let value = self.value.as_ref().map_or_else(|| quote!(_), ToTokens::to_token_stream);
+        let value = self
+            .value
+            .as_ref()
+            .map_or_else(|| quote!(_), ToTokens::to_token_stream);
         let gives = quote_spanned!(name.span()=> _);
         quote! {
             {
@@ -53,7 +65,8 @@ impl Erased<'_> {
 
     /// The number of outputs that a call feeds, a `u16` constant, where the type cannot be written.
     pub(super) fn feeds(&self) -> TokenStream {
-        let (name, slots, bounds, returned) = (self.function, self.slots(), self.bounds(), &self.returned);
+        let (name, slots, bounds, returned) =
+            (self.function, self.slots(), self.bounds(), &self.returned);
         let own = Ident::new("__mq_feeds", Span::call_site());
         quote! {
             {
@@ -69,11 +82,18 @@ impl Erased<'_> {
     }
 
     fn slots(&self) -> Vec<Ident> {
-        (0..self.parameters.len()).map(|index| format_ident!("P{index}")).collect()
+        (0..self.parameters.len())
+            .map(|index| format_ident!("P{index}"))
+            .collect()
     }
 
     fn bounds(&self) -> TokenStream {
-        let Self { extractor, returned, gives, .. } = self;
+        let Self {
+            extractor,
+            returned,
+            gives,
+            ..
+        } = self;
         let slots = self.slots();
         quote! {
             #(#slots: #extractor + 'static,)*

@@ -124,7 +124,12 @@ fn decision(says: Says, krate: &Path) -> TokenStream {
 
 /// What lets `?` into `mq::Failure` keep the verdict. A type with generics has none: there is no list of its instances.
 fn reader(failing: &Failing) -> Option<TokenStream> {
-    let Failing { name, krate, generics, .. } = failing;
+    let Failing {
+        name,
+        krate,
+        generics,
+        ..
+    } = failing;
     generics.params.is_empty().then(|| {
         quote! {
             fn read_failure(error: &(dyn ::core::any::Any + ::core::marker::Send + ::core::marker::Sync))

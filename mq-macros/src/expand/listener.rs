@@ -32,7 +32,14 @@ pub(crate) fn listener(listener: &Listener<'_>) -> TokenStream {
 impl Listener<'_> {
     /// `Listener::new(…)` with everything that the attribute says.
     fn descriptor(&self) -> TokenStream {
-        let ListenerAttributes { input, outputs, name, settings, krate, .. } = self.attributes;
+        let ListenerAttributes {
+            input,
+            outputs,
+            name,
+            settings,
+            krate,
+            ..
+        } = self.attributes;
         let (name, facts, outputs) = (self.name(name.as_ref()), self.facts(), &outputs.names);
         let (keys, values): (Vec<_>, Vec<_>) = settings.iter().cloned().unzip();
         let asserts = self.judge().are_extractors(self.parameters);
@@ -51,8 +58,14 @@ impl Listener<'_> {
     fn judge(&self) -> Judge {
         let krate = &self.attributes.krate;
         match self.attributes.batch {
-            None => Judge { extractor: quote!(#krate::extract::Extract), reads: "PAYLOAD" },
-            Some(_) => Judge { extractor: quote!(#krate::extract::ExtractBatch), reads: "BATCH" },
+            None => Judge {
+                extractor: quote!(#krate::extract::Extract),
+                reads: "PAYLOAD",
+            },
+            Some(_) => Judge {
+                extractor: quote!(#krate::extract::ExtractBatch),
+                reads: "BATCH",
+            },
         }
     }
 
@@ -91,7 +104,12 @@ impl Listener<'_> {
     fn feeds(&self) -> TokenStream {
         let returns = self.function.returns();
         if has_name(&returns) {
-            of_trait(&self.place_of_return(), &returns, &self.returned(), "OUTPUTS")
+            of_trait(
+                &self.place_of_return(),
+                &returns,
+                &self.returned(),
+                "OUTPUTS",
+            )
         } else {
             self.erased().feeds()
         }
@@ -99,17 +117,30 @@ impl Listener<'_> {
 
     /// Constants that judge what traits do not.
     fn checks(&self) -> Vec<TokenStream> {
-        let ListenerAttributes { krate, outputs: named, batch, .. } = self.attributes;
+        let ListenerAttributes {
+            krate,
+            outputs: named,
+            batch,
+            ..
+        } = self.attributes;
         let (judge, parameters) = (self.judge(), self.parameters);
         let mut checks = match batch {
-            None => judge.read_once(parameters, "a second payload: a listener takes one, so take what is needed from the first"),
+            None => judge.read_once(
+                parameters,
+                "a second payload: a listener takes one, so take what is needed from the first",
+            ),
             Some(_) => judge.read_once(parameters, "a second batch: a batch listener takes one"),
         };
         if let Some(batch) = batch {
-            let message = "no parameter is a batch: take the messages as `Batch<Json<T>>`, or delete `batch`";
+            let message =
+                "no parameter is a batch: take the messages as `Batch<Json<T>>`, or delete `batch`";
             checks.push(judge.read_at_all(parameters, batch, message));
         }
-        checks.push(outputs::as_many_as_named(&self.feeds(), named, &self.place_of_return()));
+        checks.push(outputs::as_many_as_named(
+            &self.feeds(),
+            named,
+            &self.place_of_return(),
+        ));
         checks.extend(outputs_are_named(krate, parameters));
         checks
     }

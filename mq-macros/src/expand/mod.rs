@@ -45,7 +45,10 @@ impl<A> Annotated<'_, A> {
     /// What every descriptor says: package, place, and the outputs of parameters.
     fn facts(&self) -> TokenStream {
         let line = quote_spanned!(self.ident().span()=> ::core::line!());
-        let publishes = self.parameters.iter().filter_map(|parameter| parameter.output.as_ref());
+        let publishes = self
+            .parameters
+            .iter()
+            .filter_map(|parameter| parameter.output.as_ref());
         quote! {
             .package(::core::env!("CARGO_PKG_NAME"))
             .at(::core::file!(), #line)
@@ -65,9 +68,20 @@ impl<A> Annotated<'_, A> {
     ///
     /// All of it stands under the same `#[cfg(…)]` as the function.
     fn beside(&self, hidden: &Hidden, checks: &[TokenStream]) -> TokenStream {
-        let conditions: TokenStream = self.function.conditions().map(ToTokens::to_token_stream).collect();
-        let checks = checks.iter().map(|check| quote!(#conditions const _: () = { #check };));
-        let Hidden { name, makes, body, registration } = hidden;
+        let conditions: TokenStream = self
+            .function
+            .conditions()
+            .map(ToTokens::to_token_stream)
+            .collect();
+        let checks = checks
+            .iter()
+            .map(|check| quote!(#conditions const _: () = { #check };));
+        let Hidden {
+            name,
+            makes,
+            body,
+            registration,
+        } = hidden;
         let visibility = &self.function.visibility;
         quote! {
             #conditions

@@ -12,13 +12,19 @@ const MOST: u16 = 4;
 /// A constant that fails where the return value feeds another number of outputs than are named: `feeds` is that number, a `u16`.
 ///
 /// Stands on the names, or on the return type where there are none.
-pub(super) fn as_many_as_named(feeds: &TokenStream, named: &Outputs, returns: &TokenStream) -> TokenStream {
+pub(super) fn as_many_as_named(
+    feeds: &TokenStream,
+    named: &Outputs,
+    returns: &TokenStream,
+) -> TokenStream {
     let count = named.names.len();
     let place = named.place.as_ref().unwrap_or(returns).to_token_stream();
-    let wrong = (0..=MOST).filter(|feeds| usize::from(*feeds) != count).map(|feeds| {
-        let failed = panic(&place, &message(feeds, count));
-        quote!(#feeds => #failed,)
-    });
+    let wrong = (0..=MOST)
+        .filter(|feeds| usize::from(*feeds) != count)
+        .map(|feeds| {
+            let failed = panic(&place, &message(feeds, count));
+            quote!(#feeds => #failed,)
+        });
     quote! {
         match #feeds {
             #(#wrong)*

@@ -29,7 +29,10 @@ impl Judge {
 
     /// Constants that fail on the second parameter that reads the message.
     pub(super) fn read_once(&self, parameters: &[Parameter], message: &str) -> Vec<TokenStream> {
-        let reads: Vec<_> = parameters.iter().map(|parameter| self.reads(parameter)).collect();
+        let reads: Vec<_> = parameters
+            .iter()
+            .map(|parameter| self.reads(parameter))
+            .collect();
         let second = |index: usize| {
             let (own, before) = (&reads[index], &reads[..index]);
             let failed = panic(&parameters[index].ty, message);
@@ -39,7 +42,12 @@ impl Judge {
     }
 
     /// A constant that fails on `place` where no parameter reads the message.
-    pub(super) fn read_at_all(&self, parameters: &[Parameter], place: &Ident, message: &str) -> TokenStream {
+    pub(super) fn read_at_all(
+        &self,
+        parameters: &[Parameter],
+        place: &Ident,
+        message: &str,
+    ) -> TokenStream {
         let reads = parameters.iter().map(|parameter| self.reads(parameter));
         let failed = panic(place, message);
         quote!(if !(false #(|| #reads)*) { #failed })
@@ -69,10 +77,16 @@ pub(super) fn outputs_are_named(krate: &Path, parameters: &[Parameter]) -> Optio
 fn check_output(parameter: &Parameter) -> Option<TokenStream> {
     let ty = &parameter.ty;
     if parameter.output.is_some() {
-        let failed = panic(ty, "`#[output(…)]` stands before an `Output<T>`: delete it, or take an `Output<T>`");
+        let failed = panic(
+            ty,
+            "`#[output(…)]` stands before an `Output<T>`: delete it, or take an `Output<T>`",
+        );
         return Some(quote!(if !__MqOutput::<#ty>::IS { #failed }));
     }
-    let failed = panic(ty, "an `Output<T>` has a name: write `#[output(\"invoices\")]` before the parameter");
+    let failed = panic(
+        ty,
+        "an `Output<T>` has a name: write `#[output(\"invoices\")]` before the parameter",
+    );
     may_be_output(ty).then(|| quote!(if __MqOutput::<#ty>::IS { #failed }))
 }
 

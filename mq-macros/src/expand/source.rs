@@ -6,7 +6,13 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{GenericArgument, PathArguments, Type, TypeParamBound};
 
-use super::{Annotated, Hidden, SOURCE, ends::{Ends, of_trait}, erased::Erased, has_name, hidden, outputs, parameters::outputs_are_named};
+use super::{
+    Annotated, Hidden, SOURCE,
+    ends::{Ends, of_trait},
+    erased::Erased,
+    has_name, hidden, outputs,
+    parameters::outputs_are_named,
+};
 use crate::attributes::SourceAttributes;
 
 type Source<'a> = Annotated<'a, SourceAttributes>;
@@ -29,7 +35,12 @@ pub(crate) fn source(source: &Source<'_>) -> TokenStream {
 impl Source<'_> {
     /// `SourceListener::new(…)` with everything that the attribute says.
     fn descriptor(&self) -> TokenStream {
-        let SourceAttributes { outputs, name, krate, .. } = self.attributes;
+        let SourceAttributes {
+            outputs,
+            name,
+            krate,
+            ..
+        } = self.attributes;
         let (name, facts, outputs) = (self.name(name.as_ref()), self.facts(), &outputs.names);
         let feeds = self.feeds().into_iter();
         let body = self.body();
@@ -51,11 +62,13 @@ impl Source<'_> {
                 let (seconds, nanos) = (period.as_secs(), period.subsec_nanos());
                 let period = quote!(::core::time::Duration::new(#seconds, #nanos));
                 let code = quote!(#krate::function::PeriodicFunction::every(function, #period));
-                self.erased(quote!(::core::future::Future<Output = V>)).expression("source", &makes, &code)
+                self.erased(quote!(::core::future::Future<Output = V>))
+                    .expression("source", &makes, &code)
             }
             (None, Some(_)) => {
                 let bound = quote!(#krate::function::Stream<Item = V>);
-                self.erased(bound).expression("source", &makes, &quote!(#stream(function)))
+                self.erased(bound)
+                    .expression("source", &makes, &quote!(#stream(function)))
             }
             (None, None) => {
                 // The item cannot be written, so the compiler judges the function as a whole: on its return type.
@@ -100,8 +113,16 @@ impl Source<'_> {
     /// How many outputs an item feeds, a `u16`, where the item is known.
     fn feeds(&self) -> Option<TokenStream> {
         match (self.item(), self.period()) {
-            (Some(item), _) => Some(of_trait(&self.place_of_item(), &item, &self.returned(), "OUTPUTS")),
-            (None, Some(_)) => Some(self.erased(quote!(::core::future::Future<Output = V>)).feeds()),
+            (Some(item), _) => Some(of_trait(
+                &self.place_of_item(),
+                &item,
+                &self.returned(),
+                "OUTPUTS",
+            )),
+            (None, Some(_)) => Some(
+                self.erased(quote!(::core::future::Future<Output = V>))
+                    .feeds(),
+            ),
             (None, None) => None,
         }
     }
@@ -115,19 +136,35 @@ impl Source<'_> {
 
     /// Constants that judge what traits do not.
     fn checks(&self) -> Vec<TokenStream> {
-        let SourceAttributes { krate, outputs: named, .. } = self.attributes;
+        let SourceAttributes {
+            krate,
+            outputs: named,
+            ..
+        } = self.attributes;
         let place = self.place_of_item();
-        let as_many = self.feeds().map(|feeds| outputs::as_many_as_named(&feeds, named, &place));
-        as_many.into_iter().chain(outputs_are_named(krate, self.parameters)).collect()
+        let as_many = self
+            .feeds()
+            .map(|feeds| outputs::as_many_as_named(&feeds, named, &place));
+        as_many
+            .into_iter()
+            .chain(outputs_are_named(krate, self.parameters))
+            .collect()
     }
 }
 
 /// `T` in `impl Stream<Item = T>`.
 fn item_of(returns: &Type) -> Option<Type> {
-    let Type::ImplTrait(bounds) = returns else { return None };
+    let Type::ImplTrait(bounds) = returns else {
+        return None;
+    };
     bounds.bounds.iter().find_map(|bound| {
-        let TypeParamBound::Trait(bound) = bound else { return None };
-        let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments else { return None };
+        let TypeParamBound::Trait(bound) = bound else {
+            return None;
+        };
+        let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments
+        else {
+            return None;
+        };
         arguments.args.iter().find_map(|argument| match argument {
             GenericArgument::AssocType(given) if given.ident == "Item" => Some(given.ty.clone()),
             _ => None,

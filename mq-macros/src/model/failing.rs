@@ -43,28 +43,50 @@ impl Failing {
         let general = own.says.unwrap_or(Says::Retry);
         let cases = match input.data {
             Data::Struct(data) => {
-                data.fields.iter().for_each(|field| misplaced(&field.attrs, mistakes));
+                data.fields
+                    .iter()
+                    .for_each(|field| misplaced(&field.attrs, mistakes));
                 Cases::One(general)
             }
             Data::Enum(data) => {
                 let case = |variant: &syn::Variant| {
-                    variant.fields.iter().for_each(|field| misplaced(&field.attrs, mistakes));
+                    variant
+                        .fields
+                        .iter()
+                        .for_each(|field| misplaced(&field.attrs, mistakes));
                     let says = FailureAttributes::read(&variant.attrs, mistakes).says;
-                    Case { name: variant.ident.clone(), says: says.unwrap_or(general) }
+                    Case {
+                        name: variant.ident.clone(),
+                        says: says.unwrap_or(general),
+                    }
                 };
                 Cases::Each(data.variants.iter().map(case).collect())
             }
             Data::Union(data) => {
-                mistakes.at(data.union_token, "a union is no error: derive `Failure` for an enum or a struct");
+                mistakes.at(
+                    data.union_token,
+                    "a union is no error: derive `Failure` for an enum or a struct",
+                );
                 return None;
             }
         };
-        Some(Self { name: input.ident, generics: input.generics, cases, krate: own.krate })
+        Some(Self {
+            name: input.ident,
+            generics: input.generics,
+            cases,
+            krate: own.krate,
+        })
     }
 }
 
 fn misplaced(attributes: &[syn::Attribute], mistakes: &mut Mistakes) {
-    for attribute in attributes.iter().filter(|one| one.path().is_ident("failure")) {
-        mistakes.at(attribute, "a field says nothing: put `#[failure(…)]` before the variant or the struct");
+    for attribute in attributes
+        .iter()
+        .filter(|one| one.path().is_ident("failure"))
+    {
+        mistakes.at(
+            attribute,
+            "a field says nothing: put `#[failure(…)]` before the variant or the struct",
+        );
     }
 }

@@ -36,13 +36,20 @@ impl Parse for Function {
         let visibility = input.parse()?;
         let signature = input.parse()?;
         let body: TokenTree = input.parse()?;
-        Ok(Self { attributes, visibility, signature, body: body.into() })
+        Ok(Self {
+            attributes,
+            visibility,
+            signature,
+            body: body.into(),
+        })
     }
 }
 
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        self.attributes.iter().for_each(|attribute| attribute.to_tokens(tokens));
+        self.attributes
+            .iter()
+            .for_each(|attribute| attribute.to_tokens(tokens));
         self.visibility.to_tokens(tokens);
         self.signature.to_tokens(tokens);
         self.body.to_tokens(tokens);
@@ -52,10 +59,14 @@ impl ToTokens for Function {
 impl Function {
     /// The parameters; the `#[output("…")]` before them are taken off the function.
     pub(crate) fn take_parameters(&mut self, mistakes: &mut Mistakes) -> Vec<Parameter> {
-        let typed = self.signature.inputs.iter_mut().filter_map(|input| match input {
-            FnArg::Typed(typed) => Some(typed),
-            FnArg::Receiver(_) => None,
-        });
+        let typed = self
+            .signature
+            .inputs
+            .iter_mut()
+            .filter_map(|input| match input {
+                FnArg::Typed(typed) => Some(typed),
+                FnArg::Receiver(_) => None,
+            });
         typed
             .map(|parameter| Parameter {
                 output: take_output(parameter, mistakes),
@@ -74,7 +85,9 @@ impl Function {
 
     /// The `#[cfg(…)]` before the function, which hold for everything that is made of it.
     pub(crate) fn conditions(&self) -> impl Iterator<Item = &Attribute> {
-        self.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"))
+        self.attributes
+            .iter()
+            .filter(|attribute| attribute.path().is_ident("cfg"))
     }
 }
 
@@ -86,7 +99,12 @@ fn take_output(parameter: &mut PatType, mistakes: &mut Mistakes) -> Option<LitSt
     parameter.attrs = others;
     let outputs: Vec<Attribute> = outputs;
     if let Some(second) = outputs.get(1) {
-        mistakes.at(second, "a parameter has one output: write one `#[output(\"…\")]`");
+        mistakes.at(
+            second,
+            "a parameter has one output: write one `#[output(\"…\")]`",
+        );
     }
-    outputs.first().and_then(|attribute| mistakes.take(output_name(attribute)))
+    outputs
+        .first()
+        .and_then(|attribute| mistakes.take(output_name(attribute)))
 }
