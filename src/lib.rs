@@ -27,7 +27,20 @@ pub use mq_core::{
 pub use mq_memory as memory;
 
 #[cfg(feature = "macros")]
-pub use mq_macros::{Failure, listener_of, source_of, stream_listener, stream_source};
+#[doc = include_str!("docs/failure.md")]
+pub use mq_macros::Failure;
+#[cfg(feature = "macros")]
+#[doc = include_str!("docs/listener_of.md")]
+pub use mq_macros::listener_of;
+#[cfg(feature = "macros")]
+#[doc = include_str!("docs/source_of.md")]
+pub use mq_macros::source_of;
+#[cfg(feature = "macros")]
+#[doc = include_str!("docs/stream_listener.md")]
+pub use mq_macros::stream_listener;
+#[cfg(feature = "macros")]
+#[doc = include_str!("docs/stream_source.md")]
+pub use mq_macros::stream_source;
 
 /// The result of a listener: `?` takes any error, which means retry.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;

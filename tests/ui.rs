@@ -2,6 +2,8 @@
 //!
 //! `TRYBUILD=overwrite cargo test -p mq --test ui` writes the answers anew; read the difference before you keep it.
 
+#![cfg(feature = "macros")]
+
 #[test]
 fn mistakes_are_answered_on_the_word_that_is_wrong() {
     let cases = trybuild::TestCases::new();

@@ -15,31 +15,31 @@ mod words;
 
 use proc_macro::TokenStream;
 
-/// Registers an async function as the listener of an input binding.
+/// A part of the crate `mq`, which documents it where it re-exports it.
 #[proc_macro_attribute]
 pub fn stream_listener(attributes: TokenStream, item: TokenStream) -> TokenStream {
     phases::listener(attributes.into(), item.into()).into()
 }
 
-/// Registers a function as a source of messages.
+/// A part of the crate `mq`, which documents it where it re-exports it.
 #[proc_macro_attribute]
 pub fn stream_source(attributes: TokenStream, item: TokenStream) -> TokenStream {
     phases::source(attributes.into(), item.into()).into()
 }
 
-/// Says of an error type what each of its values means for the message that failed.
+/// A part of the crate `mq`, which documents it where it re-exports it.
 #[proc_macro_derive(Failure, attributes(failure))]
 pub fn derive_failure(input: TokenStream) -> TokenStream {
     phases::failure(input.into()).into()
 }
 
-/// The `Listener` of a function that has the attribute `#[stream_listener]`.
+/// A part of the crate `mq`, which documents it where it re-exports it.
 #[proc_macro]
 pub fn listener_of(path: TokenStream) -> TokenStream {
     listed::listed(expand::LISTENER, path.into()).into()
 }
 
-/// The `SourceListener` of a function that has the attribute `#[stream_source]`.
+/// A part of the crate `mq`, which documents it where it re-exports it.
 #[proc_macro]
 pub fn source_of(path: TokenStream) -> TokenStream {
     listed::listed(expand::SOURCE, path.into()).into()

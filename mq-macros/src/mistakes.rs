@@ -36,4 +36,11 @@ impl Mistakes {
     pub(crate) fn into_result(self) -> syn::Result<()> {
         self.0.map_or(Ok(()), Err)
     }
+
+    /// What the mistakes say.
+    #[cfg(test)]
+    pub(crate) fn texts(self) -> Vec<String> {
+        let errors = self.0.into_iter().flatten();
+        errors.map(|error| error.to_string()).collect()
+    }
 }

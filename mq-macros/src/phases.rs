@@ -92,10 +92,102 @@ fn function_of(item: &TokenStream, role: Role, mistakes: &mut Mistakes) -> Optio
 }
 
 /// The code, and every mistake beside it.
-fn with_mistakes(code: TokenStream, mistakes: Mistakes) -> TokenStream {
-    let errors = mistakes
-        .into_result()
-        .err()
-        .map(|error| error.to_compile_error());
-    quote!(#code #errors)
+fn with_mistakes(mut code: TokenStream, mistakes: Mistakes) -> TokenStream {
+    if let Err(error) = mistakes.into_result() {
+        code.extend(error.into_compile_error());
+    }
+    code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mentions(code: &TokenStream, text: &str) -> usize {
+        code.to_string().matches(text).count()
+    }
+
+    #[test]
+    fn the_function_is_kept_beside_every_mistake() {
+        let item = quote!(
+            fn print(#[output("a")] self, text: &str, #[output] out: Output<str>) {
+                body()
+            }
+        );
+        let code = listener(quote!(inptu = "x", timeout = 10), item);
+        assert_eq!(mentions(&code, "compile_error"), 6);
+        assert_eq!(mentions(&code, "fn print ("), 1);
+        assert_eq!(mentions(&code, "body ()"), 1);
+        assert_eq!(
+            mentions(&code, "# [output"),
+            1,
+            "left on `self`, where it means nothing"
+        );
+        assert_eq!(mentions(&code, "__mq_listener_print"), 0);
+    }
+
+    #[test]
+    fn everything_generated_stands_under_the_conditions_of_the_function() {
+        let item = quote!(
+            #[cfg(unix)]
+            #[doc = "Prints."]
+            pub(crate) async fn print(Text(text): Text) {}
+        );
+        let code = listener(quote!(input = "greetings"), item);
+        let parsed: syn::File = syn::parse2(code).expect("is a list of items");
+        for item in &parsed.items {
+            let attributes = match item {
+                syn::Item::Fn(function) => &function.attrs,
+                syn::Item::Const(constant) => &constant.attrs,
+                other => panic!("generated {}", other.to_token_stream()),
+            };
+            assert!(
+                attributes
+                    .iter()
+                    .any(|attribute| attribute.path().is_ident("cfg"))
+            );
+        }
+        assert!(parsed.items.len() >= 3);
+    }
+
+    #[test]
+    fn the_crate_can_have_another_path() {
+        let code = listener(
+            quote!(input = "greetings", crate = "::framework"),
+            quote!(
+                async fn print() {}
+            ),
+        );
+        assert_eq!(mentions(&code, ":: mq ::"), 0);
+        let code = source(
+            quote!(every = "1s", crate = "::framework"),
+            quote!(
+                async fn tick() {}
+            ),
+        );
+        assert_eq!(mentions(&code, ":: mq ::"), 0);
+        let error = quote!(
+            #[failure(crate = "::framework")]
+            struct Away;
+        );
+        assert_eq!(mentions(&failure(error), ":: mq ::"), 0);
+    }
+
+    #[test]
+    fn what_is_no_function_is_kept_as_it_is() {
+        let code = listener(
+            quote!(input = "greetings"),
+            quote!(
+                struct Print;
+            ),
+        );
+        assert_eq!(mentions(&code, "struct Print ;"), 1);
+        assert_eq!(mentions(&code, "compile_error"), 1);
+    }
+
+    #[test]
+    fn a_union_is_no_failure() {
+        let code = failure(quote!(union Bits { a: u8, b: i8 }));
+        assert_eq!(mentions(&code, "compile_error"), 1);
+    }
 }

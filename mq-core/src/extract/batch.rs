@@ -13,7 +13,8 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be taken as a parameter of a batch listener",
     label = "not an extractor for batches",
-    note = "take the messages as `Batch<Json<T>>`, `Batch<Text>` or `Batch<Bytes>`, and `State<T>` or `Output<T>` beside it"
+    note = "take the messages as `Batch<Json<T>>`, `Batch<Text>` or `Batch<Bytes>`, and `State<T>` or `Output<T>` beside it",
+    note = "`T` in `Batch<Json<T>>` derives `serde::Deserialize`"
 )]
 pub trait ExtractBatch: Sized + Send {
     /// Whether this is the batch itself; a batch listener has exactly one.

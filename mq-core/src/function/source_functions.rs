@@ -23,12 +23,23 @@ use crate::{
 };
 
 /// An async function without a delivery, called again and again: parameters are [`Standing`] extractors.
+#[diagnostic::on_unimplemented(
+    message = "this is not a periodic source",
+    label = "not an async function that returns messages",
+    note = "write `|| async {{ Json(tick) }}`, with nothing but `State<T>` and `Output<T>` as parameters"
+)]
 pub trait PeriodicFunction<M>: Sized {
     /// The function, called every `period`.
     fn every(self, period: Duration) -> Arc<dyn SourceBody>;
 }
 
 /// A function that returns a stream of items.
+#[diagnostic::on_unimplemented(
+    message = "this is not a stream of messages",
+    label = "not a stream of messages",
+    note = "return `impl Stream<Item = Json<Tick>>` from a function that takes nothing but `State<T>` and `Output<T>`",
+    note = "or write `async fn` and say how often it is called: `#[stream_source(output = \"ticks\", every = \"1s\")]`"
+)]
 pub trait StreamFunction<M>: Sized {
     /// The function, whose stream is the source.
     fn stream(self) -> Arc<dyn SourceBody>;

@@ -55,7 +55,7 @@ pub trait Reply {
 
 /// What a listener may return: nothing, outputs, an [`Outcome`], or a `Result` of these.
 #[diagnostic::on_unimplemented(
-    message = "a listener cannot return `{Self}`",
+    message = "a listener or source cannot return `{Self}`",
     label = "neither an output nor an outcome",
     note = "to publish it, return `Json(value)`, `Text(…)`, `Bytes` or `Message`, or an `Option`, `Vec` or tuple of these",
     note = "to say what became of the message, return `Outcome`, or `Result<_, E>` where `E` derives `mq::Failure`",
@@ -102,21 +102,18 @@ impl<T: Encode> IntoMessage for Payload<T> {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl IntoMessage for Text {
     fn into_message(self) -> Result<Message, Failure> {
         Ok(Message::new(self.0).content_type(ContentType::TEXT))
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl IntoMessage for Bytes {
     fn into_message(self) -> Result<Message, Failure> {
         Ok(Message::new(self).content_type(ContentType::BYTES))
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl IntoMessage for Message {
     fn into_message(self) -> Result<Message, Failure> {
         Ok(self)
@@ -147,8 +144,7 @@ where
 
 /// Messages are replies, and replies alone are returned to output 0.
 macro_rules! reply {
-    ($($(#[$attribute:meta])* [$($generics:tt)*] $type:ty { |$value:ident, $output:ident, $replies:ident| $body:expr })*) => {$(
-        $(#[$attribute])*
+    ($([$($generics:tt)*] $type:ty { |$value:ident, $output:ident, $replies:ident| $body:expr })*) => {$(
         impl<$($generics)*> Reply for $type {
             fn reply(self, $output: u16, $replies: &mut Replies) -> Result<(), Failure> {
                 let $value = self;
@@ -156,7 +152,6 @@ macro_rules! reply {
             }
         }
 
-        $(#[$attribute])*
         impl<$($generics)*> Returned for $type {
             const OUTPUTS: u16 = 1;
 
@@ -175,9 +170,9 @@ fn one(message: impl IntoMessage, output: u16, replies: &mut Replies) -> Result<
 reply! {
     [T: Encode] Json<T> { |value, output, replies| one(value, output, replies) }
     [T: Encode] Payload<T> { |value, output, replies| one(value, output, replies) }
-    #[diagnostic::do_not_recommend] [] Text { |value, output, replies| one(value, output, replies) }
-    #[diagnostic::do_not_recommend] [] Bytes { |value, output, replies| one(value, output, replies) }
-    #[diagnostic::do_not_recommend] [] Message { |value, output, replies| one(value, output, replies) }
+    [] Text { |value, output, replies| one(value, output, replies) }
+    [] Bytes { |value, output, replies| one(value, output, replies) }
+    [] Message { |value, output, replies| one(value, output, replies) }
     [K: ToString, M: IntoMessage] Keyed<K, M> { |value, output, replies| one(value, output, replies) }
     [H: IntoIterator<Item = (N, V)>, N: Into<Cow<'static, str>>, V: Into<HeaderValue>, M: IntoMessage]
         WithHeaders<H, M> { |value, output, replies| one(value, output, replies) }
@@ -188,7 +183,6 @@ reply! {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl Returned for () {
     const OUTPUTS: u16 = 0;
 
@@ -197,7 +191,6 @@ impl Returned for () {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl Returned for Outcome {
     const OUTPUTS: u16 = 0;
 

@@ -26,6 +26,8 @@ pub(crate) enum Given {
     Value(Expr),
     /// `(…)`.
     Entries(Vec<Entry>),
+    /// There is no key, only this value.
+    Alone(Lit),
 }
 
 /// Entries with commas between them.
@@ -48,9 +50,10 @@ impl Parse for Entry {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         if input.peek(Lit) {
             let value: Lit = input.parse()?;
-            let text = value.to_token_stream();
-            let message = format!("{text} has no key: write `key = {text}`");
-            return Err(syn::Error::new_spanned(value, message));
+            return Ok(Self {
+                key: Ident::new("_", value.span()),
+                given: Given::Alone(value),
+            });
         }
         let key = input.call(Ident::parse_any)?;
         let given = if input.peek(Token![=]) {
@@ -71,7 +74,7 @@ impl ToTokens for Entry {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         self.key.to_tokens(tokens);
         match &self.given {
-            Given::Nothing => {}
+            Given::Nothing | Given::Alone(_) => {}
             Given::Value(value) => value.to_tokens(tokens),
             Given::Entries(entries) => entries.iter().for_each(|entry| entry.to_tokens(tokens)),
         }

@@ -88,3 +88,58 @@ fn says(found: &Found) -> Option<Says> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    fn read_one(attribute: Attribute) -> (Option<Says>, Vec<String>) {
+        let mut mistakes = Mistakes::default();
+        let read = FailureAttributes::read(&[attribute], &mut mistakes);
+        (read.says, mistakes.texts())
+    }
+
+    #[test]
+    fn each_decision_is_read() {
+        let check = |attribute: Attribute, says: Says| {
+            assert_eq!(read_one(attribute), (Some(says), Vec::new()));
+        };
+        check(parse_quote!(#[failure(retry)]), Says::Retry);
+        check(parse_quote!(#[failure(dead_letter)]), Says::DeadLetter);
+        check(parse_quote!(#[failure(discard)]), Says::Discard);
+        let delay = Says::RetryAfter(Duration::from_secs(30));
+        check(parse_quote!(#[failure(retry_after = "30s")]), delay);
+    }
+
+    #[test]
+    fn what_says_nothing_or_too_much_is_a_mistake() {
+        let check = |attribute: Attribute, expected: &str| {
+            let found = read_one(attribute).1;
+            assert!(
+                found.len() == 1 && found[0].starts_with(expected),
+                "{found:?}"
+            );
+        };
+        check(parse_quote!(#[failure]), "say what is to happen: ");
+        check(parse_quote!(#[failure()]), "say what is to happen: ");
+        check(
+            parse_quote!(#[failure = "retry"]),
+            "say what is to happen: ",
+        );
+        check(
+            parse_quote!(#[failure(retry, discard)]),
+            "`discard` contradicts `retry`",
+        );
+        check(
+            parse_quote!(#[failure(deadletter)]),
+            "unknown key `deadletter`; did you mean `dead_letter`?",
+        );
+        check(
+            parse_quote!(#[failure(retry_after = 30)]),
+            "`retry_after` takes a duration",
+        );
+        check(parse_quote!(#[failure("30s")]), "this value has no key");
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proc_macro2::{Ident, TokenStream};
 use syn::{LitStr, Path};
 
-use super::{Entries, Entry, Found, Key, Outputs, Takes, crate_path, find, read, text};
+use super::{Entries, Entry, Found, Given, Key, Outputs, Takes, crate_path, find, read, text};
 use crate::{mistakes::Mistakes, words};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -136,7 +136,8 @@ impl ListenerAttributes {
 /// Whether this is `input`, or was to be: one mistake is enough.
 fn is_input(entry: &Entry) -> bool {
     let names = KEYS.iter().map(|key| key.name);
-    words::nearest(&entry.key.to_string(), names) == Some("input")
+    matches!(entry.given, Given::Alone(_))
+        || words::nearest(&entry.key.to_string(), names) == Some("input")
 }
 
 fn setting(found: &Found) -> Option<(&'static str, String)> {
@@ -146,4 +147,128 @@ fn setting(found: &Found) -> Option<(&'static str, String)> {
         .setting
         .filter(|_| !empty)
         .map(|path| (path, found.value.to_toml()))
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    fn read_good(tokens: TokenStream) -> ListenerAttributes {
+        let mut mistakes = Mistakes::default();
+        let read = ListenerAttributes::read(tokens, &mut mistakes);
+        assert_eq!(mistakes.texts(), Vec::<String>::new());
+        read.expect("has an input")
+    }
+
+    fn mistakes_of(tokens: TokenStream) -> Vec<String> {
+        let mut mistakes = Mistakes::default();
+        ListenerAttributes::read(tokens, &mut mistakes);
+        mistakes.texts()
+    }
+
+    #[test]
+    fn settings_become_toml() {
+        let read = read_good(quote! {
+            input = "orders", group = "a \"b\" \\", concurrency = 4, timeout = "none", attempts = 5,
+            delayed = ["1m", "10m"], require_key, batch(max = 500, wait = "50ms"),
+        });
+        let expected = [
+            ("group", r#""a \"b\" \\""#),
+            ("concurrency", "4"),
+            ("timeout", r#""none""#),
+            ("retry.attempts", "5"),
+            ("retry.delayed", r#"["1m", "10m"]"#),
+            ("require_key", "true"),
+            ("batch", r#"{ max = 500, wait = "50ms" }"#),
+        ];
+        let expected: Vec<_> = expected.map(|(key, toml)| (key, toml.to_owned())).into();
+        assert_eq!(read.settings, expected);
+        assert!(read.batch.is_some());
+    }
+
+    #[test]
+    fn a_bare_batch_sets_nothing() {
+        let read = read_good(quote!(input = "orders", batch));
+        assert!(read.batch.is_some());
+        assert_eq!(read.settings, []);
+    }
+
+    #[test]
+    fn outputs_keep_their_order() {
+        let read = read_good(quote!(input = "orders", outputs = ["b", "a"]));
+        let names: Vec<_> = read.outputs.names.iter().map(LitStr::value).collect();
+        assert_eq!(names, ["b", "a"]);
+    }
+
+    #[test]
+    fn all_mistakes_are_found_at_once() {
+        let found = mistakes_of(quote! {
+            inptu = "orders", concurrency = 0, ordering = "keys", timeout = 10, delayed = "1m", output = "", output = "x",
+            batch(size = 5), require_key = "yes", unmatched = "stop", "lines"
+        });
+        let expected = [
+            "unknown key `inptu`; did you mean `input`?",
+            "`concurrency` is out of range: write 1 to 10000",
+            "`ordering` cannot be `keys`; did you mean `key`?",
+            "`timeout` takes a duration: write `timeout = \"10s\"`",
+            "`delayed` takes a list of durations: write `delayed = [\"1m\", \"10m\"]`",
+            "`output` is empty: write `output = \"invoices\"`",
+            "`output` is given twice: delete one of them",
+            "unknown key `size`; write one of `max` or `wait`",
+            "`require_key` takes `true` or `false`: write `require_key`",
+            "`unmatched` is not there yet: until an input can have several listeners, decide inside of one function",
+            "this value has no key: write it as in `input = \"orders\"`",
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn values_are_checked_as_the_settings_do() {
+        let check = |tokens: TokenStream, expected: &str| {
+            assert_eq!(mistakes_of(quote!(input = "orders", #tokens)), [expected]);
+        };
+        check(
+            quote!(timeout = "2d"),
+            "`timeout` is out of range: write 1ms to 1day",
+        );
+        check(
+            quote!(attempts = -1),
+            "`attempts` is out of range: write 1 to 1000",
+        );
+        check(
+            quote!(delayed = ["0s"]),
+            "`delayed` is out of range: write 1ms or more",
+        );
+        check(
+            quote!(delayed = []),
+            "`delayed` is empty: write `delayed = [\"1m\", \"10m\"]`",
+        );
+        check(
+            quote!(outputs = ["a"], output = "b"),
+            "`output` and `outputs` exclude each other: put every name into `outputs`",
+        );
+        check(
+            quote!(batch = 500),
+            "`batch` takes keys in parentheses: write `batch(max = 500, wait = \"50ms\")`",
+        );
+        check(
+            quote!(group),
+            "`group` takes a text: write `group = \"billing\"`",
+        );
+        check(
+            quote!(group("billing")),
+            "`group` takes a text: write `group = \"billing\"`",
+        );
+    }
+
+    #[test]
+    fn an_input_must_be_there() {
+        assert_eq!(
+            mistakes_of(TokenStream::new()),
+            ["a listener has an input: add `input = \"orders\"`"]
+        );
+        assert_eq!(mistakes_of(quote!(input = orders)).len(), 1);
+    }
 }

@@ -38,6 +38,14 @@ pub(crate) fn read(keys: &'static [Key], entries: &[Entry], mistakes: &mut Mista
     let mut seen: Vec<String> = Vec::new();
     let mut found = Vec::new();
     for entry in entries {
+        if let Given::Alone(value) = &entry.given {
+            let example = keys.first().map_or("key = …", |key| key.example);
+            mistakes.at(
+                value,
+                format!("this value has no key: write it as in `{example}`"),
+            );
+            continue;
+        }
         let name = entry.key.to_string();
         if seen.contains(&name) {
             let message = format!("`{name}` is given twice: delete one of them");
@@ -69,7 +77,7 @@ impl Found {
     fn new(key: &'static Key, entry: &Entry, value: Value) -> Self {
         let place = match &entry.given {
             Given::Value(value) => value.to_token_stream(),
-            Given::Nothing | Given::Entries(_) => entry.key.to_token_stream(),
+            Given::Nothing | Given::Entries(_) | Given::Alone(_) => entry.key.to_token_stream(),
         };
         Self {
             key,

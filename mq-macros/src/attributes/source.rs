@@ -57,3 +57,30 @@ impl SourceAttributes {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    #[test]
+    fn a_period_is_read_and_what_is_not_there_yet_is_said() {
+        let mut mistakes = Mistakes::default();
+        let read =
+            SourceAttributes::read(quote!(output = "ticks", every = "1m 30s"), &mut mistakes);
+        let every = read.and_then(|read| read.every).map(|(_, period)| period);
+        assert_eq!(every, Some(Duration::from_secs(90)));
+        assert_eq!(mistakes.texts(), Vec::<String>::new());
+
+        let mut mistakes = Mistakes::default();
+        let read = SourceAttributes::read(quote!(cron = "0 6 * * *", every = "0s"), &mut mistakes);
+        assert!(read.is_some_and(|read| read.unclear));
+        let found = mistakes.texts();
+        assert!(
+            found[0].starts_with("`cron` is not there yet: "),
+            "{found:?}"
+        );
+        assert_eq!(found[1], "`every` is out of range: write 1ms or more");
+    }
+}

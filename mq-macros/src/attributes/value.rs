@@ -42,7 +42,7 @@ impl Value {
             }
             (Takes::Mark, Given::Nothing) => Some(Self::Nothing),
             (_, Given::Value(value)) => mistakes.take(key.value(plain(value))),
-            (_, Given::Nothing) => {
+            (_, Given::Nothing | Given::Alone(_)) => {
                 mistakes.at(&entry.key, key.wanted());
                 None
             }

@@ -104,3 +104,56 @@ fn text(ty: &Type) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::LISTENER;
+
+    #[test]
+    fn references_are_found_wherever_they_stand() {
+        let judge = |ty: Type, instead: &str| {
+            let mut mistakes = Mistakes::default();
+            check(&ty, LISTENER, &mut mistakes);
+            let found = mistakes.texts();
+            assert!(found.len() == 1 && found[0].contains(instead), "{found:?}");
+        };
+        judge(
+            syn::parse_quote!(&Order),
+            "write `Json<Order>` or `State<Order>` instead of `&Order`",
+        );
+        judge(
+            syn::parse_quote!(&Json<Order>),
+            "write `Json<Order>` instead of `&Json<Order>`",
+        );
+        judge(syn::parse_quote!(&str), "write `Text` instead of `&str`");
+        judge(syn::parse_quote!(&[u8]), "write `Bytes` instead of `&[u8]`");
+        judge(
+            syn::parse_quote!(Json<Vec<&str>>),
+            "write `String` instead of `&str`",
+        );
+        judge(
+            syn::parse_quote!(Json<Order<'_>>),
+            "take a type without `'_`",
+        );
+        judge(
+            syn::parse_quote!((Text, &u8)),
+            "write `u8` instead of `&u8`",
+        );
+    }
+
+    #[test]
+    fn what_lives_for_ever_is_owned_enough() {
+        let judge = |ty: Type| {
+            let mut mistakes = Mistakes::default();
+            check(&ty, LISTENER, &mut mistakes);
+            assert_eq!(mistakes.texts(), Vec::<String>::new());
+        };
+        judge(syn::parse_quote!(State<&'static str>));
+        judge(syn::parse_quote!(State<fn(&str) -> bool>));
+        judge(syn::parse_quote!(
+            State<Arc<dyn Fn(&str) -> bool + Send + Sync>>
+        ));
+        judge(syn::parse_quote!(Json<Cow<'static, str>>));
+    }
+}

@@ -57,6 +57,7 @@ pub(crate) fn function(
     receiver(function, role, mistakes);
     generics(function, role, mistakes);
     qualifiers(function, role, mistakes);
+    conditions(function, role, mistakes);
     for parameter in parameters {
         borrowed::check(&parameter.ty, role, mistakes);
         concrete(&parameter.ty, role, mistakes);
@@ -147,6 +148,26 @@ fn qualifiers(function: &Function, role: Role, mistakes: &mut Mistakes) {
                 format!("{} is called by the framework: delete `{word}`", role.name),
             );
         }
+    }
+}
+
+fn conditions(function: &Function, role: Role, mistakes: &mut Mistakes) {
+    let attributes = function
+        .signature
+        .inputs
+        .iter()
+        .flat_map(|input| match input {
+            FnArg::Typed(typed) => &typed.attrs,
+            FnArg::Receiver(receiver) => &receiver.attrs,
+        });
+    for attribute in
+        attributes.filter(|one| one.path().is_ident("cfg") || one.path().is_ident("cfg_attr"))
+    {
+        let message = format!(
+            "{} has the same parameters always: put the condition before one of two functions",
+            role.name
+        );
+        mistakes.at(attribute, message);
     }
 }
 

@@ -8,13 +8,14 @@ use quote::{ToTokens, quote, quote_spanned};
 
 /// Where something begins and ends in the source.
 #[derive(Clone, Copy)]
-struct Ends {
-    first: Span,
-    last: Span,
+pub(super) struct Ends {
+    pub(super) first: Span,
+    pub(super) last: Span,
 }
 
 impl Ends {
-    fn of(tokens: &impl ToTokens) -> Self {
+    /// The ends of these tokens.
+    pub(super) fn of(tokens: &impl ToTokens) -> Self {
         let mut spans = tokens
             .to_token_stream()
             .into_iter()

@@ -41,7 +41,7 @@ pub(crate) fn failure(failing: &Failing) -> TokenStream {
     }
 }
 
-/// A trait of errors that says so of what is none, and a function that boxes errors.
+/// Traits that say so of what is no error, or cannot be sent, and a function that boxes what is both.
 fn an_error() -> TokenStream {
     quote! {
         #[diagnostic::on_unimplemented(
@@ -49,16 +49,33 @@ fn an_error() -> TokenStream {
             label = "not an error",
             note = "derive it beside `Failure`: `#[derive(Debug, thiserror::Error, mq::Failure)]`, with `#[error(\"…\")]` on each variant"
         )]
-        trait FailureIsError: ::std::error::Error {
+        trait FailureIsError: ::core::marker::Sized {
             const YES: () = ();
+            fn boxed(self) -> ::std::boxed::Box<dyn ::std::error::Error + ::core::marker::Send + ::core::marker::Sync>
+            where
+                Self: ::core::marker::Send + ::core::marker::Sync + 'static;
         }
         #[diagnostic::do_not_recommend]
-        impl<E: ::std::error::Error> FailureIsError for E {}
-        fn failure<E>() -> fn(E) -> ::std::boxed::Box<dyn ::std::error::Error + ::core::marker::Send + ::core::marker::Sync>
-        where
-            E: FailureIsError + ::core::marker::Send + ::core::marker::Sync + 'static,
+        impl<E: ::std::error::Error> FailureIsError for E {
+            fn boxed(self) -> ::std::boxed::Box<dyn ::std::error::Error + ::core::marker::Send + ::core::marker::Sync>
+            where
+                Self: ::core::marker::Send + ::core::marker::Sync + 'static,
+            {
+                ::std::boxed::Box::new(self)
+            }
+        }
+        #[diagnostic::on_unimplemented(
+            message = "`{Self}` cannot be sent to another thread, as failures are",
+            label = "not `Send`, or not `Sync`",
+            note = "hold what is in it by `Arc` instead of `Rc`, and make no use of `Cell`, `RefCell` and raw pointers"
+        )]
+        trait FailureIsSend: ::core::marker::Send + ::core::marker::Sync + 'static {}
+        #[diagnostic::do_not_recommend]
+        impl<E: ::core::marker::Send + ::core::marker::Sync + 'static> FailureIsSend for E {}
+        fn failure<E: FailureIsError + FailureIsSend>()
+            -> fn(E) -> ::std::boxed::Box<dyn ::std::error::Error + ::core::marker::Send + ::core::marker::Sync>
         {
-            |error| ::std::boxed::Box::new(error)
+            FailureIsError::boxed
         }
     }
 }

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{AngleBracketedGenericArguments, GenericArgument, PathArguments, Type, TypeParamBound};
+use syn::{GenericArgument, PathArguments, Type, TypeParamBound};
 
 use super::{
-    Annotated, Hidden, SOURCE, ends::of_trait, erased::Erased, has_name, hidden, outputs,
+    Annotated, Hidden, SOURCE,
+    ends::{Ends, of_trait},
+    erased::Erased,
+    has_name, hidden, outputs,
     parameters::outputs_are_named,
 };
 use crate::attributes::SourceAttributes;
@@ -39,10 +42,10 @@ impl Source<'_> {
             ..
         } = self.attributes;
         let (name, facts, outputs) = (self.name(name.as_ref()), self.facts(), &outputs.names);
-        let feeds = self.feeds();
+        let feeds = self.feeds().into_iter();
         let body = self.body();
         quote! {
-            let _ = #feeds;
+            #(let _ = #feeds;)*
             #krate::function::SourceListener::new(#name, #body)
                 #facts
                 #(.output(#outputs))*
@@ -53,22 +56,34 @@ impl Source<'_> {
     fn body(&self) -> TokenStream {
         let krate = &self.attributes.krate;
         let makes = quote!(::std::sync::Arc<dyn #krate::function::SourceBody>);
-        let code = match self.period() {
-            Some(period) => {
+        let stream = quote!(#krate::function::StreamFunction::stream);
+        match (self.period(), self.item()) {
+            (Some(period), _) => {
                 let (seconds, nanos) = (period.as_secs(), period.subsec_nanos());
                 let period = quote!(::core::time::Duration::new(#seconds, #nanos));
-                quote!(#krate::function::PeriodicFunction::every(function, #period))
+                let code = quote!(#krate::function::PeriodicFunction::every(function, #period));
+                self.erased(quote!(::core::future::Future<Output = V>))
+                    .expression("source", &makes, &code)
             }
-            None => quote!(#krate::function::StreamFunction::stream(function)),
-        };
-        self.erased().expression("source", &makes, &code)
+            (None, Some(_)) => {
+                let bound = quote!(#krate::function::Stream<Item = V>);
+                self.erased(bound)
+                    .expression("source", &makes, &quote!(#stream(function)))
+            }
+            (None, None) => {
+                // The item cannot be written, so the compiler judges the function as a whole: on its return type.
+                let place = Ends::of(&self.place_of_return()).first;
+                let function = Ident::new(&self.ident().to_string(), place);
+                quote!(#stream(#function))
+            }
+        }
     }
 
     fn period(&self) -> Option<Duration> {
         self.attributes.every.as_ref().map(|(_, period)| *period)
     }
 
-    fn erased(&self) -> Erased<'_> {
+    fn erased(&self, gives: TokenStream) -> Erased<'_> {
         let krate = &self.attributes.krate;
         Erased {
             function: self.ident(),
@@ -76,10 +91,7 @@ impl Source<'_> {
             extractor: quote!(#krate::extract::Standing),
             value: self.item(),
             returned: self.returned(),
-            gives: match self.period() {
-                Some(_) => quote!(::core::future::Future<Output = V>),
-                None => quote!(#krate::function::Stream<Item = V>),
-            },
+            gives,
         }
     }
 
@@ -88,7 +100,7 @@ impl Source<'_> {
         quote!(#krate::listener::Returned)
     }
 
-    /// What the source gives each time, where this type is written: the return type, or `T` in `impl Stream<Item = T>`.
+    /// What the source gives each time, where this can be written: the return type, or `T` of `impl Stream<Item = T>`.
     fn item(&self) -> Option<Type> {
         let returns = self.function.returns();
         let item = match self.period() {
@@ -98,17 +110,26 @@ impl Source<'_> {
         item.filter(has_name)
     }
 
-    /// How many outputs an item feeds, a `u16`.
-    fn feeds(&self) -> TokenStream {
-        match self.item() {
-            Some(item) => of_trait(&self.place_of_item(), &item, &self.returned(), "OUTPUTS"),
-            None => self.erased().feeds(),
+    /// How many outputs an item feeds, a `u16`, where the item is known.
+    fn feeds(&self) -> Option<TokenStream> {
+        match (self.item(), self.period()) {
+            (Some(item), _) => Some(of_trait(
+                &self.place_of_item(),
+                &item,
+                &self.returned(),
+                "OUTPUTS",
+            )),
+            (None, Some(_)) => Some(
+                self.erased(quote!(::core::future::Future<Output = V>))
+                    .feeds(),
+            ),
+            (None, None) => None,
         }
     }
 
     fn place_of_item(&self) -> TokenStream {
-        match self.item() {
-            Some(item) if self.period().is_none() => item.into_token_stream(),
+        match (self.item(), self.period()) {
+            (Some(item), None) => item.into_token_stream(),
             _ => self.place_of_return(),
         }
     }
@@ -120,13 +141,14 @@ impl Source<'_> {
             outputs: named,
             ..
         } = self.attributes;
-        let mut checks = vec![outputs::as_many_as_named(
-            &self.feeds(),
-            named,
-            &self.place_of_item(),
-        )];
-        checks.extend(outputs_are_named(krate, self.parameters));
-        checks
+        let place = self.place_of_item();
+        let as_many = self
+            .feeds()
+            .map(|feeds| outputs::as_many_as_named(&feeds, named, &place));
+        as_many
+            .into_iter()
+            .chain(outputs_are_named(krate, self.parameters))
+            .collect()
     }
 }
 
@@ -139,12 +161,11 @@ fn item_of(returns: &Type) -> Option<Type> {
         let TypeParamBound::Trait(bound) = bound else {
             return None;
         };
-        let PathArguments::AngleBracketed(AngleBracketedGenericArguments { args, .. }) =
-            &bound.path.segments.last()?.arguments
+        let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments
         else {
             return None;
         };
-        args.iter().find_map(|argument| match argument {
+        arguments.args.iter().find_map(|argument| match argument {
             GenericArgument::AssocType(given) if given.ident == "Item" => Some(given.ty.clone()),
             _ => None,
         })
