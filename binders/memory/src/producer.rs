@@ -35,26 +35,31 @@ impl MemoryProducer {
 
     /// Stores messages until all are stored, or one has to wait for room.
     fn store(&self, broker: &Broker, messages: &[Message], results: &mut Vec<Result<Receipt>>) -> Option<OwnedNotified> {
-        let stamp = broker.stamp();
+        let (options, stamp) = (&broker.options, broker.stamp());
         let mut state = broker.lock();
-        let mut written = None;
+        let mut target: Option<(&Arc<str>, usize)> = None;
+        let mut room = None;
         for message in &messages[results.len()..] {
-            let (destination, stored) = state.store(&self.destination, message, stamp, &broker.options);
-            if written != Some(destination) {
-                written.into_iter().for_each(|written| state.wake_readers(written));
-                written = Some(destination);
-            }
-            match stored {
+            let name = message.properties().destination.as_ref().unwrap_or(&self.destination);
+            let index = match target {
+                Some((last, index)) if Arc::ptr_eq(last, name) || last == name => index,
+                _ => {
+                    target.into_iter().for_each(|(_, index)| state.stored(index, options));
+                    state.find_or_create(name, options)
+                }
+            };
+            target = Some((name, index));
+            match state.store(index, message, stamp, options) {
                 Stored::At(receipt) => results.push(Ok(receipt)),
                 Stored::Refused(error) => results.push(Err(error)),
-                Stored::Full(room) => {
-                    state.wake_readers(destination);
-                    return Some(room);
+                Stored::Full(wait) => {
+                    room = Some(wait);
+                    break;
                 }
             }
         }
-        written.into_iter().for_each(|written| state.wake_readers(written));
-        None
+        target.into_iter().for_each(|(_, index)| state.stored(index, options));
+        room
     }
 }
 

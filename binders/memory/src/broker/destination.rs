@@ -52,16 +52,48 @@ impl Destination {
 
     /// Stores a message for which there is room; returns its position.
     #[inline]
-    pub(super) fn store(&mut self, partition: usize, mut entry: Entry, options: &Options) -> u64 {
-        let groups = self.groups.len();
-        entry.pending = u32::try_from(groups).unwrap_or(u32::MAX);
-        let retain = options.retain.div_ceil(self.logs.len() as u64);
-        let log = &mut self.logs[partition];
-        let position = log.push(entry, &mut self.usage);
-        if groups > 0 {
-            log.sweep((position + 1).saturating_sub(retain), &mut self.usage);
+    pub(super) fn store(&mut self, partition: usize, entry: Entry) -> u64 {
+        self.logs[partition].push(entry, &mut self.usage)
+    }
+
+    /// Frees what every group has settled, except the last messages, which are kept for replays.
+    ///
+    /// Without a group everything is kept: it is for the first one.
+    #[inline]
+    pub(super) fn sweep(&mut self, options: &Options) {
+        if self.groups.is_empty() {
+            return;
         }
-        position
+        let retain = options.retain.div_ceil(self.logs.len() as u64);
+        for (partition, log) in self.logs.iter_mut().enumerate() {
+            let to = log.end().saturating_sub(retain);
+            log.sweep(to, &mut self.usage, |position| is_settled(&self.groups, partition, position));
+        }
+    }
+
+    /// Frees what is settled by now and was swept over before.
+    pub(super) fn sweep_again(&mut self) {
+        if self.groups.is_empty() {
+            return;
+        }
+        for (partition, log) in self.logs.iter_mut().enumerate() {
+            log.sweep_again(&mut self.usage, |position| is_settled(&self.groups, partition, position));
+        }
+    }
+
+    /// Frees those of these messages that every group has settled.
+    #[inline]
+    pub(super) fn free(&mut self, partition: usize, positions: impl Iterator<Item = u64>) {
+        let log = &mut self.logs[partition];
+        let mut freed = false;
+        for position in positions {
+            if position < log.swept() && is_settled(&self.groups, partition, position) {
+                freed |= log.vacate(position, &mut self.usage);
+            }
+        }
+        if freed {
+            log.tidy();
+        }
     }
 
     /// Makes room for a message of this size, as far as the limit's policy allows.
@@ -87,8 +119,9 @@ impl Destination {
         if self.groups.is_empty() {
             return false;
         }
-        let usage = &mut self.usage;
-        self.logs.iter_mut().any(|log| log.give_way(usage))
+        let (usage, groups) = (&mut self.usage, &self.groups);
+        let mut logs = self.logs.iter_mut().enumerate();
+        logs.any(|(partition, log)| log.give_way(usage, |position| is_settled(groups, partition, position)))
     }
 
     fn drop_oldest(&mut self) -> bool {
@@ -105,7 +138,9 @@ impl Destination {
         for (_, group) in &mut self.groups {
             group.queues[partition].lose(position);
         }
-        self.logs[partition].remove(position, &mut self.usage)
+        let removed = self.logs[partition].vacate(position, &mut self.usage);
+        self.logs[partition].tidy();
+        removed
     }
 
     /// What a publisher waits on for whom there is no room.
@@ -124,16 +159,8 @@ impl Destination {
     }
 }
 
-/// Groups that end.
-impl Destination {
-    /// Removes a group; what it has not settled is settled for it.
-    pub(super) fn dissolve(&mut self, group: usize) {
-        let group = self.groups.remove(group);
-        for (queue, log) in group.queues.iter().zip(&mut self.logs) {
-            let end = log.end();
-            queue.begun().for_each(|position| log.settle(position, &mut self.usage));
-            log.settle_range(queue.next(), end, &mut self.usage);
-        }
-        self.wake_publishers();
-    }
+/// Whether every group is done with a message.
+#[inline]
+fn is_settled(groups: &Slab<Group>, partition: usize, position: u64) -> bool {
+    groups.iter().all(|(_, group)| group.queues[partition].is_settled(position))
 }

@@ -17,7 +17,7 @@ mod take;
 
 pub(crate) use destination::Destination;
 pub(crate) use member::MemberKey;
-pub(crate) use publish::Stored;
+pub(crate) use publish::{Stored, WISHES};
 pub(crate) use receive::Received;
 pub(crate) use state::State;
 

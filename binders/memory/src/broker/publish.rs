@@ -1,11 +1,9 @@
 //! Storing messages.
 
-use std::sync::Arc;
-
 use mq_core::{
     binder::{Capability, Receipt},
     error::{Error, ErrorKind},
-    message::Message,
+    message::{Message, Properties},
 };
 use tokio::sync::futures::OwnedNotified;
 
@@ -31,18 +29,9 @@ fn size(message: &Message) -> u64 {
 }
 
 impl State {
-    /// Stores a message in the destination that it names, or else in `fallback`; returns its place.
-    ///
-    /// Readers are woken by [`wake_readers`](Self::wake_readers).
-    pub(crate) fn store(&mut self, fallback: &Arc<str>, message: &Message, stamp: u64, options: &Options) -> (usize, Stored) {
-        let name = message.properties().destination.as_ref().unwrap_or(fallback);
-        let index = self.find_or_create(name, options);
-        let stored = self.store_in(index, message, stamp, options);
-        (index, stored)
-    }
-
-    /// Stores a message in this destination.
-    pub(super) fn store_in(&mut self, index: usize, message: &Message, stamp: u64, options: &Options) -> Stored {
+    /// Stores a message; [`stored`](Self::stored) has to follow for this destination.
+    #[inline]
+    pub(crate) fn store(&mut self, index: usize, message: &Message, stamp: u64, options: &Options) -> Stored {
         let size = match check(message, options) {
             Ok(size) => size,
             Err(error) => return Stored::Refused(error),
@@ -71,25 +60,16 @@ impl State {
                 Stored::Refused(error::full(&destination.name))
             };
         }
-        let properties = message.properties();
-        let entry = Entry {
-            message: message.clone(),
-            key: if options.keeps_key_order { key } else { 0 },
-            stored: stamp,
-            pending: 0,
-            size,
-            priority: properties.priority.unwrap_or(0),
-            is_special: properties.deliver_at.is_some(),
-            is_handled: false,
-        };
-        let position = destination.store(partition, entry, options);
+        let key = if options.keeps_key_order { key } else { 0 };
+        let position = destination.store(partition, Entry::new(message, key, stamp, size));
         // There are fewer than 2^32 partitions: their number is one.
         Stored::At(Receipt::at(u32::try_from(partition).unwrap_or(u32::MAX), position))
     }
 
-    /// Wakes the consumers of a destination that wait.
-    pub(crate) fn wake_readers(&mut self, destination: usize) {
-        if let Some(destination) = self.destinations.get(destination) {
+    /// Messages were stored in this destination: wakes who waits for them, and frees what is not kept any longer.
+    pub(crate) fn stored(&mut self, destination: usize, options: &Options) {
+        if let Some(destination) = self.destinations.get_mut(destination) {
+            destination.sweep(options);
             for (_, group) in &destination.groups {
                 group.wake(&mut self.members);
             }
@@ -105,17 +85,26 @@ fn check(message: &Message, options: &Options) -> Result<u32, Error> {
         return Err(error::too_large(size, limit));
     }
     let properties = message.properties();
-    let asks = [
-        (properties.deliver_at.is_some(), Capability::DelayedDelivery, "delayed delivery"),
-        (properties.expires_at.is_some(), Capability::Expiry, "expiry"),
-        (properties.priority.is_some(), Capability::Priority, "priorities"),
-        (properties.partition.is_some_and(|partition| partition > 0), Capability::Partitions, "partitions"),
-    ];
-    if let Some((_, _, what)) = asks.iter().find(|(asks, capability, _)| *asks && !options.has(*capability)) {
-        return Err(error::unsupported(what));
+    if options.lacks_wishes {
+        check_wishes(properties, options)?;
     }
     if properties.priority.is_some_and(|priority| priority > 9) {
         return Err(Error::new(ErrorKind::Rejected, "priorities go from 0 (lowest) to 9"));
     }
     u32::try_from(size).map_err(|_| error::too_large(size, u64::from(u32::MAX)))
+}
+
+/// What a message may ask for, beyond being stored.
+pub(crate) const WISHES: [Capability; 4] =
+    [Capability::DelayedDelivery, Capability::Expiry, Capability::Priority, Capability::Partitions];
+
+fn check_wishes(properties: &Properties, options: &Options) -> Result<(), Error> {
+    let asks = [
+        properties.deliver_at.is_some(),
+        properties.expires_at.is_some(),
+        properties.priority.is_some(),
+        properties.partition.is_some_and(|partition| partition > 0),
+    ];
+    let mut refused = WISHES.iter().zip(asks).filter(|(wish, asks)| *asks && !options.has(**wish));
+    refused.next().map_or(Ok(()), |(wish, _)| Err(error::unsupported(wish.name())))
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     keys::{Keys, Turn},
-    log::{Log, Usage},
+    log::Log,
     positions::Positions,
     slot::{Place, Slot},
 };
@@ -52,11 +52,6 @@ impl Queue {
     /// Messages that are not settled.
     pub(crate) fn lag(&self, log: &Log) -> u64 {
         (self.slots.len() as u64 + log.end() - self.next()).saturating_sub(self.missing)
-    }
-
-    /// Messages that were begun with and are not settled.
-    pub(crate) fn begun(&self) -> impl Iterator<Item = u64> {
-        self.slots.iter().map(|(position, _)| position)
     }
 
     /// When the oldest message that is not settled was stored.
@@ -104,23 +99,37 @@ impl Queue {
 
 /// What consumers say of messages that they have.
 impl Queue {
-    /// The message is done with.
+    /// The message is done with; returns whether another one has become ready.
+    ///
+    /// [`tidy`](Self::tidy) has to follow some time.
     #[inline]
-    pub(crate) fn settle(
-        &mut self,
-        position: u64,
-        owner: u32,
-        log: &mut Log,
-        usage: &mut Usage,
-    ) -> Result<bool, NotYours> {
-        let slot = self.slots.remove_if(position, |slot| slot.is_out_with(owner));
-        let slot = slot.ok_or(NotYours)?;
-        log.settle(position, usage);
+    pub(crate) fn settle(&mut self, position: u64, owner: u32) -> Result<bool, NotYours> {
+        if self.slots.clear_if(position, |slot| slot.is_plainly_out_with(owner)) {
+            return Ok(false);
+        }
+        self.settle_in_line(position, owner)
+    }
+
+    /// The same where others depend on the message.
+    fn settle_in_line(&mut self, position: u64, owner: u32) -> Result<bool, NotYours> {
+        let slot = *self.out_with(position, owner)?;
+        self.slots.clear(position);
         Ok(self.done(position, &slot))
     }
 
-    /// A slot has left the map; returns whether another message has become ready.
+    /// Gives back the storage of what was settled.
     #[inline]
+    pub(crate) fn tidy(&mut self) {
+        self.slots.tidy();
+    }
+
+    /// Whether the group is done with this message.
+    #[inline]
+    pub(crate) fn is_settled(&self, position: u64) -> bool {
+        position < self.next() && self.slots.get(position).is_none()
+    }
+
+    /// A slot has left the map; returns whether another message has become ready.
     pub(super) fn done(&mut self, position: u64, slot: &Slot) -> bool {
         if slot.is_held {
             self.holds.remove(&position);
@@ -163,7 +172,8 @@ impl Queue {
     ) -> Result<(), NotYours> {
         let slot = self.out_with(position, owner)?;
         slot.attempts = attempts;
-        if std::mem::take(&mut slot.is_held) {
+        if slot.is_held {
+            slot.hold(false);
             self.holds.remove(&position);
         }
         match due {
@@ -186,7 +196,7 @@ impl Queue {
     ) -> Result<(), NotYours> {
         let slot = self.out_with(position, owner)?;
         slot.attempts = attempts;
-        slot.is_held = true;
+        slot.hold(true);
         self.holds.insert(position, due);
         Ok(())
     }

@@ -81,6 +81,7 @@ impl State {
             epoch: 0,
             counts: options.counts_deliveries,
             clock,
+            passed: Vec::new(),
         };
         let mut look = Look::Done;
         for index in (first..count).chain(0..first.min(count)) {
@@ -101,8 +102,12 @@ impl State {
         let Some(group) = destination.groups.get_mut(lane.group) else { return Look::Done };
         taker.epoch = lane.epoch;
         let Group { queues, filter, .. } = group;
-        let log = &mut destination.logs[lane.partition];
-        queues[lane.partition].take(log, &mut destination.usage, filter.as_ref(), taker)
+        let look = queues[lane.partition].take(&destination.logs[lane.partition], filter.as_ref(), taker);
+        if !taker.passed.is_empty() {
+            destination.free(lane.partition, taker.passed.drain(..));
+            destination.wake_publishers();
+        }
+        look
     }
 
     /// When something becomes due for this consumer.

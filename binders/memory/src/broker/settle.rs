@@ -29,52 +29,54 @@ impl State {
         let mut unsettled = Vec::new();
         let mut index = 0;
         while let Some(settlement) = settlements.get(index) {
-            let same = settlements[index..].iter().take_while(|other| other.lane == settlement.lane && is_end(&other.action));
-            let count = same.count();
-            if count > 0 {
-                self.settle_run(key, index, &settlements[index..index + count], &mut unsettled);
-                index += count;
-            } else {
-                if let Err(error) = self.settle_one(key, settlement, options, clock) {
-                    unsettled.push(Unsettled { index, error });
-                }
-                index += 1;
+            if is_end(&settlement.action) {
+                index = self.settle_run(key, settlements, index, &mut unsettled);
+                continue;
             }
+            if let Err(error) = self.settle_one(key, settlement, options, clock) {
+                unsettled.push(Unsettled { index, error });
+            }
+            index += 1;
         }
         unsettled
     }
 
-    /// Settlements of one lane that end their messages.
-    fn settle_run(&mut self, key: MemberKey, first: usize, run: &[Settlement], unsettled: &mut Vec<Unsettled>) {
-        let mut settled = 0;
-        let mut ready = false;
-        let lane = self.lane(key, &run[0]);
-        if let Some((destination, lane)) = lane.and_then(|lane| Some((self.destinations.get_mut(lane.destination)?, lane))) {
-            let log = &mut destination.logs[lane.partition];
-            let queue = &mut destination.groups[lane.group].queues[lane.partition];
-            for (offset, settlement) in run.iter().enumerate() {
-                let result = if settlement.epoch == lane.epoch {
-                    queue.settle(settlement.position, key.owner(), log, &mut destination.usage)
-                } else {
-                    Err(NotYours)
-                };
-                match result {
-                    Ok(freed) => {
-                        settled += 1;
-                        ready |= freed;
-                    }
-                    Err(NotYours) => unsettled.push(Unsettled { index: first + offset, error: SettleError::Lost }),
+    /// Settles from `first` on what is of the same lane and ends its message; returns the index of the next.
+    fn settle_run(&mut self, key: MemberKey, settlements: &[Settlement], first: usize, unsettled: &mut Vec<Unsettled>) -> usize {
+        let id = settlements[first].lane;
+        let lane = self.lane(key, &settlements[first]);
+        let found = lane.and_then(|lane| Some((self.destinations.get_mut(lane.destination)?, lane)));
+        let Some((destination, lane)) = found else {
+            unsettled.push(Unsettled { index: first, error: SettleError::Lost });
+            return first + 1;
+        };
+        let queue = &mut destination.groups[lane.group].queues[lane.partition];
+        let (mut end, mut settled, mut ready, mut lowest) = (first, 0, false, u64::MAX);
+        for settlement in &settlements[first..] {
+            if settlement.lane != id || !is_end(&settlement.action) {
+                break;
+            }
+            let known = settlement.epoch == lane.epoch;
+            match if known { queue.settle(settlement.position, key.owner()) } else { Err(NotYours) } {
+                Ok(freed) => {
+                    settled += 1;
+                    ready |= freed;
+                    lowest = lowest.min(settlement.position);
                 }
+                Err(NotYours) => unsettled.push(Unsettled { index: end, error: SettleError::Lost }),
             }
-            destination.wake_publishers();
-            if ready {
-                destination.groups[lane.group].wake(&mut self.members);
-            }
-        } else {
-            let lost = |offset| Unsettled { index: first + offset, error: SettleError::Lost };
-            unsettled.extend((0..run.len()).map(lost));
+            end += 1;
+        }
+        queue.tidy();
+        if lowest < destination.logs[lane.partition].swept() {
+            destination.free(lane.partition, settlements[first..end].iter().map(|settlement| settlement.position));
+        }
+        destination.wake_publishers();
+        if ready {
+            destination.groups[lane.group].wake(&mut self.members);
         }
         self.settled(key, settled);
+        end
     }
 
     /// The consumer has so many messages less.

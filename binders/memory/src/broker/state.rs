@@ -26,7 +26,7 @@ impl State {
 
     /// The destination of this name; made with the default number of partitions if there is none.
     #[inline]
-    pub(super) fn find_or_create(&mut self, name: &Arc<str>, options: &Options) -> usize {
+    pub(crate) fn find_or_create(&mut self, name: &Arc<str>, options: &Options) -> usize {
         match self.find(name) {
             Some(index) => index,
             None => self.create(name, options.partitions),

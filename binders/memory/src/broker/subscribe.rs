@@ -32,7 +32,7 @@ impl State {
             .iter()
             .map(|name| {
                 let destination = self.find_or_create(name, options);
-                (destination, self.join(destination, spec, filter.clone()))
+                (destination, self.join(destination, spec, filter.clone(), options))
             })
             .collect();
         let key = self.enroll(spec, groups);
@@ -40,29 +40,31 @@ impl State {
         Ok((key, self.members[key.index].notify.clone()))
     }
 
-    fn join(&mut self, destination: usize, spec: &ConsumerSpec, filter: Option<Filter>) -> usize {
+    fn join(&mut self, destination: usize, spec: &ConsumerSpec, filter: Option<Filter>, options: &Options) -> usize {
         let known = spec.group.as_deref().and_then(|name| self.destinations[destination].group(name));
         known.unwrap_or_else(|| {
             let start = if spec.group.is_some() { spec.start } else { Start::Latest };
-            self.found(destination, spec.group.clone(), start, filter)
+            self.found(destination, spec.group.clone(), start, filter, options)
         })
     }
 
     /// A new group.
-    pub(super) fn found(&mut self, destination: usize, name: Option<Arc<str>>, start: Start, filter: Option<Filter>) -> usize {
+    pub(super) fn found(&mut self, destination: usize, name: Option<Arc<str>>, start: Start, filter: Option<Filter>, options: &Options) -> usize {
         let destination = &mut self.destinations[destination];
-        let queues = destination.logs.iter_mut().map(|log| {
+        let queues = destination.logs.iter().map(|log| {
             let position = match start {
                 Start::Latest => log.end(),
                 Start::Time(time) => log.first_since(nanos(time)),
                 Start::Position(position) => log.first_from(position.min(log.end())),
                 _ => log.start(),
             };
-            log.expect_from(position);
             Queue::starting_at(position)
         });
         let group = Group { name, members: Vec::new(), queues: queues.collect(), filter, founded: None };
-        destination.groups.insert(group)
+        let index = destination.groups.insert(group);
+        destination.sweep(options);
+        destination.sweep_again();
+        index
     }
 
     fn enroll(&mut self, spec: &ConsumerSpec, groups: Vec<(usize, usize)>) -> MemberKey {
@@ -121,7 +123,9 @@ impl State {
             queue.give_back(key.owner());
         }
         if left.name.is_none() {
-            destination.dissolve(group);
+            destination.groups.remove(group);
+            destination.sweep_again();
+            destination.wake_publishers();
         } else {
             left.wake(&mut self.members);
         }
