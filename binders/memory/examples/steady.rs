@@ -35,13 +35,19 @@ async fn publish(producer: &dyn mq_core::binder::Producer, messages: &[Message])
 }
 
 #[inline(never)]
-async fn receive(consumer: &mut dyn mq_core::binder::Consumer, records: &mut Vec<Record>) -> mq_core::error::Result<()> {
+async fn receive(
+    consumer: &mut dyn mq_core::binder::Consumer,
+    records: &mut Vec<Record>,
+) -> mq_core::error::Result<()> {
     consumer.receive(records, BATCH).await?;
     Ok(())
 }
 
 #[inline(never)]
-async fn settle(settler: &dyn mq_core::binder::Settler, settlements: &[Settlement]) -> mq_core::error::Result<()> {
+async fn settle(
+    settler: &dyn mq_core::binder::Settler,
+    settlements: &[Settlement],
+) -> mq_core::error::Result<()> {
     let unsettled = settler.settle(settlements).await?;
     assert!(unsettled.is_empty());
     Ok(())
@@ -50,9 +56,13 @@ async fn settle(settler: &dyn mq_core::binder::Settler, settlements: &[Settlemen
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> mq_core::error::Result<()> {
     let (count, keys, backlog) = (argument(1, 1_000_000), argument(2, 0), argument(3, BATCH));
-    let binder = MemoryBinder::builder().limit(mq_memory::Limit::new(u64::MAX, u64::MAX)).build()?;
+    let binder = MemoryBinder::builder()
+        .limit(mq_memory::Limit::new(u64::MAX, u64::MAX))
+        .build()?;
     let producer = binder.producer(&ProducerSpec::new("bench")).await?;
-    let mut consumer = binder.consumer(&ConsumerSpec::new("bench", Some("bench"))).await?;
+    let mut consumer = binder
+        .consumer(&ConsumerSpec::new("bench", Some("bench")))
+        .await?;
     let settler = consumer.settler();
     let batch = messages(keys);
     for _ in 0..backlog.div_ceil(BATCH) {

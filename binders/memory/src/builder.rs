@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long a consumer may take by default to give up a lane.
-const BUDGET: Duration = Duration::from_secs(5);
+pub(crate) const BUDGET: Duration = Duration::from_secs(5);
 
 /// Makes a [`MemoryBinder`] with a broker of its own.
 ///
@@ -37,7 +37,11 @@ pub struct MemoryBuilder {
 impl MemoryBuilder {
     /// Begins with these settings, on the system's clock.
     pub fn new(settings: MemorySettings) -> Self {
-        Self { settings, clock: Clock::system(), budget: BUDGET }
+        Self {
+            settings,
+            clock: Clock::system(),
+            budget: BUDGET,
+        }
     }
 
     /// The partitions of a destination for which nobody asks for another number; 1 by default.
@@ -107,7 +111,10 @@ impl MemoryBuilder {
     /// # Errors
     /// [`ErrorKind::Config`](mq_core::error::ErrorKind::Config): settings are out of range or contradict each other; all are named.
     pub fn build(self) -> Result<MemoryBinder> {
-        Ok(MemoryBinder::with(self.settings.options(self.budget)?, self.clock))
+        Ok(MemoryBinder::with(
+            self.settings.options(self.budget)?,
+            self.clock,
+        ))
     }
 }
 

@@ -9,7 +9,10 @@ use mq_core::{
 };
 use serde::{Deserialize, Deserializer, de};
 
-use crate::{error, options::{Full, Options}};
+use crate::{
+    error,
+    options::{Full, Options},
+};
 
 /// The settings of an instance of `kind = "memory"`.
 ///
@@ -69,7 +72,10 @@ impl Limit {
 
 impl Default for Limit {
     fn default() -> Self {
-        Self { messages: 1_000_000, bytes: 1 << 30 }
+        Self {
+            messages: 1_000_000,
+            bytes: 1 << 30,
+        }
     }
 }
 
@@ -109,7 +115,10 @@ impl MemorySettings {
         } else {
             Capabilities::new(SettlementStyle::PerMessage).with(&Capability::ALL)
         };
-        let some = all.without(&[Capability::Durable]).without(&self.without).retry_state(self.retry_state);
+        let some = all
+            .without(&[Capability::Durable])
+            .without(&self.without)
+            .retry_state(self.retry_state);
         match self.max_message {
             Some(bytes) => some.max_message(bytes),
             None => some,
@@ -121,17 +130,44 @@ impl MemorySettings {
         let bounded = matches!(self.retry_state, RetryState::Bounded(_));
         let partitions = self.partitions > 1 && self.without.contains(&Capability::Partitions);
         let checks = [
-            (self.partitions == 0, Mistake("partitions", "is 0", "set 1 or more")),
-            (partitions, Mistake("partitions", "is over 1 although `without` names them", "remove one of the two")),
-            (self.limit.messages == 0, Mistake("limit.messages", "is 0", "set 1 or more")),
-            (self.limit.bytes == 0, Mistake("limit.bytes", "is 0", "set 1 or more")),
-            (self.max_message == Some(0), Mistake("max_message", "is 0", "set 1 or more, or leave it out")),
+            (
+                self.partitions == 0,
+                Mistake("partitions", "is 0", "set 1 or more"),
+            ),
+            (
+                partitions,
+                Mistake(
+                    "partitions",
+                    "is over 1 although `without` names them",
+                    "remove one of the two",
+                ),
+            ),
+            (
+                self.limit.messages == 0,
+                Mistake("limit.messages", "is 0", "set 1 or more"),
+            ),
+            (
+                self.limit.bytes == 0,
+                Mistake("limit.bytes", "is 0", "set 1 or more"),
+            ),
+            (
+                self.max_message == Some(0),
+                Mistake("max_message", "is 0", "set 1 or more, or leave it out"),
+            ),
             (
                 bounded && !self.positional,
-                Mistake("retry_state", "in bytes needs `positional = true`", "set that, or use \"full\" or \"none\""),
+                Mistake(
+                    "retry_state",
+                    "in bytes needs `positional = true`",
+                    "set that, or use \"full\" or \"none\"",
+                ),
             ),
         ];
-        checks.into_iter().filter(|(wrong, _)| *wrong).map(|(_, mistake)| mistake).collect()
+        checks
+            .into_iter()
+            .filter(|(wrong, _)| *wrong)
+            .map(|(_, mistake)| mistake)
+            .collect()
     }
 
     pub(crate) fn options(&self, budget: Duration) -> Result<Options> {
@@ -139,23 +175,39 @@ impl MemorySettings {
         if mistakes.is_empty() {
             return Ok(Options::new(self, budget));
         }
-        let texts: Vec<_> = mistakes.iter().map(|Mistake(key, problem, help)| format!("`{key}` {problem}: {help}")).collect();
+        let texts: Vec<_> = mistakes
+            .iter()
+            .map(|Mistake(key, problem, help)| format!("`{key}` {problem}: {help}"))
+            .collect();
         Err(error::config(texts.join("; ")))
     }
 }
 
 /// A setting that cannot be: its key, what is wrong, and how to fix it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mistake(pub(crate) &'static str, pub(crate) &'static str, pub(crate) &'static str);
+pub(crate) struct Mistake(
+    pub(crate) &'static str,
+    pub(crate) &'static str,
+    pub(crate) &'static str,
+);
 
 fn capabilities<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Capability>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
-    names.iter().map(|name| Capability::from_name(name).ok_or_else(|| unknown(name))).collect()
+    names
+        .iter()
+        .map(|name| Capability::from_name(name).ok_or_else(|| unknown(name)))
+        .collect()
 }
 
 fn unknown<E: de::Error>(name: &str) -> E {
-    let known: Vec<_> = Capability::ALL.iter().map(|capability| capability.name()).collect();
-    E::custom(format!("there is no capability `{name}`; the capabilities are {}", known.join(", ")))
+    let known: Vec<_> = Capability::ALL
+        .iter()
+        .map(|capability| capability.name())
+        .collect();
+    E::custom(format!(
+        "there is no capability `{name}`; the capabilities are {}",
+        known.join(", ")
+    ))
 }
 
 fn retry_state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RetryState, D::Error> {
@@ -173,11 +225,14 @@ impl de::Visitor<'_> for RetryStateVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<RetryState, E> {
-        Ok(RetryState::Bounded(usize::try_from(bytes).unwrap_or(usize::MAX)))
+        Ok(RetryState::Bounded(
+            usize::try_from(bytes).unwrap_or(usize::MAX),
+        ))
     }
 
     fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<RetryState, E> {
-        let bytes = u64::try_from(bytes).map_err(|_| E::invalid_value(de::Unexpected::Signed(bytes), &self))?;
+        let bytes = u64::try_from(bytes)
+            .map_err(|_| E::invalid_value(de::Unexpected::Signed(bytes), &self))?;
         self.visit_u64(bytes)
     }
 
@@ -187,7 +242,9 @@ impl de::Visitor<'_> for RetryStateVisitor {
             "none" => Ok(RetryState::None),
             other => {
                 let bytes = units::parse_bytes(other);
-                self.visit_u64(bytes.map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))?)
+                self.visit_u64(
+                    bytes.map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))?,
+                )
             }
         }
     }
@@ -231,8 +288,15 @@ mod tests {
 
     #[test]
     fn what_is_recorded_is_a_word_or_a_number() {
-        for (value, state) in [("'full'", RetryState::Full), ("'none'", RetryState::None), ("64", RetryState::Bounded(64))] {
-            assert_eq!(read(&format!("retry_state = {value}")).unwrap().retry_state, state);
+        for (value, state) in [
+            ("'full'", RetryState::Full),
+            ("'none'", RetryState::None),
+            ("64", RetryState::Bounded(64)),
+        ] {
+            assert_eq!(
+                read(&format!("retry_state = {value}")).unwrap().retry_state,
+                state
+            );
         }
         for value in ["'some'", "-1", "true"] {
             assert!(read(&format!("retry_state = {value}")).is_err(), "{value}");
@@ -261,7 +325,9 @@ mod tests {
 
     #[test]
     fn what_is_switched_off_is_not_declared() {
-        let capabilities = read("without = ['delayed-redelivery']").unwrap().capabilities();
+        let capabilities = read("without = ['delayed-redelivery']")
+            .unwrap()
+            .capabilities();
         assert!(!capabilities.has(Capability::DelayedRedelivery));
         assert!(capabilities.has(Capability::DeadLetter));
         assert!(!capabilities.has(Capability::Durable));

@@ -29,7 +29,9 @@ impl BinderFactory for MemoryFactory {
     fn configure(&self, settings: &Node) -> Result<Box<dyn Connector>, Problems> {
         let own: MemorySettings = settings.decode()?;
         let mistakes = own.mistakes().into_iter();
-        let problems: Problems = mistakes.map(|Mistake(key, problem, help)| settings.problem(key, problem, help)).collect();
+        let problems: Problems = mistakes
+            .map(|Mistake(key, problem, help)| settings.problem(key, problem, help))
+            .collect();
         problems.or(Box::new(MemoryConnector { settings: own }))
     }
 }
@@ -68,14 +70,22 @@ mod tests {
         let connector = configure("positional = true").unwrap();
         let declared = connector.capabilities(None);
         assert!(!declared.settles_each() && !declared.has(Capability::DeadLetter));
-        let binder = connector.connect(BinderContext::new("main", "test")).await.unwrap();
+        let binder = connector
+            .connect(BinderContext::new("main", "test"))
+            .await
+            .unwrap();
         assert_eq!(binder.capabilities(), &declared);
     }
 
     #[test]
     fn wrong_settings_are_refused_with_their_place_before_anything_is_connected() {
-        let problems = configure("retain = 1\npartitions = 0").unwrap_err().to_string();
-        assert!(problems.contains("partitions") && problems.contains("line 4"), "{problems}");
+        let problems = configure("retain = 1\npartitions = 0")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            problems.contains("partitions") && problems.contains("line 4"),
+            "{problems}"
+        );
         assert!(configure("colour = 'red'").is_err());
     }
 }

@@ -26,10 +26,17 @@ impl Filter {
         let (wanted, right) = if let Some(right) = rest.strip_prefix("!=") {
             (false, right)
         } else {
-            (true, rest.strip_prefix("==").or_else(|| rest.strip_prefix('='))?)
+            (
+                true,
+                rest.strip_prefix("==").or_else(|| rest.strip_prefix('='))?,
+            )
         };
         let (header, value) = (header(left.trim())?, unquoted(right.trim())?);
-        Some(Self { header: header.to_owned(), value: value.to_owned(), wanted })
+        Some(Self {
+            header: header.to_owned(),
+            value: value.to_owned(),
+            wanted,
+        })
     }
 
     pub(crate) fn accepts(&self, message: &Message) -> bool {
@@ -51,7 +58,11 @@ fn unquoted(text: &str) -> Option<&str> {
 }
 
 fn quoted(text: &str) -> Option<&str> {
-    let inner = |quote| text.strip_prefix(quote)?.strip_suffix(quote).filter(|inner| !inner.contains(quote));
+    let inner = |quote| {
+        text.strip_prefix(quote)?
+            .strip_suffix(quote)
+            .filter(|inner| !inner.contains(quote))
+    };
     inner('\'').or_else(|| inner('"'))
 }
 
@@ -70,8 +81,16 @@ mod tests {
 
     #[test]
     fn a_header_is_compared_in_every_spelling() {
-        let message = Message::new("x").header("x-type", "re fund").header("n", "7");
-        for filter in ["headers['x-type'] == 're fund'", "x-type = \"re fund\"", "n=7", "n != 8", "other != 1"] {
+        let message = Message::new("x")
+            .header("x-type", "re fund")
+            .header("n", "7");
+        for filter in [
+            "headers['x-type'] == 're fund'",
+            "x-type = \"re fund\"",
+            "n=7",
+            "n != 8",
+            "other != 1",
+        ] {
             assert!(accepts(filter, &message), "{filter}");
         }
         for filter in ["n == 8", "n != 7", "other = 7"] {
@@ -81,9 +100,22 @@ mod tests {
 
     #[test]
     fn what_is_no_filter_is_refused_with_an_example() {
-        for text in ["", "n", "n ==", "== 7", "a = 1 && b = 2", "n > 7", "headers[n] = 7", "n = 'a'b'", "n ! 7"] {
+        for text in [
+            "",
+            "n",
+            "n ==",
+            "== 7",
+            "a = 1 && b = 2",
+            "n > 7",
+            "headers[n] = 7",
+            "n = 'a'b'",
+            "n ! 7",
+        ] {
             let error = Filter::parse(text).unwrap_err();
-            assert!(error.to_string().contains("headers['type'] == 'refund'"), "{text}: {error}");
+            assert!(
+                error.to_string().contains("headers['type'] == 'refund'"),
+                "{text}: {error}"
+            );
         }
     }
 }

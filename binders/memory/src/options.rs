@@ -52,7 +52,10 @@ impl Options {
             full: settings.full,
             retain: settings.retain,
             // What is larger than the limit would wait for ever.
-            largest: settings.max_message.unwrap_or(u64::MAX).min(settings.limit.bytes),
+            largest: settings
+                .max_message
+                .unwrap_or(u64::MAX)
+                .min(settings.limit.bytes),
             budget,
             is_positional: capabilities.settlement == SettlementStyle::Positional,
             keeps_key_order: capabilities.has(Capability::KeyOrder),

@@ -14,10 +14,10 @@ use crate::options::{Full, Options};
 /// A destination.
 #[derive(Debug)]
 pub(crate) struct Destination {
-    pub(crate) name: Arc<str>,
-    pub(crate) logs: Vec<Log>,
-    pub(crate) groups: Slab<Group>,
-    pub(crate) usage: Usage,
+    pub(super) name: Arc<str>,
+    pub(super) logs: Vec<Log>,
+    pub(super) groups: Slab<Group>,
+    pub(super) usage: Usage,
     /// The partition that the next message without a key goes to.
     turn: usize,
     room: Arc<Notify>,
@@ -38,9 +38,11 @@ impl Destination {
         }
     }
 
-    pub(crate) fn group(&self, name: &str) -> Option<usize> {
+    pub(super) fn group(&self, name: &str) -> Option<usize> {
         let mut groups = self.groups.iter();
-        groups.find(|(_, group)| group.name.as_deref() == Some(name)).map(|(index, _)| index)
+        groups
+            .find(|(_, group)| group.name.as_deref() == Some(name))
+            .map(|(index, _)| index)
     }
 
     /// The partitions in turn.
@@ -67,7 +69,9 @@ impl Destination {
         let retain = options.retain.div_ceil(self.logs.len() as u64);
         for (partition, log) in self.logs.iter_mut().enumerate() {
             let to = log.end().saturating_sub(retain);
-            log.sweep(to, &mut self.usage, |position| is_settled(&self.groups, partition, position));
+            log.sweep(to, &mut self.usage, |position| {
+                is_settled(&self.groups, partition, position)
+            });
         }
     }
 
@@ -77,7 +81,9 @@ impl Destination {
             return;
         }
         for (partition, log) in self.logs.iter_mut().enumerate() {
-            log.sweep_again(&mut self.usage, |position| is_settled(&self.groups, partition, position));
+            log.sweep_again(&mut self.usage, |position| {
+                is_settled(&self.groups, partition, position)
+            });
         }
     }
 
@@ -96,11 +102,12 @@ impl Destination {
         }
     }
 
-    /// Makes room for a message of this size, as far as the limit's policy allows.
+    /// Makes room for so many messages and bytes, as far as the limit's policy allows.
     #[inline]
-    pub(super) fn make_room(&mut self, size: u32, options: &Options) -> bool {
-        while self.is_full_for(size, options) {
-            let made = self.let_settled_go() || (options.full == Full::DropOldest && self.drop_oldest());
+    pub(super) fn make_room(&mut self, messages: u64, bytes: u64, options: &Options) -> bool {
+        while self.is_full_for(messages, bytes, options) {
+            let made =
+                self.let_settled_go() || (options.full == Full::DropOldest && self.drop_oldest());
             if !made {
                 return false;
             }
@@ -109,9 +116,9 @@ impl Destination {
     }
 
     #[inline]
-    fn is_full_for(&self, size: u32, options: &Options) -> bool {
-        self.usage.messages >= options.limit.messages
-            || self.usage.bytes + u64::from(size) > options.limit.bytes
+    fn is_full_for(&self, messages: u64, bytes: u64, options: &Options) -> bool {
+        let too_many = self.usage.messages.saturating_add(messages) > options.limit.messages;
+        too_many || self.usage.bytes.saturating_add(bytes) > options.limit.bytes
     }
 
     /// Frees a message that is only kept for replays.
@@ -121,7 +128,9 @@ impl Destination {
         }
         let (usage, groups) = (&mut self.usage, &self.groups);
         let mut logs = self.logs.iter_mut().enumerate();
-        logs.any(|(partition, log)| log.give_way(usage, |position| is_settled(groups, partition, position)))
+        logs.any(|(partition, log)| {
+            log.give_way(usage, |position| is_settled(groups, partition, position))
+        })
     }
 
     fn drop_oldest(&mut self) -> bool {
@@ -129,14 +138,16 @@ impl Destination {
             let (position, entry) = log.iter_from(0).next()?;
             Some((entry.stored, partition, position))
         });
-        let Some((_, partition, position)) = firsts.min() else { return false };
+        let Some((_, partition, position)) = firsts.min() else {
+            return false;
+        };
         self.remove(partition, position)
     }
 
     /// Removes a message whatever groups think of it.
     pub(super) fn remove(&mut self, partition: usize, position: u64) -> bool {
         for (_, group) in &mut self.groups {
-            group.queues[partition].lose(position);
+            group.lose(partition, position);
         }
         let removed = self.logs[partition].vacate(position, &mut self.usage);
         self.logs[partition].tidy();
@@ -162,5 +173,7 @@ impl Destination {
 /// Whether every group is done with a message.
 #[inline]
 fn is_settled(groups: &Slab<Group>, partition: usize, position: u64) -> bool {
-    groups.iter().all(|(_, group)| group.queues[partition].is_settled(position))
+    groups
+        .iter()
+        .all(|(_, group)| group.is_settled(partition, position))
 }

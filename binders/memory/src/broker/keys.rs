@@ -39,7 +39,10 @@ impl Keys {
     /// Asks for a turn; who waits is told of it by [`leave`](Self::leave).
     #[inline]
     pub(super) fn enter(&mut self, key: u64, position: u64) -> Turn {
-        let new = Line { head: position, tail: position };
+        let new = Line {
+            head: position,
+            tail: position,
+        };
         let line = self.0.entry(key).or_insert(new);
         if line.head == position {
             return Turn::Now;
@@ -50,7 +53,9 @@ impl Keys {
     /// Gives the turn of `head` to `next`, which waited behind it.
     #[inline]
     pub(super) fn pass(&mut self, key: u64, head: u64, next: Option<u64>) {
-        let Some(line) = self.0.get_mut(&key).filter(|line| line.head == head) else { return };
+        let Some(line) = self.0.get_mut(&key).filter(|line| line.head == head) else {
+            return;
+        };
         match next {
             Some(next) => line.head = next,
             None => {

@@ -144,7 +144,11 @@ impl Log {
 
     /// Frees what every group has settled among what was swept already.
     pub(crate) fn sweep_again(&mut self, usage: &mut Usage, is_settled: impl Fn(u64) -> bool) {
-        let swept = self.entries.iter().map(|(position, _)| position).take_while(|at| *at < self.swept);
+        let swept = self
+            .entries
+            .iter()
+            .map(|(position, _)| position)
+            .take_while(|at| *at < self.swept);
         let settled: Vec<_> = swept.filter(|position| is_settled(*position)).collect();
         settled.into_iter().for_each(|position| {
             self.vacate(position, usage);
@@ -154,10 +158,21 @@ impl Log {
 
     /// Removes a message; [`tidy`](Self::tidy) has to follow some time.
     pub(crate) fn vacate(&mut self, position: u64, usage: &mut Usage) -> bool {
-        let Some(entry) = self.entries.get(position) else { return false };
+        let Some(entry) = self.entries.get(position) else {
+            return false;
+        };
         usage.sub(entry.size);
         self.entries.clear(position);
         true
+    }
+
+    /// Removes every message.
+    pub(crate) fn clear(&mut self, usage: &mut Usage) {
+        let positions: Vec<_> = self.entries.iter().map(|(position, _)| position).collect();
+        positions.into_iter().for_each(|position| {
+            self.vacate(position, usage);
+        });
+        self.tidy();
     }
 
     /// Gives back the storage of what was removed.
@@ -192,7 +207,14 @@ impl Entry {
         let marks = mark(key != 0, Self::KEYED)
             | mark(priority > 0, Self::PRIORITIZED)
             | mark(properties.deliver_at.is_some(), Self::SCHEDULED);
-        Self { message: message.clone(), key, stored, size, priority, marks }
+        Self {
+            message: message.clone(),
+            key,
+            stored,
+            size,
+            priority,
+            marks,
+        }
     }
 
     /// When the message came into being, or else was stored.
@@ -209,6 +231,8 @@ impl Entry {
 
 /// Nanoseconds since the Unix epoch; 0 for times before it.
 pub(crate) fn nanos(time: std::time::SystemTime) -> u64 {
-    let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since = time
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -94,7 +94,10 @@ impl<T> Positions<T> {
     /// [`tidy`](Self::tidy) has to follow some time.
     #[inline]
     pub(crate) fn clear_if(&mut self, position: u64, condition: impl FnOnce(&T) -> bool) -> bool {
-        let Some(value) = self.index(position).and_then(|index| self.dense.get_mut(index)) else {
+        let Some(value) = self
+            .index(position)
+            .and_then(|index| self.dense.get_mut(index))
+        else {
             return false;
         };
         let clear = value.as_ref().is_some_and(condition);
@@ -112,7 +115,11 @@ impl<T> Positions<T> {
             self.base = self.end();
             self.dense.clear();
         } else if let Some(None) = self.dense.front() {
-            let free = self.dense.iter().take_while(|value| value.is_none()).count();
+            let free = self
+                .dense
+                .iter()
+                .take_while(|value| value.is_none())
+                .count();
             self.dense.drain(..free);
             self.base += free as u64;
         }
@@ -167,7 +174,9 @@ impl<T> Positions<T> {
         let dense = self.dense.range(start..).zip(first..);
         let dense = dense.filter_map(|(value, position)| Some((position, value.as_ref()?)));
         let sparse = self.sparse.range(position..);
-        sparse.map(|(position, value)| (*position, value)).chain(dense)
+        sparse
+            .map(|(position, value)| (*position, value))
+            .chain(dense)
     }
 
     /// Every value, to change, in order.
@@ -175,7 +184,9 @@ impl<T> Positions<T> {
         let dense = self.dense.iter_mut().zip(self.base..);
         let dense = dense.filter_map(|(value, position)| Some((position, value.as_mut()?)));
         let sparse = self.sparse.iter_mut();
-        sparse.map(|(position, value)| (*position, value)).chain(dense)
+        sparse
+            .map(|(position, value)| (*position, value))
+            .chain(dense)
     }
 
     /// The dense part from `position` on, holes included; `None` where `position` lies before it.
@@ -186,14 +197,17 @@ impl<T> Positions<T> {
     }
 
     fn start_of_dense(&self, position: u64) -> usize {
-        self.index(position).map_or(0, |index| index.min(self.dense.len()))
+        self.index(position)
+            .map_or(0, |index| index.min(self.dense.len()))
     }
 
     /// Moves stragglers at the front out of the way of the holes behind them.
     #[cold]
     fn compact(&mut self) {
         while self.dense.len() > 2 * self.live {
-            let Some(front) = self.dense.pop_front() else { break };
+            let Some(front) = self.dense.pop_front() else {
+                break;
+            };
             if let Some(value) = front {
                 self.sparse.insert(self.base, value);
                 self.live -= 1;
@@ -227,7 +241,10 @@ mod tests {
         assert_eq!(map.get(1), Some(&1));
         assert_eq!(map.get(2), None);
         assert_eq!(map.get(9), None);
-        assert_eq!(map.iter().map(|(position, _)| position).collect::<Vec<_>>(), [1, 3, 4]);
+        assert_eq!(
+            map.iter().map(|(position, _)| position).collect::<Vec<_>>(),
+            [1, 3, 4]
+        );
         assert_eq!(map.end(), 5);
     }
 
@@ -265,7 +282,10 @@ mod tests {
         }
         map.insert(5, 50);
         map.insert(9_999, 99);
-        assert_eq!(map.iter().collect::<Vec<_>>(), [(0, &0), (5, &50), (9_999, &99)]);
+        assert_eq!(
+            map.iter().collect::<Vec<_>>(),
+            [(0, &0), (5, &50), (9_999, &99)]
+        );
         map.skip_to(20_000);
         assert_eq!(map.end(), 20_000);
         assert_eq!(map.len(), 3);

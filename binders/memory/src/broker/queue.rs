@@ -27,7 +27,7 @@ pub(crate) struct Queue {
     /// Holds that were recorded.
     pub(super) holds: HashMap<u64, SystemTime>,
     pub(super) keys: Keys,
-    /// Messages that are gone although the group has not settled them.
+    /// Messages with a slot that are gone, and with no consumer.
     pub(super) missing: u64,
 }
 
@@ -51,12 +51,16 @@ impl Queue {
 
     /// Messages that are not settled.
     pub(crate) fn lag(&self, log: &Log) -> u64 {
-        (self.slots.len() as u64 + log.end() - self.next()).saturating_sub(self.missing)
+        let untouched = log.end() - self.next().max(log.start());
+        (self.slots.len() as u64).saturating_sub(self.missing) + untouched
     }
 
     /// When the oldest message that is not settled was stored.
     pub(crate) fn oldest(&self, log: &Log) -> Option<u64> {
-        let mut begun = self.slots.iter().filter_map(|(position, _)| log.get(position));
+        let mut begun = self
+            .slots
+            .iter()
+            .filter_map(|(position, _)| log.get(position));
         let mut untouched = log.iter_from(self.next()).map(|(_, entry)| entry);
         let oldest = begun.next().or_else(|| untouched.next())?;
         Some(oldest.stored)
@@ -70,7 +74,8 @@ impl Queue {
     /// Puts in line what has become due; returns whether there was something.
     pub(crate) fn wake(&mut self, now: Instant) -> bool {
         let mut woken = false;
-        while let Some((due, position)) = self.delayed.first().copied().filter(|(due, _)| *due <= now)
+        while let Some((due, position)) =
+            self.delayed.first().copied().filter(|(due, _)| *due <= now)
         {
             self.delayed.remove(&(due, position));
             self.line_up(position);
@@ -89,7 +94,9 @@ impl Queue {
     /// Asks for the turn of a message among those of its key.
     #[inline]
     pub(super) fn has_turn(&mut self, key: u64, position: u64) -> bool {
-        let Turn::Behind(before) = self.keys.enter(key, position) else { return true };
+        let Turn::Behind(before) = self.keys.enter(key, position) else {
+            return true;
+        };
         if let Some(slot) = self.slots.get_mut(before) {
             slot.next = position;
         }
@@ -104,7 +111,10 @@ impl Queue {
     /// [`tidy`](Self::tidy) has to follow some time.
     #[inline]
     pub(crate) fn settle(&mut self, position: u64, owner: u32) -> Result<bool, NotYours> {
-        if self.slots.clear_if(position, |slot| slot.is_plainly_out_with(owner)) {
+        if self
+            .slots
+            .clear_if(position, |slot| slot.is_plainly_out_with(owner))
+        {
             return Ok(false);
         }
         self.settle_in_line(position, owner)
@@ -150,14 +160,13 @@ impl Queue {
         slot.filter(|slot| slot.is_out_with(owner)).ok_or(NotYours)
     }
 
-    /// Whether this consumer has the message.
-    pub(crate) fn has(&self, position: u64, owner: u32) -> bool {
-        self.slots.get(position).is_some_and(|slot| slot.is_out_with(owner))
-    }
-
     /// The message itself is gone, whatever the group thinks of it; if a consumer has it, it may still settle it.
     pub(crate) fn lose(&mut self, position: u64) {
-        if self.slots.get(position).is_some_and(|slot| slot.place != Place::Out) || position >= self.next() {
+        if self
+            .slots
+            .get(position)
+            .is_some_and(|slot| slot.place != Place::Out)
+        {
             self.missing += 1;
         }
     }
@@ -201,11 +210,37 @@ impl Queue {
         Ok(())
     }
 
-    /// Puts in line everything that this consumer has; returns how much it was.
-    pub(crate) fn give_back(&mut self, owner: u32) -> usize {
-        let out = self.slots.iter().filter(|(_, slot)| slot.is_out_with(owner));
+    /// Puts in line everything that this consumer has.
+    pub(crate) fn give_back(&mut self, owner: u32, log: &Log) {
+        let out = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| slot.is_out_with(owner));
         let positions: Vec<u64> = out.map(|(position, _)| position).collect();
-        positions.iter().for_each(|position| self.line_up(*position));
-        positions.len()
+        for position in positions {
+            if log.get(position).is_some() {
+                self.line_up(position);
+            } else {
+                self.drop_slot(position);
+            }
+        }
+    }
+
+    /// How many messages this consumer has.
+    pub(super) fn count_out_with(&self, owner: u32) -> usize {
+        self.slots
+            .iter()
+            .filter(|(_, slot)| slot.is_out_with(owner))
+            .count()
+    }
+
+    /// The group is done with a message, or the message is gone.
+    pub(super) fn drop_slot(&mut self, position: u64) {
+        let Some(slot) = self.slots.get(position).copied() else {
+            return;
+        };
+        self.slots.clear(position);
+        self.slots.tidy();
+        self.done(position, &slot);
     }
 }

@@ -1,18 +1,16 @@
 //! What a consumer gets when it asks.
 
-use mq_core::{
-    binder::{Event, LaneId, Record},
-    clock::Clock,
-};
+use mq_core::binder::{Event, LaneId, Record};
 use tokio::time::Instant;
 
 use super::{
-    group::Group,
+    Broker,
+    group::{Group, Reading},
     member::{Ended, LaneRef, MemberKey},
+    number,
     state::State,
     take::{Look, Taker},
 };
-use crate::options::Options;
 
 /// The answer to a consumer that asks for messages.
 #[derive(Debug)]
@@ -24,7 +22,7 @@ pub(crate) enum Received {
     /// There is nothing before this time, if any, unless the consumer is notified.
     Nothing(Option<Instant>),
     /// There will be nothing any more.
-    Ended(Option<Ended>),
+    Ended(Ended),
 }
 
 impl State {
@@ -34,29 +32,43 @@ impl State {
         key: MemberKey,
         records: &mut Vec<Record>,
         max: usize,
-        options: &Options,
-        clock: Clock,
+        broker: &Broker,
     ) -> Received {
-        let Some(member) = self.members.get_mut(key.index).filter(|m| m.number == key.number) else {
-            return Received::Ended(None);
+        if broker.options.is_positional {
+            self.expire(key, broker);
+        }
+        let Some(member) = self
+            .members
+            .get_mut(key.index)
+            .filter(|m| m.number == key.number)
+        else {
+            return Received::Ended(Ended::Closed);
         };
         member.is_waiting = false;
         if let Some(event) = member.events.pop_front() {
             return Received::Event(event);
         }
-        if member.ended.is_some() {
-            return Received::Ended(member.ended);
+        if let Some(ended) = member.ended {
+            return Received::Ended(ended);
         }
-        let room = max.min(member.window.saturating_sub(member.unsettled));
+        // By position, only the reader knows what is unsettled.
+        let window = if broker.options.is_positional {
+            max
+        } else {
+            member.window.saturating_sub(member.unsettled)
+        };
+        let room = max.min(window);
         if room == 0 {
             member.is_waiting = true;
-            return Received::Nothing(None);
+            return Received::Nothing(self.due(key));
         }
         let before = records.len();
-        let look = self.hand_out(key, records, room, options, clock);
+        let look = self.hand_out(key, records, room, broker);
         let taken = records.len() - before;
         let member = &mut self.members[key.index];
-        member.unsettled += taken;
+        if !broker.options.is_positional {
+            member.unsettled += taken;
+        }
         match look {
             _ if taken > 0 => Received::Event(Event::Messages),
             Look::Unfinished => Received::Again,
@@ -68,7 +80,13 @@ impl State {
     }
 
     /// Asks one lane after the other, beginning with another one each time.
-    fn hand_out(&mut self, key: MemberKey, records: &mut Vec<Record>, room: usize, options: &Options, clock: Clock) -> Look {
+    fn hand_out(
+        &mut self,
+        key: MemberKey,
+        records: &mut Vec<Record>,
+        room: usize,
+        broker: &Broker,
+    ) -> Look {
         let member = &mut self.members[key.index];
         let count = member.lanes.len();
         let first = member.first;
@@ -79,14 +97,16 @@ impl State {
             owner: key.owner(),
             lane: LaneId(0),
             epoch: 0,
-            counts: options.counts_deliveries,
-            clock,
+            counts: broker.options.counts_deliveries,
+            clock: broker.clock,
             passed: Vec::new(),
         };
         let mut look = Look::Done;
         for index in (first..count).chain(0..first.min(count)) {
-            let Some(lane) = self.members[key.index].lanes[index] else { continue };
-            taker.lane = LaneId(u32::try_from(index).unwrap_or(u32::MAX));
+            let Some(lane) = self.members[key.index].lanes[index] else {
+                continue;
+            };
+            taker.lane = LaneId(number(index));
             if self.take_from(lane, &mut taker) == Look::Unfinished {
                 look = Look::Unfinished;
             }
@@ -98,11 +118,24 @@ impl State {
     }
 
     fn take_from(&mut self, lane: LaneRef, taker: &mut Taker<'_>) -> Look {
-        let Some(destination) = self.destinations.get_mut(lane.destination) else { return Look::Done };
-        let Some(group) = destination.groups.get_mut(lane.group) else { return Look::Done };
+        let Some(destination) = self.destinations.get_mut(lane.destination) else {
+            return Look::Done;
+        };
+        let Some(group) = destination.groups.get_mut(lane.group) else {
+            return Look::Done;
+        };
         taker.epoch = lane.epoch;
-        let Group { queues, filter, .. } = group;
-        let look = queues[lane.partition].take(&destination.logs[lane.partition], filter.as_ref(), taker);
+        let Group {
+            reading, filter, ..
+        } = group;
+        let log = &destination.logs[lane.partition];
+        let look = match reading {
+            Reading::Shared(queues) => queues[lane.partition].take(log, filter.as_ref(), taker),
+            Reading::Assigned(tracks) => {
+                tracks[lane.partition].read(log, taker);
+                Look::Done
+            }
+        };
         if !taker.passed.is_empty() {
             destination.free(lane.partition, taker.passed.drain(..));
             destination.wake_publishers();
@@ -112,11 +145,25 @@ impl State {
 
     /// When something becomes due for this consumer.
     fn due(&self, key: MemberKey) -> Option<Instant> {
-        let lanes = self.members[key.index].lanes.iter().flatten();
-        let queues = lanes.filter_map(|lane| {
-            let group = self.destinations.get(lane.destination)?.groups.get(lane.group)?;
-            group.queues[lane.partition].due()
+        let member = &self.members[key.index];
+        let lanes = member.lanes.iter().flatten().filter_map(|lane| {
+            let group = self
+                .destinations
+                .get(lane.destination)?
+                .groups
+                .get(lane.group)?;
+            match &group.reading {
+                Reading::Shared(queues) => queues[lane.partition].due(),
+                Reading::Assigned(_) => None,
+            }
         });
-        queues.min()
+        let expiries = member.groups.iter().filter_map(|(destination, group)| {
+            self.destinations
+                .get(*destination)?
+                .groups
+                .get(*group)?
+                .expiry
+        });
+        lanes.chain(expiries).min()
     }
 }

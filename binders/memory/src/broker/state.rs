@@ -13,7 +13,7 @@ use crate::options::Options;
 /// Everything that the broker knows.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    pub(crate) destinations: Slab<Destination>,
+    pub(super) destinations: Slab<Destination>,
     names: HashMap<Arc<str>, usize>,
     pub(super) members: Slab<Member>,
     pub(super) last_member: u32,
@@ -34,13 +34,24 @@ impl State {
     }
 
     pub(super) fn create(&mut self, name: &Arc<str>, partitions: u32) -> usize {
-        let index = self.destinations.insert(Destination::new(name.clone(), partitions));
+        let index = self
+            .destinations
+            .insert(Destination::new(name.clone(), partitions));
         self.names.insert(name.clone(), index);
         index
     }
 
+    /// Removes a destination that nobody reads any more.
+    pub(super) fn remove(&mut self, index: usize) -> Destination {
+        let destination = self.destinations.remove(index);
+        self.names.remove(&destination.name);
+        destination
+    }
+
     /// The consumer, unless it has left.
     pub(super) fn member(&mut self, key: MemberKey) -> Option<&mut Member> {
-        self.members.get_mut(key.index).filter(|member| member.number == key.number)
+        self.members
+            .get_mut(key.index)
+            .filter(|member| member.number == key.number)
     }
 }

@@ -42,7 +42,7 @@ pub(crate) enum Look {
 
 impl Taker<'_> {
     #[inline]
-    fn hand(&mut self, entry: &Entry, position: u64) {
+    pub(super) fn hand(&mut self, entry: &Entry, position: u64) {
         self.records.push(Record {
             message: entry.message.clone(),
             lane: self.lane,
@@ -57,12 +57,17 @@ impl Taker<'_> {
     fn hand_again(&mut self, entry: &Entry, position: u64, slot: &Slot, queue: &Holds) {
         self.room -= 1;
         self.hand(entry, position);
-        let Some(record) = self.records.last_mut() else { return };
+        let Some(record) = self.records.last_mut() else {
+            return;
+        };
         record.attempts = slot.attempts;
         record.deliveries = self.counts.then_some(slot.deliveries);
-        record.due = if slot.is_held { queue.get(&position).copied() } else { None };
+        record.due = if slot.is_held {
+            queue.get(&position).copied()
+        } else {
+            None
+        };
     }
-
 }
 
 /// Whether the group wants this message at all.
@@ -76,7 +81,12 @@ impl Queue {
     /// Hands out what there is room for: first what comes again, then what is new.
     ///
     /// What the filter does not want is settled by being passed over.
-    pub(crate) fn take(&mut self, log: &Log, filter: Option<&Filter>, taker: &mut Taker<'_>) -> Look {
+    pub(crate) fn take(
+        &mut self,
+        log: &Log,
+        filter: Option<&Filter>,
+        taker: &mut Taker<'_>,
+    ) -> Look {
         if !self.delayed.is_empty() {
             self.wake(taker.clock.now());
         }
@@ -84,7 +94,9 @@ impl Queue {
             self.take_up_all(log, taker.clock);
         }
         while taker.room > 0 {
-            let Some((_, position)) = self.ready.pop_first() else { break };
+            let Some((_, position)) = self.ready.pop_first() else {
+                break;
+            };
             self.take_again(position, log, filter, taker);
         }
         self.take_new(log, filter, taker)
@@ -95,7 +107,8 @@ impl Queue {
         let from = self.next();
         for (position, entry) in log.iter_from(from) {
             self.pass_missing(position);
-            self.slots.push(Slot::new(entry.key, entry.priority, Place::Ready));
+            self.slots
+                .push(Slot::new(entry.key, entry.priority, Place::Ready));
             if !self.is_scheduled(entry, position, clock) {
                 self.line_up(position);
             }
@@ -104,15 +117,21 @@ impl Queue {
 
     /// Everything between `next` and `position` is gone.
     fn pass_missing(&mut self, position: u64) {
-        let missing = position - self.next();
-        if missing > 0 {
-            self.missing = self.missing.saturating_sub(missing);
+        if position > self.next() {
             self.slots.skip_to(position);
         }
     }
 
-    fn take_again(&mut self, position: u64, log: &Log, filter: Option<&Filter>, taker: &mut Taker<'_>) {
-        let Some(slot) = self.slots.get(position).copied() else { return };
+    fn take_again(
+        &mut self,
+        position: u64,
+        log: &Log,
+        filter: Option<&Filter>,
+        taker: &mut Taker<'_>,
+    ) {
+        let Some(slot) = self.slots.get(position).copied() else {
+            return;
+        };
         let Some(entry) = log.get(position) else {
             self.missing = self.missing.saturating_sub(1);
             return self.drop_slot(position);
@@ -124,7 +143,9 @@ impl Queue {
         if slot.key != 0 && !self.has_turn(slot.key, position) {
             return self.set_place(position, Place::Parked);
         }
-        let Some(slot) = self.slots.get_mut(position) else { return };
+        let Some(slot) = self.slots.get_mut(position) else {
+            return;
+        };
         slot.hand_to(taker.owner);
         taker.hand_again(entry, position, slot, &self.holds);
     }
@@ -135,16 +156,11 @@ impl Queue {
         }
     }
 
-    fn drop_slot(&mut self, position: u64) {
-        let Some(slot) = self.slots.get(position).copied() else { return };
-        self.slots.clear(position);
-        self.slots.tidy();
-        self.done(position, &slot);
-    }
-
     /// Whether the message, which has a slot, waits for its time; then it is noted for it.
     pub(super) fn is_scheduled(&mut self, entry: &Entry, position: u64, clock: Clock) -> bool {
-        let Some(due) = entry.message.properties().deliver_at else { return false };
+        let Some(due) = entry.message.properties().deliver_at else {
+            return false;
+        };
         let wait = clock.until(due);
         if wait.is_zero() {
             return false;
@@ -160,8 +176,16 @@ impl Queue {
             if glance == 0 {
                 return Look::Unfinished;
             }
-            let looked = if filter.is_none() { self.hand_run(log, taker) } else { 0 };
-            let looked = if looked > 0 { looked } else { self.look_run(log, filter, taker, glance) };
+            let looked = if filter.is_none() {
+                self.hand_run(log, taker)
+            } else {
+                0
+            };
+            let looked = if looked > 0 {
+                looked
+            } else {
+                self.look_run(log, filter, taker, glance)
+            };
             glance = glance.saturating_sub(looked);
         }
         Look::Done
@@ -171,12 +195,16 @@ impl Queue {
     #[inline]
     fn hand_run(&mut self, log: &Log, taker: &mut Taker<'_>) -> usize {
         let start = self.next();
-        let Some(entries) = log.dense_from(start) else { return 0 };
+        let Some(entries) = log.dense_from(start) else {
+            return 0;
+        };
         let room = taker.room.min(GLANCE);
         taker.records.reserve(room);
         let mut position = start;
         for entry in entries.take(room) {
-            let Some(entry) = entry.filter(|entry| entry.is_plain()) else { break };
+            let Some(entry) = entry.filter(|entry| entry.is_plain()) else {
+                break;
+            };
             taker.hand(entry, position);
             position += 1;
         }
@@ -187,7 +215,13 @@ impl Queue {
     }
 
     /// Looks at messages one by one until one of them needs no closer look; returns how many.
-    fn look_run(&mut self, log: &Log, filter: Option<&Filter>, taker: &mut Taker<'_>, glance: usize) -> usize {
+    fn look_run(
+        &mut self,
+        log: &Log,
+        filter: Option<&Filter>,
+        taker: &mut Taker<'_>,
+        glance: usize,
+    ) -> usize {
         let Some(entries) = log.dense_from(self.next()) else {
             self.look_at_straggler(log, filter, taker);
             return 1;
@@ -220,12 +254,19 @@ impl Queue {
 
     /// Hands out a message unless its key, its time or the filter is against it.
     #[inline]
-    fn look(&mut self, entry: &Entry, position: u64, filter: Option<&Filter>, taker: &mut Taker<'_>) {
+    fn look(
+        &mut self,
+        entry: &Entry,
+        position: u64,
+        filter: Option<&Filter>,
+        taker: &mut Taker<'_>,
+    ) {
         if !is_wanted(entry, filter) {
             taker.passed.push(position);
             return self.slots.skip_to(position + 1);
         }
-        self.slots.push(Slot::new(entry.key, entry.priority, Place::Parked));
+        self.slots
+            .push(Slot::new(entry.key, entry.priority, Place::Parked));
         if entry.is(Entry::SCHEDULED) && self.is_scheduled(entry, position, taker.clock) {
             return;
         }

@@ -86,7 +86,10 @@ impl Reader {
     }
 
     pub(crate) async fn ack(&self, records: &[Record]) {
-        let settlements: Vec<_> = records.iter().map(|record| settlement(record, Action::Ack)).collect();
+        let settlements: Vec<_> = records
+            .iter()
+            .map(|record| settlement(record, Action::Ack))
+            .collect();
         let unsettled = self.settle_all(&settlements).await;
         assert!(unsettled.is_empty(), "{unsettled:?}");
     }
@@ -105,11 +108,19 @@ async fn tokio_test_poll<T>(future: impl Future<Output = T>) -> Option<T> {
 }
 
 pub(crate) fn settlement(record: &Record, action: Action) -> Settlement {
-    Settlement { lane: record.lane, position: record.position, epoch: record.epoch, action }
+    Settlement {
+        lane: record.lane,
+        position: record.position,
+        epoch: record.epoch,
+        action,
+    }
 }
 
 pub(crate) async fn producer(binder: &MemoryBinder, destination: &str) -> Arc<dyn Producer> {
-    binder.producer(&ProducerSpec::new(destination)).await.unwrap()
+    binder
+        .producer(&ProducerSpec::new(destination))
+        .await
+        .unwrap()
 }
 
 /// Publishes and expects that everything is stored.
@@ -129,7 +140,10 @@ pub(crate) fn keyed(key: &str, message: &str) -> Message {
 
 /// The payloads, in order.
 pub(crate) fn texts(records: &[Record]) -> Vec<String> {
-    records.iter().map(|record| String::from_utf8_lossy(record.message.as_bytes()).into_owned()).collect()
+    records
+        .iter()
+        .map(|record| String::from_utf8_lossy(record.message.as_bytes()).into_owned())
+        .collect()
 }
 
 pub(crate) fn lane(number: u32) -> LaneId {
