@@ -10,8 +10,8 @@
 //! | `log` | a log on standard error where `run()` finds no subscriber | yes |
 
 pub use mq_core::{
-    app, binder, binding, clock, codec, config, error, extract, function, idempotency, listener, message, middleware,
-    outbox, outcome, output, policy, registry, telemetry, units, worker,
+    app, binder, binding, clock, codec, config, error, extract, function, idempotency, listener,
+    message, middleware, outbox, outcome, output, policy, registry, telemetry, units, worker,
 };
 
 pub use mq_core::{
@@ -26,6 +26,9 @@ pub use mq_core::{
 #[cfg(feature = "memory")]
 pub use mq_memory as memory;
 
+#[cfg(feature = "macros")]
+pub use mq_macros::{Failure, listener_of, source_of, stream_listener, stream_source};
+
 /// The result of a listener: `?` takes any error, which means retry.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -36,11 +39,13 @@ pub mod prelude {
         app::App,
         binder::Delivery,
         extract::{Attempt, Batch, Id, Json, Key, Output, Payload, State, Text},
-        function::{Processor, Sink, Source, every},
+        function::{Processor, Sink, Source, Stream, every},
         listener::{Each, Keyed, Outcomes, WithHeaders},
         message::{Headers, Message},
         outcome::{Failure, Outcome, ResultExt},
     };
+    #[cfg(feature = "macros")]
+    pub use mq_macros::{Failure, stream_listener, stream_source};
 }
 
 #[cfg(feature = "memory")]

@@ -67,11 +67,17 @@ async fn bill(
     })
 }
 
-async fn book_invoice(Json(invoice): Json<Invoice>, State(ledger): State<Arc<Ledger>>) -> Result<(), NotExact> {
+async fn book_invoice(
+    Json(invoice): Json<Invoice>,
+    State(ledger): State<Arc<Ledger>>,
+) -> Result<(), NotExact> {
     ledger.add_invoice(&invoice).map(drop)
 }
 
-async fn book_refund(Json(refund): Json<Refund>, State(ledger): State<Arc<Ledger>>) -> Result<(), NotExact> {
+async fn book_refund(
+    Json(refund): Json<Refund>,
+    State(ledger): State<Arc<Ledger>>,
+) -> Result<(), NotExact> {
     ledger.add_refund(&refund).map(drop)
 }
 
@@ -89,8 +95,15 @@ impl IntoFailure for NotExact {
 
 fn report(running: &RunningApp, ledger: &Ledger, reading: &Reading) -> Report {
     let handle: &AppHandle = running.handle();
-    let sum = |count: fn(&mq::telemetry::BindingMetrics) -> u64| handle.bindings().map(|binding| count(binding.metrics())).sum();
-    let handled = handle.binding("orders").map_or(0, |orders| orders.metrics().handled.get());
+    let sum = |count: fn(&mq::telemetry::BindingMetrics) -> u64| {
+        handle
+            .bindings()
+            .map(|binding| count(binding.metrics()))
+            .sum()
+    };
+    let handled = handle
+        .binding("orders")
+        .map_or(0, |orders| orders.metrics().handled.get());
     Report {
         totals: ledger.totals(),
         counts: Counts {

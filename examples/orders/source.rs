@@ -19,7 +19,10 @@ pub(crate) struct Reading {
 
 impl Reading {
     pub(crate) fn new(progress: Progress) -> Self {
-        Self { progress: Arc::new(progress), bad_rows: Arc::default() }
+        Self {
+            progress: Arc::new(progress),
+            bad_rows: Arc::default(),
+        }
     }
 
     /// Looks at the rows that could not be read.
@@ -29,7 +32,9 @@ impl Reading {
 
     fn count(&self, bad: &BadRow) {
         let mut rows = self.bad_rows.lock().unwrap_or_else(PoisonError::into_inner);
-        rows.count(bad).iter().for_each(|line| self.progress.say(line));
+        rows.count(bad)
+            .iter()
+            .for_each(|line| self.progress.say(line));
     }
 }
 
@@ -44,7 +49,11 @@ pub(crate) struct OrderSource {
 impl OrderSource {
     pub(crate) fn new(input: Input, poison: u64, reading: Reading) -> Self {
         let poison = Poison::new(poison, input.size());
-        Self { input, poison, reading }
+        Self {
+            input,
+            poison,
+            reading,
+        }
     }
 }
 
@@ -71,5 +80,8 @@ impl Source for OrderSource {
 
 fn message(order: &Order) -> Result<Message, Failure> {
     let payload = serde_json::to_vec(order)?;
-    Ok(Message::new(payload).content_type(ContentType::JSON).key(order.key()).id(order.id()))
+    Ok(Message::new(payload)
+        .content_type(ContentType::JSON)
+        .key(order.key())
+        .id(order.id()))
 }

@@ -96,7 +96,11 @@ impl App {
     }
 
     fn registered(config: Config) -> Self {
-        Self { listeners: registry::listeners(), sources: registry::sources(), ..Self::builder().config(config) }
+        Self {
+            listeners: registry::listeners(),
+            sources: registry::sources(),
+            ..Self::builder().config(config)
+        }
     }
 }
 
@@ -168,7 +172,11 @@ impl App {
     }
 
     /// Says something of one binding.
-    pub fn binding(mut self, name: impl Into<String>, change: impl FnOnce(BindingBuilder) -> BindingBuilder) -> Self {
+    pub fn binding(
+        mut self,
+        name: impl Into<String>,
+        change: impl FnOnce(BindingBuilder) -> BindingBuilder,
+    ) -> Self {
         let binding = self.bindings.entry(name.into()).or_default();
         *binding = change(std::mem::take(binding));
         self
@@ -270,6 +278,6 @@ impl App {
     /// # Errors
     /// Every problem at once, each with its place and how to fix it; nothing was started.
     pub fn build(self) -> Result<Planned, Problems> {
-        super::plan::plan(self)
+        super::plan::plan(&self)
     }
 }

@@ -24,12 +24,24 @@ pub(super) struct Instance {
 
 impl Instance {
     pub(super) fn given(name: &str, binder: Arc<dyn Binder>) -> Self {
-        Self { name: name.into(), kind: "given".to_owned(), slot: binder.into(), connector: None, needs: Vec::new() }
+        Self {
+            name: name.into(),
+            kind: "given".to_owned(),
+            slot: binder.into(),
+            connector: None,
+            needs: Vec::new(),
+        }
     }
 
     pub(super) fn configured(name: &str, kind: &str, connector: Box<dyn Connector>) -> Self {
         let slot = BinderSlot::default();
-        Self { name: name.into(), kind: kind.to_owned(), slot, connector: Some(connector), needs: Vec::new() }
+        Self {
+            name: name.into(),
+            kind: kind.to_owned(),
+            slot,
+            connector: Some(connector),
+            needs: Vec::new(),
+        }
     }
 
     pub(super) fn capabilities(&self, spec: Option<&ConsumerSpec>) -> Capabilities {
@@ -41,25 +53,41 @@ impl Instance {
     }
 
     pub(super) fn needs(&mut self, provision: Provision, plan: DestinationPlan) {
-        let same = |(mode, need): &&mut (Provision, DestinationPlan)| *mode == provision && need.name == plan.name;
+        let same = |(mode, need): &&mut (Provision, DestinationPlan)| {
+            *mode == provision && need.name == plan.name
+        };
         match self.needs.iter_mut().find(same) {
             Some((_, need)) => {
                 need.partitions = need.partitions.max(plan.partitions);
-                need.groups.extend(plan.groups.into_iter().filter(|group| !need.groups.contains(group)).collect::<Vec<_>>());
+                need.groups.extend(
+                    plan.groups
+                        .into_iter()
+                        .filter(|group| !need.groups.contains(group))
+                        .collect::<Vec<_>>(),
+                );
             }
             None => self.needs.push((provision, plan)),
         }
     }
 
     /// Connects, and waits for the broker as long as it takes to create or verify what the bindings need.
-    pub(super) async fn connect(&mut self, application: &Arc<str>, clock: Clock) -> Result<Arc<dyn Binder>> {
+    pub(super) async fn connect(
+        &mut self,
+        application: &Arc<str>,
+        clock: Clock,
+    ) -> Result<Arc<dyn Binder>> {
         if let Some(connector) = &self.connector {
             let context = BinderContext::new(self.name.clone(), application.clone()).clock(clock);
             self.slot.fill(connector.connect(context).await?);
         }
         let binder = self.slot.get()?.clone();
         for mode in [Provision::Create, Provision::Verify] {
-            let plans: Vec<_> = self.needs.iter().filter(|(m, _)| *m == mode).map(|(_, plan)| plan.clone()).collect();
+            let plans: Vec<_> = self
+                .needs
+                .iter()
+                .filter(|(m, _)| *m == mode)
+                .map(|(_, plan)| plan.clone())
+                .collect();
             if !plans.is_empty() {
                 self.provision(&*binder, &plans, mode).await?;
             }
@@ -67,7 +95,12 @@ impl Instance {
         Ok(binder)
     }
 
-    async fn provision(&self, binder: &dyn Binder, plans: &[DestinationPlan], mode: Provision) -> Result<()> {
+    async fn provision(
+        &self,
+        binder: &dyn Binder,
+        plans: &[DestinationPlan],
+        mode: Provision,
+    ) -> Result<()> {
         let mut wait = Duration::from_millis(100);
         loop {
             match binder.provision(plans, mode).await {
@@ -90,6 +123,9 @@ impl Instance {
 
 impl fmt::Debug for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Instance").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Instance")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }

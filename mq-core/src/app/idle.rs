@@ -40,9 +40,10 @@ impl RunningApp {
 
 fn failed(binding: &BindingHandle) -> Result<()> {
     match binding.state() {
-        BindingState::Failed(reason) => {
-            Err(Error::new(ErrorKind::Unavailable, format!("`{}` has failed: {reason}", binding.name())))
-        }
+        BindingState::Failed(reason) => Err(Error::new(
+            ErrorKind::Unavailable,
+            format!("`{}` has failed: {reason}", binding.name()),
+        )),
         _ => Ok(()),
     }
 }
@@ -51,7 +52,9 @@ fn sources_ended(handle: &AppHandle) -> Result<bool> {
     for source in handle.sources() {
         failed(source)?;
     }
-    Ok(handle.sources().all(|source| source.state() == BindingState::Ended))
+    Ok(handle
+        .sources()
+        .all(|source| source.state() == BindingState::Ended))
 }
 
 async fn inputs_idle(handle: &AppHandle) -> Result<bool> {
@@ -65,13 +68,26 @@ async fn inputs_idle(handle: &AppHandle) -> Result<bool> {
 }
 
 async fn has_lag(plan: &InputPlan) -> Result<bool> {
-    let Some(group) = &plan.spec.group else { return Ok(false) };
+    let Some(group) = &plan.spec.group else {
+        return Ok(false);
+    };
     if !plan.capabilities.has(Capability::Lag) {
-        let text = format!("binder `{}` cannot tell what is left for `{}`", plan.binder_name, plan.name);
+        let text = format!(
+            "binder `{}` cannot tell what is left for `{}`",
+            plan.binder_name, plan.name
+        );
         return Err(Error::new(ErrorKind::Unsupported, text));
     }
     for destination in &plan.spec.destinations {
-        if plan.binder.get()?.admin().lag(destination, group).await?.messages > 0 {
+        if plan
+            .binder
+            .get()?
+            .admin()
+            .lag(destination, group)
+            .await?
+            .messages
+            > 0
+        {
             return Ok(true);
         }
     }

@@ -17,7 +17,10 @@ pub(super) struct Findings<'a> {
 
 impl<'a> Findings<'a> {
     pub(super) fn new(config: &'a Config) -> Self {
-        Self { config, problems: Problems::new() }
+        Self {
+            config,
+            problems: Problems::new(),
+        }
     }
 
     /// A value of the settings is wrong: `problem` continues a sentence that begins with key and value.

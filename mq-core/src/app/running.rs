@@ -8,7 +8,9 @@ use tokio::task::JoinSet;
 use super::Planned;
 use crate::{
     binder::{Binder, Health},
-    binding::{BindingHandle, BindingState, Command, DrainReport, InputPlan, run_input, run_source},
+    binding::{
+        BindingHandle, BindingState, Command, DrainReport, InputPlan, run_input, run_source,
+    },
     error::{Error, Result},
     extract::Output,
     output::Outlets,
@@ -78,11 +80,16 @@ impl AppHandle {
     #[must_use]
     pub fn readiness(&self) -> Health {
         let down = self.bindings().find_map(|binding| match binding.state() {
-            BindingState::Down(reason) | BindingState::Failed(reason) => Some(format!("{}: {reason}", binding.name())),
+            BindingState::Down(reason) | BindingState::Failed(reason) => {
+                Some(format!("{}: {reason}", binding.name()))
+            }
             BindingState::Starting => Some(format!("{}: starting", binding.name())),
             _ => None,
         });
-        let problem = || self.bindings().find_map(|binding| Some(format!("{}: {}", binding.name(), binding.problem()?)));
+        let problem = || {
+            self.bindings()
+                .find_map(|binding| Some(format!("{}: {}", binding.name(), binding.problem()?)))
+        };
         match down {
             Some(reason) => Health::Down(reason),
             None => problem().map_or(Health::Up, Health::Degraded),
@@ -102,11 +109,22 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DrainReport { finished, handed_back, abandoned, .. } = self.drained;
+        let DrainReport {
+            finished,
+            handed_back,
+            abandoned,
+            ..
+        } = self.drained;
         let took = self.took.as_millis();
-        write!(f, "stopped in {took} ms: {finished} finished, {handed_back} handed back")?;
+        write!(
+            f,
+            "stopped in {took} ms: {finished} finished, {handed_back} handed back"
+        )?;
         if abandoned > 0 {
-            write!(f, ", {abandoned} still in a handler; they will be delivered again")?;
+            write!(
+                f,
+                ", {abandoned} still in a handler; they will be delivered again"
+            )?;
         }
         Ok(())
     }
@@ -131,7 +149,10 @@ impl Planned {
     pub async fn start(mut self) -> Result<RunningApp> {
         let mut binders = BTreeMap::new();
         for (name, instance) in &mut self.instances {
-            binders.insert(name.clone(), instance.connect(&self.name, self.clock).await?);
+            binders.insert(
+                name.clone(),
+                instance.connect(&self.name, self.clock).await?,
+            );
         }
         let mut inputs = JoinSet::new();
         let mut input_handles = BTreeMap::new();
@@ -143,7 +164,11 @@ impl Planned {
         }
         // A group that only sees new messages must be there before the first source publishes.
         for (_, handle) in input_handles.values() {
-            let _ = handle.wait_for(|state| *state != BindingState::Starting).await;
+            drop(
+                handle
+                    .wait_for(|state| *state != BindingState::Starting)
+                    .await,
+            );
         }
         let mut sources = JoinSet::new();
         let mut source_handles = BTreeMap::new();
@@ -153,8 +178,18 @@ impl Planned {
             source_handles.insert(plan.source.name.to_string(), handle);
             sources.spawn(run_source(plan, control));
         }
-        let shared = Shared { name: self.name, binders, outlets: self.outlets, inputs: input_handles, sources: source_handles };
-        Ok(RunningApp { handle: AppHandle(Arc::new(shared)), inputs, sources })
+        let shared = Shared {
+            name: self.name,
+            binders,
+            outlets: self.outlets,
+            inputs: input_handles,
+            sources: source_handles,
+        };
+        Ok(RunningApp {
+            handle: AppHandle(Arc::new(shared)),
+            inputs,
+            sources,
+        })
     }
 }
 
@@ -172,18 +207,21 @@ impl RunningApp {
     pub async fn stop(mut self) -> Result<Report> {
         let begin = tokio::time::Instant::now();
         for source in self.handle.sources() {
-            let _ = source.command(Command::Shutdown).await;
+            drop(source.command(Command::Shutdown).await);
         }
         while self.sources.join_next().await.is_some() {}
         for binding in self.handle.bindings() {
-            let _ = binding.command(Command::Shutdown).await;
+            drop(binding.command(Command::Shutdown).await);
         }
         let mut drained = DrainReport::default();
         while let Some(report) = self.inputs.join_next().await {
             drained = drained.plus(report.unwrap_or_default());
         }
         let closed = self.close().await;
-        closed.map(|()| Report { drained, took: begin.elapsed() })
+        closed.map(|()| Report {
+            drained,
+            took: begin.elapsed(),
+        })
     }
 
     async fn close(&self) -> Result<()> {

@@ -49,7 +49,13 @@ impl PolicyTable {
 }
 
 fn source_row(plan: &SourcePlan) -> PolicyRow {
-    let names = |name: fn(&crate::output::Outlet) -> &str| plan.outlets.iter().map(|outlet| name(outlet)).collect::<Vec<_>>().join(", ");
+    let names = |name: fn(&crate::output::Outlet) -> &str| {
+        plan.outlets
+            .iter()
+            .map(|outlet| name(outlet))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     PolicyRow {
         binding: names(|outlet| outlet.name()),
         destination: format!("→ {}", names(|outlet| outlet.destination())),
@@ -63,19 +69,39 @@ fn source_row(plan: &SourcePlan) -> PolicyRow {
 }
 
 fn input_row(plan: &InputPlan, settings: &Settings) -> PolicyRow {
-    let consumer = settings.bindings.get(&*plan.name).map(|binding| &binding.consumer);
+    let consumer = settings
+        .bindings
+        .get(&*plan.name)
+        .map(|binding| &binding.consumer);
     let idempotency = consumer.and_then(|consumer| consumer.idempotency.as_ref());
-    let effect = idempotency.map_or_else(|| "at least once".to_owned(), |policy| format!("effect once ({})", policy.store));
+    let effect = idempotency.map_or_else(
+        || "at least once".to_owned(),
+        |policy| format!("effect once ({})", policy.store),
+    );
+    let effect = if plan.transactional {
+        "exactly once in the broker".to_owned()
+    } else {
+        effect
+    };
     let order = match plan.ordering {
         Ordering::Key => ", ordered by key",
         Ordering::Partition => ", ordered by partition",
         Ordering::None => "",
     };
-    let own = plan.spec.destinations.iter().filter(|name| plan.retry_destinations.iter().all(|retry| retry.name != **name));
+    let own = plan.spec.destinations.iter().filter(|name| {
+        plan.retry_destinations
+            .iter()
+            .all(|retry| retry.name != **name)
+    });
     PolicyRow {
         binding: plan.name.to_string(),
         destination: own.map(|name| &**name).collect::<Vec<_>>().join(", "),
-        group: plan.spec.group.as_deref().unwrap_or("(anonymous)").to_owned(),
+        group: plan
+            .spec
+            .group
+            .as_deref()
+            .unwrap_or("(anonymous)")
+            .to_owned(),
         binder: plan.binder_name.to_string(),
         guarantee: format!("{effect}{order}"),
         retry: retry(plan),
@@ -85,7 +111,11 @@ fn input_row(plan: &InputPlan, settings: &Settings) -> PolicyRow {
 }
 
 fn retry(plan: &InputPlan) -> String {
-    let timeout = plan.build.stack.timeout.map_or_else(String::new, |limit| format!(", {} each", Short(limit)));
+    let timeout = plan
+        .build
+        .stack
+        .timeout
+        .map_or_else(String::new, |limit| format!(", {} each", Short(limit)));
     let memory = match plan.capabilities.retry_state {
         crate::binder::RetryState::None => "; attempts are forgotten by a restart",
         _ => "",
@@ -104,16 +134,45 @@ fn exhausted(plan: &InputPlan) -> String {
 
 impl fmt::Display for PolicyTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let titles = ["BINDING", "DESTINATION", "GROUP", "BINDER", "GUARANTEE", "RETRY", "THEN", "FUNCTION"];
+        let titles = [
+            "BINDING",
+            "DESTINATION",
+            "GROUP",
+            "BINDER",
+            "GUARANTEE",
+            "RETRY",
+            "THEN",
+            "FUNCTION",
+        ];
         let cells = |row: &PolicyRow| {
             let row = row.clone();
-            [row.binding, row.destination, row.group, row.binder, row.guarantee, row.retry, row.exhausted, row.function]
+            [
+                row.binding,
+                row.destination,
+                row.group,
+                row.binder,
+                row.guarantee,
+                row.retry,
+                row.exhausted,
+                row.function,
+            ]
         };
-        let rows: Vec<[String; 8]> = std::iter::once(titles.map(str::to_owned)).chain(self.0.iter().map(cells)).collect();
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let rows: Vec<[String; 8]> = std::iter::once(titles.map(str::to_owned))
+            .chain(self.0.iter().map(cells))
+            .collect();
+        let width = |column: usize| {
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        };
         let widths: Vec<usize> = (0..titles.len()).map(width).collect();
         for row in &rows {
-            let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            let line: Vec<String> = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:<width$}"))
+                .collect();
             writeln!(f, "{}", line.join("  ").trim_end())?;
         }
         Ok(())

@@ -80,6 +80,24 @@ pub trait Consumer: Send {
     /// The lanes were lost in between.
     async fn released(&mut self, lanes: &[LaneId]) -> Result<()>;
 
+    /// Stops handing over messages of these lanes until [`resume`](Self::resume); what was handed over keeps its lease.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where the broker hands over all lanes or none; the framework then goes on without.
+    async fn pause(&mut self, lanes: &[LaneId]) -> Result<()> {
+        let _ = lanes;
+        Err(unsupported("pausing of lanes"))
+    }
+
+    /// Hands over messages of paused lanes again.
+    ///
+    /// # Errors
+    /// As for [`pause`](Self::pause).
+    async fn resume(&mut self, lanes: &[LaneId]) -> Result<()> {
+        let _ = lanes;
+        Err(unsupported("pausing of lanes"))
+    }
+
     /// Moves the reading of a lane to `position`. Deliveries before the move keep their right to be settled.
     ///
     /// # Errors
@@ -93,7 +111,7 @@ pub trait Consumer: Send {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] without [`Capability::Transactions`](super::Capability::Transactions).
-    async fn transaction(&self) -> Result<Box<dyn Transaction>> {
+    async fn transaction(&mut self) -> Result<Box<dyn Transaction>> {
         Err(unsupported("transactions"))
     }
 

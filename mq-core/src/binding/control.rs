@@ -128,8 +128,20 @@ impl BindingHandle {
     pub fn new(name: Arc<str>, metrics: Arc<BindingMetrics>) -> (Self, Control) {
         let (commands, receiver) = mpsc::channel(16);
         let status = Arc::new(BindingStatus::new());
-        let control = Control { commands: receiver, status: status.clone(), shutdown: false };
-        (Self { name, commands, status, metrics }, control)
+        let control = Control {
+            commands: receiver,
+            status: status.clone(),
+            shutdown: false,
+        };
+        (
+            Self {
+                name,
+                commands,
+                status,
+                metrics,
+            },
+            control,
+        )
     }
 
     /// The binding's name.
@@ -147,7 +159,11 @@ impl BindingHandle {
     /// What keeps it from getting on although it is running: a destination that cannot be published to, for example.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
-        self.status.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.status
+            .problem
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Messages taken in and not yet done with.
@@ -187,7 +203,9 @@ impl BindingHandle {
     /// The binding has ended.
     pub async fn command(&self, command: Command) -> Result<()> {
         self.commands.send(command).await.map_err(|_| {
-            Error::new(ErrorKind::Closed, "the binding has ended").operation("BindingHandle::command").context("binding", &self.name)
+            Error::new(ErrorKind::Closed, "the binding has ended")
+                .operation("BindingHandle::command")
+                .context("binding", &self.name)
         })
     }
 }

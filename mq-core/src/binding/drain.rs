@@ -1,10 +1,6 @@
 //! Ending the work of a binding in order.
 
-use std::{
-    future::poll_fn,
-    task::Poll,
-    time::Duration,
-};
+use std::{future::poll_fn, task::Poll, time::Duration};
 
 use tokio::time::timeout;
 
@@ -42,33 +38,53 @@ impl Engine {
         let handed_back = self.hand_back_waiting(|_| true);
         self.worker.flush();
         let in_flight = self.window.messages();
-        let finished_in_time = timeout(limit, poll_fn(|cx| self.poll_drained(cx))).await.is_ok();
-        let abandoned = if finished_in_time { 0 } else { self.abandon_all() };
+        let finished_in_time = timeout(limit, poll_fn(|cx| self.poll_drained(cx)))
+            .await
+            .is_ok();
+        let abandoned = if finished_in_time {
+            0
+        } else {
+            self.abandon_all()
+        };
         let more = self.hand_back_waiting(|_| true);
         self.commit_now();
         // What is left to settle is given a little more time: it saves redeliveries.
         let _ = timeout(Duration::from_secs(2), poll_fn(|cx| self.poll_settled(cx))).await;
         let finished = in_flight.saturating_sub(abandoned + more);
-        DrainReport { finished, handed_back: handed_back + more, abandoned }
+        DrainReport {
+            finished,
+            handed_back: handed_back + more,
+            abandoned,
+        }
     }
 
     fn poll_drained(&mut self, cx: &mut std::task::Context<'_>) -> Poll<()> {
         self.turn(cx);
         // A retry that would begin now does not: its message goes back with its attempts.
         self.hand_back_waiting(|_| true);
-        let quiet = self.worker.in_flight() == 0 && self.queue.is_empty() && self.finish.is_idle();
-        if quiet { Poll::Ready(()) } else { Poll::Pending }
+        let quiet = self.worker.in_flight() == 0 && self.queue.is_empty() && self.is_finished();
+        if quiet {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     fn poll_settled(&mut self, cx: &mut std::task::Context<'_>) -> Poll<()> {
         self.turn(cx);
-        if self.finish.is_idle() { Poll::Ready(()) } else { Poll::Pending }
+        if self.is_finished() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     fn abandon_all(&mut self) -> usize {
         let abandoned = self.worker.abandon();
         let count = abandoned.len();
-        abandoned.into_iter().for_each(|delivery| self.abandon(delivery));
+        abandoned
+            .into_iter()
+            .for_each(|delivery| self.abandon(delivery));
         count
     }
 
@@ -77,8 +93,12 @@ impl Engine {
         let in_line = self.order.take_waiting(&wanted);
         let with_turn = self.take_with_turn(&wanted);
         let count = in_line.len() + with_turn.len();
-        in_line.into_iter().for_each(|delivery| self.give_back(delivery));
-        with_turn.into_iter().for_each(|delivery| self.hand_back(delivery));
+        in_line
+            .into_iter()
+            .for_each(|delivery| self.give_back(delivery));
+        with_turn
+            .into_iter()
+            .for_each(|delivery| self.hand_back(delivery));
         count
     }
 
@@ -86,7 +106,12 @@ impl Engine {
     fn take_with_turn(&mut self, wanted: impl Fn(&Delivery) -> bool) -> Vec<Delivery> {
         let (mut taken, kept): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(&wanted);
         self.queue.extend(kept);
-        taken.extend(self.waiting.take(&wanted).into_iter().map(|(delivery, _)| delivery));
+        taken.extend(
+            self.waiting
+                .take(&wanted)
+                .into_iter()
+                .map(|(delivery, _)| delivery),
+        );
         taken
     }
 
@@ -97,11 +122,18 @@ impl Engine {
         let cleared = poll_fn(|cx| {
             self.turn(cx);
             self.hand_back_waiting(theirs);
-            if self.window.is_clear(lanes) { Poll::Ready(()) } else { Poll::Pending }
+            if self.window.is_clear(lanes) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         });
         // Some of the budget is kept for the commit itself.
         if timeout(budget / 4 * 3, cleared).await.is_err() {
-            tracing::warn!(binding = &*self.plan.name, "revoked lanes could not be finished in time; their messages are delivered again");
+            tracing::warn!(
+                binding = &*self.plan.name,
+                "revoked lanes could not be finished in time; their messages are delivered again"
+            );
         }
         self.commit_now();
         let _ = timeout(budget / 4, poll_fn(|cx| self.poll_settled(cx))).await;
@@ -112,12 +144,15 @@ impl Engine {
     pub(super) fn forget_lanes(&mut self, lanes: &[LaneId]) {
         let theirs = |delivery: &Delivery| lanes.contains(&delivery.record().lane);
         let in_line = self.order.take_waiting(theirs);
-        in_line.into_iter().for_each(|delivery| self.abandon(delivery));
+        in_line
+            .into_iter()
+            .for_each(|delivery| self.abandon(delivery));
         for delivery in self.take_with_turn(theirs) {
             self.pass_turn(&delivery);
             self.abandon(delivery);
         }
         self.held_until.retain(|(lane, _), _| !lanes.contains(lane));
+        self.resting.forget(lanes);
         if let Some(positions) = &mut self.positions {
             lanes.iter().for_each(|lane| positions.forget(*lane));
         }
@@ -129,7 +164,10 @@ impl Engine {
         self.draining = true;
         self.forget_lanes(&lanes);
         self.finish.lost();
-        if timeout(limit, poll_fn(|cx| self.poll_drained(cx))).await.is_err() {
+        if timeout(limit, poll_fn(|cx| self.poll_drained(cx)))
+            .await
+            .is_err()
+        {
             self.abandon_all();
         }
     }

@@ -19,11 +19,13 @@ use super::{
     plan::InputPlan,
     positions::Positions,
     publish::Exit,
+    resting::Resting,
+    transact::Transact,
     waiting::Waiting,
     window::Window,
 };
 use crate::{
-    binder::{Action, Delivery, LaneId, Lanes, Settler},
+    binder::{Action, Delivery, LaneId, Lanes, Settler, Transaction},
     error::Result,
     worker::{Done, Turn, Worker},
 };
@@ -40,6 +42,9 @@ pub(super) struct Engine {
     pub(super) waiting: Waiting,
     pub(super) positions: Option<Positions>,
     pub(super) finish: Finish,
+    /// Transactions, where the binding is exactly once.
+    pub(super) transact: Option<Transact>,
+    pub(super) resting: Resting,
     pub(super) queue: VecDeque<Delivery>,
     pub(super) pool: Pool,
     /// Holds that the broker has recorded, of deliveries that have not had their turn yet.
@@ -53,6 +58,7 @@ pub(super) struct Engine {
     pub(super) paused: bool,
     pub(super) worker: Box<dyn Worker>,
     settler: Arc<dyn Settler>,
+    turns: Vec<Delivery>,
     nothing: VecDeque<Delivery>,
     done: Vec<Done>,
     concluded: Vec<Exit>,
@@ -62,18 +68,27 @@ pub(super) struct Engine {
 
 impl Engine {
     /// Builds the worker; needs to run in the binding's own task.
-    pub(super) fn new(plan: Arc<InputPlan>, settler: Arc<dyn Settler>, concurrency: usize) -> Result<Self> {
+    pub(super) fn new(
+        plan: Arc<InputPlan>,
+        settler: Arc<dyn Settler>,
+        transaction: Option<Box<dyn Transaction>>,
+        concurrency: usize,
+    ) -> Result<Self> {
         let mut worker = plan.ready.build(&plan.build)?;
         worker.set_concurrency(concurrency);
         plan.build.stack.pulse.drive_from_here();
-        let positions = plan.is_positional().then(|| Positions::new(&plan.capabilities, &plan.window));
+        let positions = plan
+            .is_positional()
+            .then(|| Positions::new(&plan.capabilities, &plan.window));
         Ok(Self {
             lanes: Arc::default(),
-            order: Order::new(plan.ordering),
+            order: Order::new(plan.ordering, plan.listener.style()),
             window: Window::new(plan.window.clone()),
             waiting: Waiting::default(),
             positions,
             finish: Finish::new(plan.clone()),
+            transact: transaction.map(Transact::new),
+            resting: Resting::default(),
             queue: VecDeque::with_capacity(BATCH),
             pool: Pool::default(),
             held_until: HashMap::new(),
@@ -83,6 +98,7 @@ impl Engine {
             paused: false,
             worker,
             settler,
+            turns: Vec::new(),
             nothing: VecDeque::new(),
             done: Vec::new(),
             concluded: Vec::new(),
@@ -94,27 +110,28 @@ impl Engine {
 
     /// How many records may be taken in now; 0 stops intake.
     pub(super) fn appetite(&self) -> usize {
-        let has_room = self.finish.has_room() && self.positions.as_ref().is_none_or(Positions::has_room);
+        let has_room =
+            self.finish.has_room() && self.positions.as_ref().is_none_or(Positions::has_room);
         if self.queue.len() >= self.enough || !has_room || self.paused || self.stopping.is_some() {
             return 0;
         }
         self.window.room().min(BATCH)
     }
 
-    /// Whether nothing is under way but what waits for another attempt.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.worker.in_flight() == 0 && self.queue.is_empty() && self.finish.is_idle() && !self.has_commits()
-    }
-
-    fn has_commits(&self) -> bool {
-        self.positions.as_ref().is_some_and(|positions| positions.is_due(true))
+    /// Whether nothing is on its way out.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finish.is_idle() && self.transact.as_ref().is_none_or(Transact::is_idle)
     }
 
     /// Gets on with everything that can get on.
     pub(super) fn turn(&mut self, cx: &mut Context<'_>) {
         self.poll_waiting(cx);
         loop {
-            let queue = if self.paused { &mut self.nothing } else { &mut self.queue };
+            let queue = if self.paused {
+                &mut self.nothing
+            } else {
+                &mut self.queue
+            };
             let turn = self.worker.turn(cx, queue, &mut self.done);
             let progress = self.judge_all();
             self.poll_finish(cx);
@@ -148,6 +165,9 @@ impl Engine {
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) {
+        if self.poll_transactions(cx) {
+            return self.finish.poll_settle(cx, &self.settler);
+        }
         loop {
             self.finish.poll_exits(cx, &mut self.concluded);
             if self.concluded.is_empty() {
@@ -166,21 +186,34 @@ impl Engine {
         if let Some(positions) = &mut self.positions
             && positions.is_due(idle)
         {
-            positions.commits().into_iter().for_each(|commit| self.finish.settle(commit));
+            positions
+                .commits()
+                .into_iter()
+                .for_each(|commit| self.finish.settle(commit));
         }
     }
 
     /// Commits what is settled, whether or not it is time.
     pub(super) fn commit_now(&mut self) {
+        if self.transact.is_some() {
+            return;
+        }
         if let Some(positions) = &mut self.positions {
-            positions.commits().into_iter().for_each(|commit| self.finish.settle(commit));
+            positions
+                .commits()
+                .into_iter()
+                .for_each(|commit| self.finish.settle(commit));
         }
     }
 
     /// Wakes the task when the earliest deadline of a handler has passed.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) {
-        let Some(at) = self.plan.build.stack.pulse.wake_at() else { return };
-        let timer = self.deadline.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        let Some(at) = self.plan.build.stack.pulse.wake_at() else {
+            return;
+        };
+        let timer = self
+            .deadline
+            .get_or_insert_with(|| Box::pin(sleep_until(at)));
         if timer.is_elapsed() || timer.deadline() > at {
             timer.as_mut().reset(at);
         }
@@ -191,9 +224,14 @@ impl Engine {
 
     /// The delivery has had its turn: the next of its key or partition gets it.
     pub(super) fn pass_turn(&mut self, delivery: &Delivery) {
-        if let Some(next) = self.order.leave(delivery) {
-            self.run_or_hold(next);
+        if self.order.is_free() {
+            return;
         }
+        let mut next = std::mem::take(&mut self.turns);
+        self.order.leave(delivery, |delivery| next.push(delivery));
+        next.drain(..)
+            .for_each(|delivery| self.run_or_hold(delivery));
+        self.turns = next;
     }
 
     /// The delivery has had its turn and is settled.
@@ -203,6 +241,10 @@ impl Engine {
     }
 
     /// The delivery is done with.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever settles a delivery has no more use for it"
+    )]
     pub(super) fn settle(&mut self, delivery: Delivery, action: Action) {
         self.forget(&delivery);
         let settlement = settlement(&delivery, action);
@@ -219,17 +261,27 @@ impl Engine {
     }
 
     /// Gives a delivery back that has no turn.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever settles a delivery has no more use for it"
+    )]
     pub(super) fn give_back(&mut self, delivery: Delivery) {
         self.plan.metrics().released.increment();
         self.forget(&delivery);
         if self.positions.is_none() {
-            let release = Action::Release { after: std::time::Duration::ZERO, attempts: delivery.failures() };
+            let release = Action::Release {
+                after: std::time::Duration::ZERO,
+                attempts: delivery.failures(),
+            };
             self.finish.settle(settlement(&delivery, release));
         }
     }
 
     /// Leaves the delivery unsettled: the broker delivers it again when the subscription ends.
-    #[expect(clippy::needless_pass_by_value, reason = "whoever abandons a delivery has no more use for it")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever abandons a delivery has no more use for it"
+    )]
     pub(super) fn abandon(&mut self, delivery: Delivery) {
         self.forget(&delivery);
     }
@@ -239,7 +291,7 @@ impl Engine {
         self.enough = concurrency.max(self.plan.build.batch.max);
     }
 
-    fn forget(&mut self, delivery: &Delivery) {
+    pub(super) fn forget(&mut self, delivery: &Delivery) {
         self.window.leave(delivery);
         if !self.first_failures.is_empty() {
             self.first_failures.remove(&place(delivery));
@@ -248,7 +300,11 @@ impl Engine {
 
     /// Shows what is going on.
     pub(super) fn show(&self, status: &super::control::BindingStatus) {
-        status.count(self.window.messages(), self.worker.in_flight(), self.waiting.len());
+        status.count(
+            self.window.messages(),
+            self.worker.in_flight(),
+            self.waiting.len(),
+        );
         status.set_problem(self.finish.problem());
     }
 }

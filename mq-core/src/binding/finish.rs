@@ -1,15 +1,14 @@
 //! After the handler: outputs confirmed, then claims permanent, then settled. Three steps, each one call at a time.
 
 use std::{
-    collections::VecDeque,
-    mem::take,
+    mem::{replace, take},
     sync::Arc,
     task::{Context, Poll},
 };
 
 use super::{
     plan::InputPlan,
-    publish::{Exit, publish_round},
+    publish::{Exit, Round, publish_round},
     stage::Stage,
 };
 use crate::{
@@ -22,17 +21,21 @@ use crate::{
 const SETTLING: usize = 8_192;
 /// At most this many exits wait for confirmation before intake stops.
 const PUBLISHING: usize = 4_096;
-/// At most this many exits go out in one round.
-const ROUND: usize = 1_024;
+
+/// Exits whose claims were completed, the claims, and what came of it.
+type Completed = (Vec<Exit>, Vec<Claim>, Result<Vec<ClaimResult>>);
 
 /// The steps after the handler.
 #[derive(Debug)]
 pub(super) struct Finish {
     plan: Arc<InputPlan>,
-    publishing: VecDeque<Exit>,
-    publish: Stage<(VecDeque<Exit>, Option<Error>)>,
+    publishing: Round,
+    spare: Round,
+    publish: Stage<(Round, Option<Error>)>,
     completing: Vec<Exit>,
-    complete: Stage<(Vec<Exit>, Vec<Claim>, Result<Vec<ClaimResult>>)>,
+    complete: Stage<Completed>,
+    releasing: Vec<Claim>,
+    release: Stage<()>,
     settling: Vec<Settlement>,
     settle: Stage<(Vec<Settlement>, Result<Vec<Unsettled>>)>,
     is_lost: bool,
@@ -43,10 +46,13 @@ impl Finish {
     pub(super) fn new(plan: Arc<InputPlan>) -> Self {
         Self {
             plan,
-            publishing: VecDeque::new(),
+            publishing: Round::default(),
+            spare: Round::default(),
             publish: Stage::new(),
             completing: Vec::new(),
             complete: Stage::new(),
+            releasing: Vec::new(),
+            release: Stage::new(),
             settling: Vec::new(),
             settle: Stage::new(),
             is_lost: false,
@@ -59,9 +65,28 @@ impl Finish {
         self.settling.push(settlement);
     }
 
-    /// Takes a message on its way out.
-    pub(super) fn exit(&mut self, exit: Exit) {
-        self.publishing.push_back(exit);
+    /// Takes a message on its way out; what it publishes is added to the round that is returned.
+    pub(super) fn exit(&mut self, exit: Exit) -> &mut Round {
+        self.publishing.push(exit);
+        &mut self.publishing
+    }
+
+    /// A claim whose handling is not to count.
+    pub(super) fn release(&mut self, claim: Claim) {
+        self.releasing.push(claim);
+    }
+
+    /// The round that is being filled.
+    pub(super) fn round(&mut self) -> &mut Round {
+        &mut self.publishing
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    pub(super) fn set_problem(&mut self, problem: Option<String>) {
+        self.problem = problem;
     }
 
     /// The subscription is gone: settlements are tried once and no more.
@@ -81,41 +106,70 @@ impl Finish {
     pub(super) fn is_idle(&self) -> bool {
         let is_published = self.publishing.is_empty() && !self.publish.is_running();
         let is_complete = self.completing.is_empty() && !self.complete.is_running();
-        is_published && is_complete && self.settling.is_empty() && !self.settle.is_running()
+        is_published
+            && is_complete
+            && self.releasing.is_empty()
+            && !self.release.is_running()
+            && self.settling.is_empty()
+            && !self.settle.is_running()
     }
 
     /// Gets on with outputs and claims; what is confirmed, or refused for good, goes into `out`.
     pub(super) fn poll_exits(&mut self, cx: &mut Context<'_>, out: &mut Vec<Exit>) {
         self.poll_publish(cx, out);
         self.poll_complete(cx, out);
+        self.poll_release(cx);
+    }
+
+    fn poll_release(&mut self, cx: &mut Context<'_>) {
+        loop {
+            if self.release.poll_free(cx) && !self.releasing.is_empty() {
+                let (claims, layer) = (
+                    take(&mut self.releasing),
+                    self.plan.build.stack.idempotency.clone(),
+                );
+                self.release.start(async move {
+                    if let Some(layer) = layer {
+                        layer.release(&claims).await;
+                    }
+                });
+            }
+            if self.release.poll(cx).is_pending() {
+                return;
+            }
+        }
     }
 
     fn poll_publish(&mut self, cx: &mut Context<'_>, out: &mut Vec<Exit>) {
         loop {
             if self.publish.poll_free(cx) && !self.publishing.is_empty() {
-                let count = self.publishing.len().min(ROUND);
-                let round = self.publishing.drain(..count).collect();
+                let round = replace(&mut self.publishing, take(&mut self.spare));
                 self.publish.start(publish_round(self.plan.clone(), round));
             }
-            let Poll::Ready((round, error)) = self.publish.poll(cx) else { return };
+            let Poll::Ready((round, error)) = self.publish.poll(cx) else {
+                return;
+            };
             self.published(round, error, out);
         }
     }
 
     /// Keeps order: what failed goes first in the next round, and nothing overtakes it.
-    fn published(&mut self, round: VecDeque<Exit>, error: Option<Error>, out: &mut Vec<Exit>) {
-        let mut again = VecDeque::new();
-        for exit in round {
-            if exit.refused.is_none() && !exit.outputs.is_empty() {
-                again.push_back(exit);
-            } else if exit.claim.is_some() && exit.refused.is_none() {
-                self.completing.push(exit);
+    fn published(&mut self, mut round: Round, error: Option<Error>, out: &mut Vec<Exit>) {
+        let completing = &mut self.completing;
+        round.take_finished(|exit| {
+            let is_claimed = exit.claim.is_some() && exit.refused.is_none();
+            if is_claimed {
+                completing.push(exit);
             } else {
                 out.push(exit);
             }
+        });
+        if round.is_empty() {
+            self.spare = round;
+        } else {
+            round.append(&mut self.publishing);
+            self.publishing = round;
         }
-        again.append(&mut self.publishing);
-        self.publishing = again;
         match error {
             None => {
                 self.publish.succeeded();
@@ -133,7 +187,9 @@ impl Finish {
             if self.complete.poll_free(cx) && !self.completing.is_empty() {
                 self.start_complete();
             }
-            let Poll::Ready((exits, claims, result)) = self.complete.poll(cx) else { return };
+            let Poll::Ready((exits, claims, result)) = self.complete.poll(cx) else {
+                return;
+            };
             match result {
                 Ok(kept) => {
                     self.complete.succeeded();
@@ -147,14 +203,21 @@ impl Finish {
 
     fn start_complete(&mut self) {
         let mut exits = take(&mut self.completing);
-        let claims: Vec<Claim> = exits.iter_mut().filter_map(|exit| exit.claim.take()).map(|claim| *claim).collect();
+        let claims: Vec<Claim> = exits
+            .iter_mut()
+            .filter_map(|exit| exit.claim.take())
+            .map(|claim| *claim)
+            .collect();
         let layer = self.plan.build.stack.idempotency.clone();
         self.complete.start(async move {
             let result = match &layer {
                 None => Ok(Vec::new()),
                 Some(layer) => {
                     let options = layer.options();
-                    options.store.complete(&options.scope, &claims, options.window).await
+                    options
+                        .store
+                        .complete(&options.scope, &claims, options.window)
+                        .await
                 }
             };
             (exits, claims, result)
@@ -162,9 +225,16 @@ impl Finish {
     }
 
     fn note_taken_over(&self, kept: &[ClaimResult]) {
-        let taken_over = kept.iter().filter(|kept| **kept == ClaimResult::Lost).count();
+        let taken_over = kept
+            .iter()
+            .filter(|kept| **kept == ClaimResult::Lost)
+            .count();
         if taken_over > 0 {
-            tracing::warn!(binding = &*self.plan.name, taken_over, "claims were taken over before they became permanent");
+            tracing::warn!(
+                binding = &*self.plan.name,
+                taken_over,
+                "claims were taken over before they became permanent"
+            );
         }
     }
 
@@ -175,7 +245,12 @@ impl Finish {
         exits.append(&mut self.completing);
         self.completing = exits;
         let wait = self.complete.failed();
-        self.trouble("cannot complete claims", error, wait, self.complete.failures());
+        self.trouble(
+            "cannot complete claims",
+            error,
+            wait,
+            self.complete.failures(),
+        );
     }
 
     /// Gets on with the settlements.
@@ -188,7 +263,9 @@ impl Finish {
                     (round, result)
                 });
             }
-            let Poll::Ready((round, result)) = self.settle.poll(cx) else { return };
+            let Poll::Ready((round, result)) = self.settle.poll(cx) else {
+                return;
+            };
             self.settled(round, result);
         }
     }
@@ -212,7 +289,9 @@ impl Finish {
         let mut again = Vec::new();
         for Unsettled { index, error } in unsettled {
             match error {
-                SettleError::Failed(error) if error.is_temporary() && !self.is_lost => again.push((index, error)),
+                SettleError::Failed(error) if error.is_temporary() && !self.is_lost => {
+                    again.push((index, error));
+                }
                 SettleError::Lost => self.plan.metrics().lost.increment(),
                 SettleError::Failed(error) => {
                     self.plan.metrics().lost.increment();
@@ -220,10 +299,17 @@ impl Finish {
                 }
             }
         }
-        let Some((_, error)) = again.first() else { return self.settle.succeeded() };
+        let Some((_, error)) = again.first() else {
+            return self.settle.succeeded();
+        };
         let wait = self.settle.failed();
         self.trouble("cannot settle", error, wait, self.settle.failures());
-        self.settling.splice(..0, again.into_iter().filter_map(|(index, _)| round.get(index).cloned()));
+        self.settling.splice(
+            ..0,
+            again
+                .into_iter()
+                .filter_map(|(index, _)| round.get(index).cloned()),
+        );
     }
 
     fn not_settled(&mut self, round: Vec<Settlement>, error: &Error) {

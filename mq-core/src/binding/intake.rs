@@ -1,16 +1,12 @@
 //! From records to deliveries: what must not reach the handler is sorted out here.
 
 use std::{
-    mem::{replace, take},
+    mem::take,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{
-    engine::Engine,
-    tracker::Arrived,
-    waiting::Wait,
-};
+use super::{engine::Engine, tracker::Arrived, waiting::Wait};
 use crate::{
     binder::{Action, AssignedLane, Batch, Delivery, LaneId, Lanes, Record},
     message::names,
@@ -29,8 +25,14 @@ const POOL: usize = 8;
 impl Pool {
     /// A batch of these records; `records` is empty afterwards.
     fn fill(&mut self, records: &mut Vec<Record>, lanes: &Arc<Lanes>) -> Arc<Batch> {
-        let free = self.0.iter().position(|batch| Arc::strong_count(batch) == 1);
-        let mut batch = free.map_or_else(|| Arc::new(Batch::default()), |index| self.0.swap_remove(index));
+        let free = self
+            .0
+            .iter()
+            .position(|batch| Arc::strong_count(batch) == 1);
+        let mut batch = free.map_or_else(
+            || Arc::new(Batch::default()),
+            |index| self.0.swap_remove(index),
+        );
         match Arc::get_mut(&mut batch) {
             Some(inner) => inner.refill(records, lanes),
             None => batch = Arc::new(Batch::new(take(records), lanes.clone())),
@@ -47,14 +49,29 @@ impl Engine {
     pub(super) fn take_in(&mut self, records: &mut Vec<Record>) {
         self.plan.metrics().received.add(records.len() as u64);
         if self.has_retry_lanes() {
-            records.iter_mut().for_each(|record| self.read_retry_headers(record));
+            records
+                .iter_mut()
+                .for_each(|record| self.read_retry_headers(record));
         }
         let batch = self.pool.fill(records, &self.lanes);
+        let simple = self.is_simple();
         for index in 0..batch.len() {
             // A batch holds at most what was asked for, far below 2^32.
             let delivery = Delivery::new(batch.clone(), u32::try_from(index).unwrap_or(u32::MAX));
-            self.enter(delivery);
+            if simple && delivery.record().due.is_none() && delivery.message().is_plain() {
+                self.window.enter(&delivery);
+                self.queue.push_back(delivery);
+            } else {
+                self.enter(delivery);
+            }
         }
+    }
+
+    /// Whether a plain message of this binding goes straight to the handler.
+    fn is_simple(&self) -> bool {
+        let plan = &self.plan;
+        let unordered = self.order.is_free() && self.positions.is_none() && !self.draining;
+        unordered && plan.max_payload.is_none() && !plan.require_key
     }
 
     fn enter(&mut self, mut delivery: Delivery) {
@@ -100,9 +117,16 @@ impl Engine {
         if self.held_until.is_empty() {
             return self.queue.push_back(delivery);
         }
-        let wait = self.held_until.remove(&place(&delivery)).map(|due| self.plan.clock.until(due));
+        let wait = self
+            .held_until
+            .remove(&place(&delivery))
+            .map(|due| self.plan.clock.until(due));
         match wait {
-            Some(wait) if !wait.is_zero() => self.waiting.push(self.plan.clock.now() + wait, delivery, Wait::Held),
+            Some(wait) if !wait.is_zero() => {
+                let due = self.plan.clock.now() + wait;
+                self.rest_if_retry_lane(delivery.record().lane, due);
+                self.waiting.push(due, delivery, Wait::Held);
+            }
             _ => self.queue.push_back(delivery),
         }
     }
@@ -112,20 +136,37 @@ impl Engine {
         let message = delivery.message();
         let size = message.as_bytes().len() as u64;
         if let Some(limit) = self.plan.max_payload.filter(|limit| size > *limit) {
-            let text = format!("payload of {size} bytes is over the limit of {limit}; raise `consumer.max_payload` to accept it");
-            return Some((Reason::TooLarge, Failure::dead_letter(text).kind("too-large")));
+            let text = format!(
+                "payload of {size} bytes is over the limit of {limit}; raise `consumer.max_payload` to accept it"
+            );
+            return Some((
+                Reason::TooLarge,
+                Failure::dead_letter(text).kind("too-large"),
+            ));
         }
         if self.plan.require_key && message.as_key().is_none() {
-            return Some((Reason::NoKey, Failure::dead_letter("message has no key, and `consumer.require_key` is on").kind("no-key")));
+            return Some((
+                Reason::NoKey,
+                Failure::dead_letter("message has no key, and `consumer.require_key` is on")
+                    .kind("no-key"),
+            ));
         }
         let end = message.properties().expires_at?;
-        (self.plan.clock.wall() >= end).then(|| (Reason::Expired, Failure::dead_letter("message has expired").kind("expired")))
+        (self.plan.clock.wall() >= end).then(|| {
+            (
+                Reason::Expired,
+                Failure::dead_letter("message has expired").kind("expired"),
+            )
+        })
     }
 
     /// A replayed dead letter is for the group that failed, alone.
     fn is_for_others(&self, delivery: &Delivery) -> bool {
         let headers = delivery.headers();
-        !headers.is_empty() && headers.text(names::ONLY_GROUP).is_some_and(|only| Some(only) != self.plan.spec.group.as_deref())
+        !headers.is_empty()
+            && headers
+                .text(names::ONLY_GROUP)
+                .is_some_and(|only| Some(only) != self.plan.spec.group.as_deref())
     }
 
     fn has_retry_lanes(&self) -> bool {
@@ -140,17 +181,23 @@ impl Engine {
         }
         record.attempts = headers.parse(names::ATTEMPT).unwrap_or(record.attempts);
         let millis: Option<u64> = headers.parse(names::DUE);
-        record.due = millis.and_then(|millis| UNIX_EPOCH.checked_add(Duration::from_millis(millis)));
+        record.due =
+            millis.and_then(|millis| UNIX_EPOCH.checked_add(Duration::from_millis(millis)));
     }
 
     pub(super) fn is_retry_lane(&self, lane: LaneId) -> bool {
         let destination = self.lanes.get(lane).map(|lane| &lane.destination);
-        destination.is_some_and(|name| self.plan.retry_destinations.iter().any(|retry| retry.name == *name))
+        destination.is_some_and(|name| {
+            self.plan
+                .retry_destinations
+                .iter()
+                .any(|retry| retry.name == *name)
+        })
     }
 
     /// Lanes that are read from now on.
     pub(super) fn assigned(&mut self, assigned: Vec<AssignedLane>) {
-        let mut lanes = (*replace(&mut self.lanes, Arc::default())).clone();
+        let mut lanes = (*take(&mut self.lanes)).clone();
         for lane in assigned {
             if let Some(positions) = &mut self.positions {
                 positions.assign(&lane);

@@ -6,87 +6,137 @@ use super::{
     engine::Engine,
     intake::place,
     plan::DelayStyle,
-    publish::{Exit, Outputs, Target},
+    publish::{Exit, Target},
     tracker::Held,
     waiting::Wait,
 };
 use crate::{
-    error::Error,
     binder::{Action, Delivery, RetryState, Settlement},
+    error::Error,
+    listener::Style,
     message::Message,
     middleware::{Handled, Reason, dead_letter_message, delayed_message},
     outcome::{Decision, Failure, Next, Outcome},
-
     worker::{Done, Subject},
 };
 
 /// A settlement of this delivery.
 pub(super) fn settlement(delivery: &Delivery, action: Action) -> Settlement {
     let record = delivery.record();
-    Settlement { lane: record.lane, position: record.position, epoch: record.epoch, action }
+    Settlement {
+        lane: record.lane,
+        position: record.position,
+        epoch: record.epoch,
+        action,
+    }
 }
 
 impl Engine {
     /// Takes an answer of the stack.
     pub(super) fn judge(&mut self, done: Done) {
         let Done { subject, handled } = done;
+        if let Subject::One(delivery) = &subject
+            && self.order.is_passed_over(delivery)
+        {
+            return self.again_behind(delivery.clone(), handled);
+        }
         match (subject, handled.outcome) {
-            (Subject::One(delivery), Outcome::Failed(failure)) => self.failed(delivery, failure),
-            (Subject::One(delivery), Outcome::Ack) if handled.outputs.is_empty() && handled.claim.is_none() => {
+            (Subject::One(delivery), Outcome::Failed(failure)) => self.failed(delivery, &failure),
+            (Subject::One(delivery), Outcome::Ack)
+                if handled.outputs.is_empty()
+                    && handled.claim.is_none()
+                    && self.transact.is_none() =>
+            {
                 self.leave_with(delivery, Action::Ack);
             }
             (subject, outcome) => self.succeeded(subject, Handled { outcome, ..handled }),
         }
     }
 
+    /// An earlier message of its key in the same batch has failed: whatever became of this one, it is handled again after that.
+    fn again_behind(&mut self, delivery: Delivery, handled: Handled) {
+        delivery.take_outputs(handled.outputs, drop);
+        if let Some(claim) = handled.claim {
+            self.finish.release(*claim);
+        }
+        self.order.line_up_again(delivery);
+    }
+
+    /// The message waits for another attempt, and in an ordered binding nobody passes it.
+    fn park(&mut self, delivery: &Delivery) {
+        if self.plan.listener.style() == Style::Single || self.order.turnstile(delivery).is_none() {
+            return;
+        }
+        self.order.park(delivery);
+        let turnstile = self.order.turnstile(delivery);
+        let (behind, kept): (Vec<_>, Vec<_>) = self
+            .queue
+            .drain(..)
+            .partition(|other| self.order.turnstile(other) == turnstile);
+        self.queue.extend(kept);
+        behind
+            .into_iter()
+            .for_each(|delivery| self.order.line_up_again(delivery));
+    }
+
     /// Everything acknowledged, with outputs or a claim.
     fn succeeded(&mut self, subject: Subject, handled: Handled) {
-        let mut exit = Exit { claim: handled.claim, ..Exit::new(subject) };
-        let mut outputs = Outputs::default();
-        if let Some(first) = exit.deliveries().first() {
-            first.take_outputs(handled.outputs, |staged| outputs.push(Target::Output(staged.output), staged.message));
-        }
-        exit.outputs = outputs;
+        let exit = Exit::new(subject, handled.claim);
         for delivery in exit.deliveries() {
             self.pass_turn(delivery);
         }
-        self.finish.exit(exit);
+        let first = exit.deliveries().first().cloned();
+        let (plan, round) = (&self.plan, self.finish.exit(exit));
+        if let Some(first) = first {
+            first.take_outputs(handled.outputs, |staged| {
+                round.push_message(plan, Target::Output(staged.output), staged.message);
+            });
+        }
     }
 
-    fn failed(&mut self, delivery: Delivery, failure: Failure) {
+    fn failed(&mut self, delivery: Delivery, failure: &Failure) {
         let now = self.plan.clock.now();
-        match failure.next().unwrap_or(Next::Defer(Duration::from_secs(1))) {
+        match failure
+            .next()
+            .unwrap_or(Next::Defer(Duration::from_secs(1)))
+        {
             Next::InPlace(wait) => {
-                self.note_failure(&delivery, &failure, "retrying in place");
+                self.note_failure(&delivery, failure, "retrying in place");
                 self.plan.metrics().retries.increment();
+                self.park(&delivery);
                 let failures = delivery.attempt();
-                self.waiting.push(now + wait, delivery.after_failures(failures), Wait::InPlace);
+                self.waiting
+                    .push(now + wait, delivery.after_failures(failures), Wait::InPlace);
             }
             Next::Defer(wait) => {
                 self.plan.metrics().deferred.increment();
+                self.park(&delivery);
                 let failures = delivery.failures();
-                self.waiting.push(now + wait, delivery.after_failures(failures), Wait::InPlace);
+                self.waiting
+                    .push(now + wait, delivery.after_failures(failures), Wait::InPlace);
             }
             Next::Delayed(delay) => {
-                self.note_failure(&delivery, &failure, "retrying later");
+                self.note_failure(&delivery, failure, "retrying later");
                 self.delay(delivery, delay);
             }
-            Next::DeadLetter | Next::Exhausted => self.bury(delivery, &failure),
+            Next::DeadLetter | Next::Exhausted => self.bury(delivery, failure),
             Next::Discard => {
                 self.plan.metrics().discarded.increment();
                 tracing::debug!(binding = &*self.plan.name, error = %failure, "message discarded");
                 self.leave_with(delivery, Action::Discard);
             }
             Next::Requeue => {
-                self.note_failure(&delivery, &failure, "giving it back to the broker");
+                self.note_failure(&delivery, failure, "giving it back to the broker");
                 self.hand_back(delivery);
             }
-            Next::Stop => self.stop_because(delivery, &failure),
+            Next::Stop => self.stop_because(delivery, failure),
         }
     }
 
     fn note_failure(&mut self, delivery: &Delivery, failure: &Failure, what: &str) {
-        self.first_failures.entry(place(delivery)).or_insert_with(|| self.plan.clock.wall());
+        self.first_failures
+            .entry(place(delivery))
+            .or_insert_with(|| self.plan.clock.wall());
         let attempt = delivery.attempt();
         tracing::info!(binding = &*self.plan.name, attempt, error_type = failure.error_type(), error = %failure, "handler failed; {what}");
     }
@@ -97,7 +147,13 @@ impl Engine {
         let ordered = self.order.turnstile(&delivery).is_some();
         let attempts = delivery.attempt();
         match self.plan.delay_style(ordered, delay) {
-            DelayStyle::Native => self.leave_with(delivery, Action::Release { after: delay, attempts }),
+            DelayStyle::Native => self.leave_with(
+                delivery,
+                Action::Release {
+                    after: delay,
+                    attempts,
+                },
+            ),
             DelayStyle::Destination => self.move_to_retry(delivery, delay),
             DelayStyle::Held => self.hold(delivery, delay),
         }
@@ -105,23 +161,37 @@ impl Engine {
 
     /// The message stays unsettled, and its key or partition waits with it.
     fn hold(&mut self, delivery: Delivery, delay: Duration) {
+        self.park(&delivery);
         let (due, attempts) = (self.plan.clock.wall() + delay, delivery.attempt());
         let hold = settlement(&delivery, Action::Hold { due, attempts });
         match &mut self.positions {
             Some(positions) => positions.hold(&hold, Held { attempts, due }),
-            None if self.plan.capabilities.retry_state != RetryState::None => self.finish.settle(hold),
+            None if self.plan.capabilities.retry_state != RetryState::None => {
+                self.finish.settle(hold);
+            }
             None => {}
         }
-        self.waiting.push(self.plan.clock.now() + delay, delivery.after_failures(attempts), Wait::Held);
+        self.waiting.push(
+            self.plan.clock.now() + delay,
+            delivery.after_failures(attempts),
+            Wait::Held,
+        );
     }
 
     /// A copy waits in the retry destination; the message is settled once the copy is confirmed.
     fn move_to_retry(&mut self, delivery: Delivery, delay: Duration) {
-        let of = delivery.headers().text(crate::message::names::ORIGINAL_DESTINATION);
-        let of = of.filter(|_| self.is_retry_lane(delivery.record().lane)).unwrap_or_else(|| delivery.destination());
+        let of = delivery
+            .headers()
+            .text(crate::message::names::ORIGINAL_DESTINATION);
+        let of = of
+            .filter(|_| self.is_retry_lane(delivery.record().lane))
+            .unwrap_or_else(|| delivery.destination());
         let retries = &self.plan.retry_destinations;
-        let retry = retries.iter().find(|retry| retry.delay == delay && *retry.of == *of);
-        let Some(retry) = retry.or_else(|| retries.iter().find(|retry| retry.delay == delay)) else {
+        let retry = retries
+            .iter()
+            .find(|retry| retry.delay == delay && *retry.of == *of);
+        let Some(retry) = retry.or_else(|| retries.iter().find(|retry| retry.delay == delay))
+        else {
             return self.hold(delivery, delay);
         };
         let group = self.plan.spec.group.as_deref();
@@ -144,13 +214,20 @@ impl Engine {
     pub(super) fn bury_unhandled(&mut self, delivery: Delivery, reason: Reason, failure: &Failure) {
         self.plan.metrics().failed.increment();
         let letter = self.letter(&delivery, reason, failure);
-        self.finish.exit(exit_with(delivery, letter, Letter::Dead));
+        self.post(delivery, letter, Letter::Dead);
+    }
+
+    fn post(&mut self, delivery: Delivery, letter: Message, kind: Letter) {
+        let mut exit = Exit::new(Subject::One(delivery), None);
+        exit.is_dead_letter = kind == Letter::Dead;
+        let (plan, round) = (&self.plan, self.finish.exit(exit));
+        round.push_message(plan, Target::Letter, letter);
     }
 
     /// The message is done with once `letter` is confirmed.
     fn leave_after(&mut self, delivery: Delivery, letter: Message, kind: Letter) {
         self.pass_turn(&delivery);
-        self.finish.exit(exit_with(delivery, letter, kind));
+        self.post(delivery, letter, kind);
     }
 
     fn bury_as(&mut self, delivery: Delivery, reason: Reason, failure: &Failure) {
@@ -170,7 +247,9 @@ impl Engine {
     }
 
     fn first_failure(&self, delivery: &Delivery) -> Option<SystemTime> {
-        let millis: Option<u64> = delivery.headers().parse(crate::message::names::FIRST_FAILURE);
+        let millis: Option<u64> = delivery
+            .headers()
+            .parse(crate::message::names::FIRST_FAILURE);
         let earlier = millis.map(|millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
         earlier.or_else(|| self.first_failures.get(&place(delivery)).copied())
     }
@@ -178,7 +257,10 @@ impl Engine {
     /// Leaves the message unsettled and takes the binding down.
     fn stop_because(&mut self, delivery: Delivery, failure: &Failure) {
         let position = delivery.record().position;
-        let text = format!("message at position {position} of `{}` failed for good: {failure}", delivery.destination());
+        let text = format!(
+            "message at position {position} of `{}` failed for good: {failure}",
+            delivery.destination()
+        );
         tracing::error!(binding = &*self.plan.name, attempt = delivery.attempt(), error = %failure, "binding stops: {text}");
         self.stopping.get_or_insert(text);
         self.abandon(delivery);
@@ -194,9 +276,10 @@ impl Engine {
         };
         match exit.subject {
             Subject::One(delivery) if !exit.is_dead_letter => {
-                let failure = Failure::from_error(Decision::DeadLetter, error).kind("unpublishable");
+                let failure =
+                    Failure::from_error(Decision::DeadLetter, error).kind("unpublishable");
                 let letter = self.letter(&delivery, Reason::Rejected, &failure);
-                self.finish.exit(exit_with(delivery, letter, Letter::Dead));
+                self.post(delivery, letter, Letter::Dead);
             }
             subject => self.stop_because_unpublishable(subject, &error),
         }
@@ -205,18 +288,27 @@ impl Engine {
     fn settle_all(&mut self, subject: Subject) {
         match subject {
             Subject::One(delivery) => self.settle(delivery, Action::Ack),
-            Subject::Many(deliveries) => deliveries.as_slice().iter().for_each(|delivery| self.settle(delivery.clone(), Action::Ack)),
+            Subject::Many(deliveries) => deliveries
+                .as_slice()
+                .iter()
+                .for_each(|delivery| self.settle(delivery.clone(), Action::Ack)),
         }
     }
 
     /// A dead letter, or the output of a whole batch, can never be published: nothing is lost, nothing goes on.
     fn stop_because_unpublishable(&mut self, subject: Subject, error: &Error) {
         let text = format!("a message cannot be published: {}", error.chain());
-        tracing::error!(binding = &*self.plan.name, "binding stops and leaves its input unsettled: {text}");
+        tracing::error!(
+            binding = &*self.plan.name,
+            "binding stops and leaves its input unsettled: {text}"
+        );
         self.stopping.get_or_insert(text);
         match subject {
             Subject::One(delivery) => self.abandon(delivery),
-            Subject::Many(deliveries) => deliveries.as_slice().iter().for_each(|delivery| self.abandon(delivery.clone())),
+            Subject::Many(deliveries) => deliveries
+                .as_slice()
+                .iter()
+                .for_each(|delivery| self.abandon(delivery.clone())),
         }
     }
 }
@@ -226,10 +318,4 @@ impl Engine {
 pub(super) enum Letter {
     Dead,
     Delayed,
-}
-
-fn exit_with(delivery: Delivery, letter: Message, kind: Letter) -> Exit {
-    let mut exit = Exit { is_dead_letter: kind == Letter::Dead, ..Exit::new(Subject::One(delivery)) };
-    exit.outputs.push(Target::Letter, letter);
-    exit
 }

@@ -17,11 +17,13 @@ mod order;
 mod plan;
 mod positions;
 mod publish;
+mod resting;
 mod saved;
 mod source;
 mod stage;
 mod supervise;
 mod tracker;
+mod transact;
 mod waiting;
 mod window;
 

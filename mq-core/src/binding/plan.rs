@@ -96,9 +96,15 @@ impl InputPlan {
     pub fn delay_style(&self, ordered: bool, delay: Duration) -> DelayStyle {
         if ordered || self.spec.group.is_none() {
             DelayStyle::Held
-        } else if self.capabilities.settles_each() && self.capabilities.has(Capability::DelayedRedelivery) {
+        } else if self.capabilities.settles_each()
+            && self.capabilities.has(Capability::DelayedRedelivery)
+        {
             DelayStyle::Native
-        } else if self.retry_destinations.iter().any(|retry| retry.delay == delay) {
+        } else if self
+            .retry_destinations
+            .iter()
+            .any(|retry| retry.delay == delay)
+        {
             DelayStyle::Destination
         } else {
             DelayStyle::Held

@@ -30,11 +30,21 @@ impl Positions {
             RetryState::Bounded(bytes) => bytes,
             RetryState::Full => usize::MAX,
         };
-        Self { lanes: BTreeMap::new(), limit, span: window.messages as u64, last: Instant::now(), dirty: false }
+        Self {
+            lanes: BTreeMap::new(),
+            limit,
+            span: window.messages as u64,
+            last: Instant::now(),
+            dirty: false,
+        }
     }
 
     pub(super) fn assign(&mut self, lane: &AssignedLane) {
-        let tracker = Tracker::new(lane.epoch, lane.position.unwrap_or_default(), lane.saved.as_ref());
+        let tracker = Tracker::new(
+            lane.epoch,
+            lane.position.unwrap_or_default(),
+            lane.saved.as_ref(),
+        );
         self.lanes.insert(lane.id, tracker);
     }
 
@@ -43,7 +53,9 @@ impl Positions {
     }
 
     pub(super) fn arrived(&mut self, record: &Record) -> Arrived {
-        self.lanes.get_mut(&record.lane).map_or(Arrived::New, |tracker| tracker.arrived(record.position))
+        self.lanes
+            .get_mut(&record.lane)
+            .map_or(Arrived::New, |tracker| tracker.arrived(record.position))
     }
 
     pub(super) fn hold(&mut self, settlement: &Settlement, held: Held) {
@@ -61,12 +73,16 @@ impl Positions {
     }
 
     fn current(&mut self, settlement: &Settlement) -> Option<&mut Tracker> {
-        self.lanes.get_mut(&settlement.lane).filter(|tracker| tracker.epoch() == settlement.epoch)
+        self.lanes
+            .get_mut(&settlement.lane)
+            .filter(|tracker| tracker.epoch() == settlement.epoch)
     }
 
     /// Whether every lane has room in its window and for what is saved beside its position.
     pub(super) fn has_room(&self) -> bool {
-        self.lanes.values().all(|tracker| tracker.span() < self.span && tracker.fits(self.limit))
+        self.lanes
+            .values()
+            .all(|tracker| tracker.span() < self.span && tracker.fits(self.limit))
     }
 
     /// Whether a commit is due: something has changed, and nothing is under way or the interval has passed.
@@ -79,8 +95,13 @@ impl Positions {
         self.dirty = false;
         self.last = Instant::now();
         let limit = self.limit;
-        let dirty = self.lanes.iter_mut().filter(|(_, tracker)| tracker.is_dirty());
-        dirty.filter_map(|(lane, tracker)| commit(*lane, tracker, limit)).collect()
+        let dirty = self
+            .lanes
+            .iter_mut()
+            .filter(|(_, tracker)| tracker.is_dirty());
+        dirty
+            .filter_map(|(lane, tracker)| commit(*lane, tracker, limit))
+            .collect()
     }
 }
 
@@ -88,5 +109,10 @@ fn commit(lane: LaneId, tracker: &mut Tracker, limit: usize) -> Option<Settlemen
     let epoch = tracker.epoch();
     // What does not fit stops intake (`has_room`) before it comes to this; the next commit has fewer entries.
     let (position, saved) = tracker.commit(limit).ok()?;
-    Some(Settlement { lane, position, epoch, action: Action::Commit { saved } })
+    Some(Settlement {
+        lane,
+        position,
+        epoch,
+        action: Action::Commit { saved },
+    })
 }

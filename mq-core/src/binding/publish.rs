@@ -1,11 +1,11 @@
 //! Outputs on their way: published in order, one round after the other; what failed is published again, not handled again.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use super::plan::InputPlan;
 use crate::{
     binder::{Delivery, OutputIndex},
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, Result},
     idempotency::Claim,
     message::Message,
     output::Outlet,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Where a message goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// An output of the listener.
     Output(OutputIndex),
@@ -25,52 +25,24 @@ pub(super) enum Target {
 #[derive(Debug)]
 pub(super) struct Exit {
     pub(super) subject: Subject,
-    pub(super) outputs: Outputs,
     pub(super) claim: Option<Box<Claim>>,
-    /// Counted once it is confirmed.
-    pub(super) is_dead_letter: bool,
     /// An output that can never be published.
     pub(super) refused: Option<Error>,
-}
-
-/// Messages with their targets; one costs no allocation.
-#[derive(Debug, Default)]
-pub(super) struct Outputs {
-    first: Option<(Target, Message)>,
-    rest: Vec<(Target, Message)>,
-}
-
-impl Outputs {
-    pub(super) fn push(&mut self, target: Target, message: Message) {
-        match &self.first {
-            None => self.first = Some((target, message)),
-            Some(_) => self.rest.push((target, message)),
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.first.is_none() && self.rest.is_empty()
-    }
-
-    fn targets(&self) -> impl Iterator<Item = Target> {
-        self.first.iter().chain(&self.rest).map(|(target, _)| *target)
-    }
-
-    /// Takes the messages for one target out, in order.
-    fn take(&mut self, target: Target, mut each: impl FnMut(Message)) {
-        if let Some((_, message)) = self.first.take_if(|(to, _)| *to == target) {
-            each(message);
-        }
-        let (wanted, kept) = std::mem::take(&mut self.rest).into_iter().partition(|(to, _)| *to == target);
-        self.rest = kept;
-        let wanted: Vec<_> = wanted;
-        wanted.into_iter().for_each(|(_, message)| each(message));
-    }
+    /// Counted once it is confirmed.
+    pub(super) is_dead_letter: bool,
+    /// Some of its outputs are to be published again.
+    again: bool,
 }
 
 impl Exit {
-    pub(super) fn new(subject: Subject) -> Self {
-        Self { subject, outputs: Outputs::default(), claim: None, is_dead_letter: false, refused: None }
+    pub(super) fn new(subject: Subject, claim: Option<Box<Claim>>) -> Self {
+        Self {
+            subject,
+            claim,
+            refused: None,
+            is_dead_letter: false,
+            again: false,
+        }
     }
 
     pub(super) fn deliveries(&self) -> &[Delivery] {
@@ -81,62 +53,227 @@ impl Exit {
     }
 }
 
-/// Publishes the outputs of every exit; those that failed stay in their exit. The last temporary error is returned.
-pub(super) async fn publish_round(plan: Arc<InputPlan>, mut round: VecDeque<Exit>) -> (VecDeque<Exit>, Option<Error>) {
-    let mut targets: Vec<Target> = Vec::new();
-    for target in round.iter().flat_map(|exit| exit.outputs.targets()) {
-        if !targets.contains(&target) {
-            targets.push(target);
+/// Exits, and their messages by target, each with the number of its exit.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    exits: Vec<Exit>,
+    parcels: Vec<Parcel>,
+}
+
+/// The messages of a round for one target, in order.
+#[derive(Debug)]
+struct Parcel {
+    target: Target,
+    owners: Vec<u32>,
+    messages: Vec<Message>,
+}
+
+impl Round {
+    pub(super) fn len(&self) -> usize {
+        self.exits.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.exits.is_empty()
+    }
+
+    /// Adds an exit; its messages follow.
+    pub(super) fn push(&mut self, exit: Exit) {
+        self.exits.push(exit);
+    }
+
+    /// Adds a message of the last exit.
+    pub(super) fn push_message(&mut self, plan: &InputPlan, target: Target, mut message: Message) {
+        let Some(owner) = self.exits.len().checked_sub(1) else {
+            return;
+        };
+        if let Some(outlet) = outlet(plan, target)
+            && let Err(error) = outlet.prepare(&mut message)
+        {
+            self.exits[owner].refused = Some(error);
+            return;
+        }
+        // A round has far fewer than 2^32 exits: intake stops long before.
+        self.parcel(target)
+            .push(u32::try_from(owner).unwrap_or(u32::MAX), message);
+    }
+
+    fn parcel(&mut self, target: Target) -> &mut Parcel {
+        let index = self
+            .parcels
+            .iter()
+            .position(|parcel| parcel.target == target)
+            .unwrap_or_else(|| {
+                self.parcels.push(Parcel {
+                    target,
+                    owners: Vec::new(),
+                    messages: Vec::new(),
+                });
+                self.parcels.len() - 1
+            });
+        &mut self.parcels[index]
+    }
+
+    /// Takes out what is confirmed or refused for good; what is to be published again stays, in order.
+    pub(super) fn take_finished(&mut self, mut each: impl FnMut(Exit)) {
+        if self
+            .exits
+            .iter()
+            .all(|exit| !exit.again || exit.refused.is_some())
+        {
+            self.exits.drain(..).for_each(each);
+            self.parcels.iter_mut().for_each(Parcel::clear);
+            return;
+        }
+        let mut places = Vec::with_capacity(self.exits.len());
+        let mut kept = Vec::new();
+        for mut exit in self.exits.drain(..) {
+            if exit.again && exit.refused.is_none() {
+                exit.again = false;
+                places.push(u32::try_from(kept.len()).ok());
+                kept.push(exit);
+            } else {
+                places.push(None);
+                each(exit);
+            }
+        }
+        self.exits = kept;
+        self.parcels
+            .iter_mut()
+            .for_each(|parcel| parcel.renumber(&places));
+    }
+
+    /// Takes out exits with an output that was refused before it was published.
+    pub(super) fn take_refused(&mut self, each: impl FnMut(Exit)) {
+        if self.exits.iter().any(|exit| exit.refused.is_some()) {
+            self.exits.iter_mut().for_each(|exit| exit.again = true);
+            self.take_finished(each);
         }
     }
+
+    /// The inputs of every exit.
+    pub(super) fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
+        self.exits.iter().flat_map(Exit::deliveries)
+    }
+
+    /// Every message, each with its destination.
+    pub(super) fn messages(&self, plan: &InputPlan) -> Vec<Message> {
+        let of = |parcel: &Parcel| {
+            outlet(plan, parcel.target).map(|outlet| outlet.destination().clone())
+        };
+        let all = |parcel: &Parcel| {
+            let destination = of(parcel);
+            parcel
+                .messages
+                .iter()
+                .map(|message| named(message.clone(), destination.as_ref()))
+                .collect::<Vec<_>>()
+        };
+        self.parcels.iter().flat_map(all).collect()
+    }
+
+    /// Puts another round behind this one.
+    pub(super) fn append(&mut self, other: &mut Self) {
+        let offset = u32::try_from(self.exits.len()).unwrap_or(u32::MAX);
+        self.exits.append(&mut other.exits);
+        for parcel in &mut other.parcels {
+            let into = self.parcel(parcel.target);
+            into.owners
+                .extend(parcel.owners.drain(..).map(|owner| owner + offset));
+            into.messages.append(&mut parcel.messages);
+        }
+    }
+}
+
+impl Parcel {
+    fn push(&mut self, owner: u32, message: Message) {
+        self.owners.push(owner);
+        self.messages.push(message);
+    }
+
+    fn clear(&mut self) {
+        self.owners.clear();
+        self.messages.clear();
+    }
+
+    fn renumber(&mut self, places: &[Option<u32>]) {
+        let pairs = self.owners.drain(..).zip(self.messages.drain(..));
+        let kept: Vec<_> = pairs
+            .filter_map(|(owner, message)| Some((places[owner as usize]?, message)))
+            .collect();
+        (self.owners, self.messages) = kept.into_iter().unzip();
+    }
+}
+
+/// Publishes a round; what failed stays in it. The last temporary error is returned.
+pub(super) async fn publish_round(
+    plan: Arc<InputPlan>,
+    mut round: Round,
+) -> (Round, Option<Error>) {
+    let Round { exits, parcels } = &mut round;
     let mut temporary = None;
-    for target in targets {
-        if let Some(outlet) = outlet(&plan, target)
-            && let Some(error) = publish_to(outlet, target, &mut round).await
-        {
-            temporary = Some(error);
+    for parcel in parcels
+        .iter_mut()
+        .filter(|parcel| !parcel.messages.is_empty())
+    {
+        if let Some(outlet) = outlet(&plan, parcel.target) {
+            let results = outlet.publish(&parcel.messages).await;
+            if results.iter().any(Result::is_err) {
+                temporary = sort_out(parcel, results, exits).or(temporary);
+            } else {
+                parcel.clear();
+            }
         }
     }
     (round, temporary)
 }
 
-fn outlet(plan: &InputPlan, target: Target) -> Option<&Outlet> {
-    match target {
-        Target::Letter => Some(&plan.letter_outlet),
-        Target::Output(OutputIndex(index)) => plan.outlets.get(usize::from(index)).map(|outlet| &**outlet),
-    }
-}
-
-async fn publish_to(outlet: &Outlet, target: Target, round: &mut VecDeque<Exit>) -> Option<Error> {
-    let mut places = Vec::with_capacity(round.len());
-    let mut messages = Vec::with_capacity(round.len());
-    for (place, exit) in round.iter_mut().enumerate() {
-        let refused = &mut exit.refused;
-        exit.outputs.take(target, |message| match outlet.prepare(message) {
-            Ok(message) => {
-                places.push(place);
-                messages.push(message);
-            }
-            Err(error) => *refused = Some(error),
-        });
-    }
-    let results = outlet.publish(&messages).await;
+/// Keeps the messages that failed, and tells their exits.
+fn sort_out<T>(parcel: &mut Parcel, results: Vec<Result<T>>, exits: &mut [Exit]) -> Option<Error> {
     let mut temporary = None;
-    for ((place, message), result) in places.into_iter().zip(messages).zip(results) {
+    let sent = parcel
+        .owners
+        .drain(..)
+        .zip(parcel.messages.drain(..))
+        .zip(results)
+        .collect::<Vec<_>>();
+    for ((owner, message), result) in sent {
         let Err(error) = result else { continue };
+        let exit = &mut exits[owner as usize];
         if is_permanent(&error) {
-            round[place].refused = Some(error);
+            exit.refused = Some(error);
         } else {
-            round[place].outputs.push(target, message);
+            exit.again = true;
+            parcel.push(owner, message);
             temporary = Some(error);
         }
     }
     temporary
 }
 
+fn named(message: Message, destination: Option<&Arc<str>>) -> Message {
+    match destination {
+        Some(destination) if message.properties().destination.is_none() => {
+            message.destination(destination.clone())
+        }
+        _ => message,
+    }
+}
+
+fn outlet(plan: &InputPlan, target: Target) -> Option<&Outlet> {
+    match target {
+        Target::Letter => Some(&plan.letter_outlet),
+        Target::Output(OutputIndex(index)) => {
+            plan.outlets.get(usize::from(index)).map(|outlet| &**outlet)
+        }
+    }
+}
+
 /// Whether publishing the same message again cannot succeed. A producer that is of no more use is opened anew.
 fn is_permanent(error: &Error) -> bool {
-    let of_the_message =
-        matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Rejected | ErrorKind::Codec | ErrorKind::Unsupported);
+    let of_the_message = matches!(
+        error.kind(),
+        ErrorKind::TooLarge | ErrorKind::Rejected | ErrorKind::Codec | ErrorKind::Unsupported
+    );
     of_the_message && !error.is_temporary()
 }

@@ -124,8 +124,14 @@ mod tests {
 
     #[test]
     fn what_is_saved_comes_back() {
-        let held = Held { attempts: 5, due: UNIX_EPOCH + Duration::from_millis(1_700_000_000_123) };
-        let saved = Saved { settled: [101, 102, 103, 900].into(), held: [(100, held), (500, held)].into() };
+        let held = Held {
+            attempts: 5,
+            due: UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
+        };
+        let saved = Saved {
+            settled: [101, 102, 103, 900].into(),
+            held: [(100, held), (500, held)].into(),
+        };
         let bytes = saved.encode(100);
         assert!(bytes.len() < 40, "{}", bytes.len());
         assert_eq!(Saved::decode(&bytes, 100), Some(saved));
@@ -133,11 +139,18 @@ mod tests {
 
     #[test]
     fn damage_and_other_versions_are_refused() {
-        let bytes = Saved { settled: [7].into(), held: BTreeMap::new() }.encode(3);
+        let bytes = Saved {
+            settled: [7].into(),
+            held: BTreeMap::new(),
+        }
+        .encode(3);
         for cut in 0..bytes.len() {
             assert_eq!(Saved::decode(&bytes[..cut], 3), None);
         }
         assert_eq!(Saved::decode(&[2, 0, 0], 3), None);
-        assert_eq!(Saved::decode(&[1, 1, 0, 255, 255, 255, 255, 255, 255, 255, 255, 1, 0], 3), None);
+        assert_eq!(
+            Saved::decode(&[1, 1, 0, 255, 255, 255, 255, 255, 255, 255, 255, 1, 0], 3),
+            None
+        );
     }
 }

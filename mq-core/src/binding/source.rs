@@ -40,7 +40,9 @@ pub struct SourcePlan {
 
 impl std::fmt::Debug for SourcePlan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SourcePlan").field("source", &self.source).finish_non_exhaustive()
+        f.debug_struct("SourcePlan")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
     }
 }
 
@@ -52,7 +54,13 @@ pub async fn run_source(plan: SourcePlan, mut control: Control) {
     let (sender, items) = mpsc::channel(AHEAD);
     let running = plan.task.run(Emit::new(name.clone(), sender));
     let ids = Ids::new(&name);
-    let run = Run { name, outlets: plan.outlets, items, ids, drain: plan.drain };
+    let run = Run {
+        name,
+        outlets: plan.outlets,
+        items,
+        ids,
+        drain: plan.drain,
+    };
     let state = run.run(running, &mut control).await;
     control.status.set(state);
 }
@@ -101,7 +109,9 @@ impl Run {
 
     fn end(&self, ended: Option<Result<(), Failure>>) -> BindingState {
         match ended {
-            Some(Err(failure)) if failure.error_type() != "stopping" => self.failed(failure.to_string()),
+            Some(Err(failure)) if failure.error_type() != "stopping" => {
+                self.failed(failure.to_string())
+            }
             _ => {
                 tracing::info!(source = &*self.name, "source has come to its end");
                 BindingState::Ended
@@ -131,12 +141,17 @@ impl Run {
     async fn publish(&self, round: Vec<Emitted>) -> Result<(), String> {
         let mut outputs: BTreeMap<OutputIndex, Vec<Message>> = BTreeMap::new();
         for Staged { output, message } in round.into_iter().flat_map(|item| item.messages) {
-            let message = if message.as_id().is_some() { message } else { message.id(self.ids.next()) };
+            let message = if message.as_id().is_some() {
+                message
+            } else {
+                message.id(self.ids.next())
+            };
             outputs.entry(output).or_default().push(message);
         }
         for (OutputIndex(index), messages) in outputs {
             let outlet = self.outlets.get(usize::from(index));
-            let outlet = outlet.ok_or_else(|| format!("the source has no output number {index}"))?;
+            let outlet =
+                outlet.ok_or_else(|| format!("the source has no output number {index}"))?;
             publish_all(outlet, messages).await?;
         }
         Ok(())
@@ -144,7 +159,10 @@ impl Run {
 }
 
 /// Keeps the source running while its items are published.
-async fn drive(running: &mut Running, ended: &mut Option<Result<(), Failure>>) -> std::convert::Infallible {
+async fn drive(
+    running: &mut Running,
+    ended: &mut Option<Result<(), Failure>>,
+) -> std::convert::Infallible {
     if ended.is_none() {
         *ended = Some(running.await);
     }
@@ -152,8 +170,10 @@ async fn drive(running: &mut Running, ended: &mut Option<Result<(), Failure>>) -
 }
 
 async fn publish_all(outlet: &Outlet, messages: Vec<Message>) -> Result<(), String> {
-    let prepared: Result<Vec<_>, _> = messages.into_iter().map(|message| outlet.prepare(message)).collect();
-    let mut left = prepared.map_err(|error| error.chain())?;
+    let mut left = messages;
+    left.iter_mut()
+        .try_for_each(|message| outlet.prepare(message))
+        .map_err(|error| error.chain())?;
     let mut wait = Duration::from_millis(50);
     while !left.is_empty() {
         let results = outlet.publish(&left).await;
@@ -166,7 +186,13 @@ async fn publish_all(outlet: &Outlet, messages: Vec<Message>) -> Result<(), Stri
                     again.push(message);
                     last = Some(error);
                 }
-                Err(error) => return Err(format!("cannot publish to `{}`: {}", outlet.name(), error.chain())),
+                Err(error) => {
+                    return Err(format!(
+                        "cannot publish to `{}`: {}",
+                        outlet.name(),
+                        error.chain()
+                    ));
+                }
             }
         }
         if let Some(error) = last {
@@ -190,7 +216,11 @@ impl Ids {
     fn new(name: &str) -> Self {
         use std::hash::{BuildHasher, RandomState};
         let random = |salt: u8| RandomState::new().hash_one(salt);
-        Self { seed: IdSeed::new(&["source", name]), run: MessageId::Derived([random(0), random(1)]), count: AtomicU64::new(0) }
+        Self {
+            seed: IdSeed::new(&["source", name]),
+            run: MessageId::Derived([random(0), random(1)]),
+            count: AtomicU64::new(0),
+        }
     }
 
     fn next(&self) -> MessageId {

@@ -18,7 +18,11 @@ pub(super) struct Stage<T> {
 
 impl<T> Stage<T> {
     pub(super) fn new() -> Self {
-        Self { running: None, pause: None, failures: 0 }
+        Self {
+            running: None,
+            pause: None,
+            failures: 0,
+        }
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -42,7 +46,9 @@ impl<T> Stage<T> {
 
     /// The result of the call that runs; pending if none does.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<T> {
-        let Some(running) = &mut self.running else { return Poll::Pending };
+        let Some(running) = &mut self.running else {
+            return Poll::Pending;
+        };
         let result = ready!(running.as_mut().poll(cx));
         self.running = None;
         Poll::Ready(result)
@@ -68,6 +74,9 @@ impl<T> Stage<T> {
 
 impl<T> std::fmt::Debug for Stage<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stage").field("running", &self.is_running()).field("failures", &self.failures).finish()
+        f.debug_struct("Stage")
+            .field("running", &self.is_running())
+            .field("failures", &self.failures)
+            .finish()
     }
 }

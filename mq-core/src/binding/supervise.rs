@@ -17,7 +17,7 @@ use super::{
     plan::InputPlan,
 };
 use crate::{
-    binder::{Consumer, Event, Record},
+    binder::{Consumer, Event, LaneId, Record},
     error::{Error, Result},
 };
 
@@ -29,7 +29,14 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// Dropping the future is what a crash would be: unsettled messages are delivered again.
 pub async fn run_input(plan: Arc<InputPlan>, control: Control) -> DrainReport {
     let concurrency = plan.build.concurrency;
-    let supervisor = Supervisor { plan, control, concurrency, paused: false, failures: 0, connected_before: false };
+    let supervisor = Supervisor {
+        plan,
+        control,
+        concurrency,
+        paused: false,
+        failures: 0,
+        connected_before: false,
+    };
     supervisor.run().await
 }
 
@@ -55,6 +62,7 @@ enum Step {
     Command(Command),
     Received(Result<Event>),
     Hungry,
+    Rested(Vec<LaneId>),
     MustStop,
 }
 
@@ -151,8 +159,9 @@ impl Supervisor {
     }
 
     async fn subscribed(&mut self, mut consumer: Box<dyn Consumer>) -> End {
-        let mut engine = match Engine::new(self.plan.clone(), consumer.settler(), self.concurrency) {
+        let mut engine = match self.engine(&mut *consumer).await {
             Ok(engine) => engine,
+            Err(error) if error.is_temporary() => return End::Lost(error),
             Err(error) => return End::Failed(error.chain()),
         };
         engine.paused = self.paused;
@@ -166,14 +175,30 @@ impl Supervisor {
         end
     }
 
+    async fn engine(&self, consumer: &mut dyn Consumer) -> Result<Engine> {
+        let transaction = if self.plan.transactional {
+            Some(consumer.transaction().await?)
+        } else {
+            None
+        };
+        Engine::new(
+            self.plan.clone(),
+            consumer.settler(),
+            transaction,
+            self.concurrency,
+        )
+    }
+
     async fn work(&mut self, engine: &mut Engine, consumer: &mut dyn Consumer) -> End {
         let mut records = Vec::new();
         let mut pause: Option<Pin<Box<Sleep>>> = None;
         loop {
             match self.step(engine, consumer, &mut records, &mut pause).await {
                 Step::Hungry => {}
+                Step::Rested(lanes) => self.note_pause(consumer.resume(&lanes).await),
                 Step::Received(Ok(event)) => {
-                    if let Some(error) = self.received(engine, consumer, event, &mut records).await {
+                    if let Some(error) = self.received(engine, consumer, event, &mut records).await
+                    {
                         return End::Lost(error);
                     }
                 }
@@ -222,6 +247,10 @@ impl Supervisor {
                     return Poll::Ready(Step::Command(command.unwrap_or(Command::Shutdown)));
                 }
             }
+            let rested = engine.resting.take_rested();
+            if !rested.is_empty() {
+                return Poll::Ready(Step::Rested(rested));
+            }
             if is_pausing(pause, cx) {
                 return Poll::Pending;
             }
@@ -243,7 +272,13 @@ impl Supervisor {
         records: &mut Vec<Record>,
     ) -> Option<Error> {
         match event {
-            Event::Messages => engine.take_in(records),
+            Event::Messages => {
+                engine.take_in(records);
+                let fresh = engine.resting.take_fresh();
+                if !fresh.is_empty() {
+                    self.note_pause(consumer.pause(&fresh).await);
+                }
+            }
             Event::Assigned(lanes) => {
                 engine.assigned(lanes);
                 self.up();
@@ -263,13 +298,24 @@ impl Supervisor {
         None
     }
 
+    /// A broker that cannot pause lanes hands their messages over; the window bounds them.
+    fn note_pause(&self, result: Result<()>) {
+        if let Err(error) = result {
+            tracing::debug!(binding = &*self.plan.name, error = %error.chain(), "lanes cannot rest");
+        }
+    }
+
     fn up(&mut self) {
         if self.connected_before && self.failures > 0 {
             self.plan.metrics().reconnects.increment();
         }
         self.connected_before = true;
         self.failures = 0;
-        self.control.status.set(if self.paused { BindingState::Paused } else { BindingState::Running });
+        self.control.status.set(if self.paused {
+            BindingState::Paused
+        } else {
+            BindingState::Running
+        });
     }
 
     async fn obey(&mut self, engine: &mut Engine, command: Command) -> Option<End> {
@@ -288,7 +334,11 @@ impl Supervisor {
                 self.control.status.set(BindingState::Draining);
                 engine.paused = false;
                 let report = engine.drain(self.plan.drain).await;
-                return Some(if command == Command::Stop { End::Stopped(report) } else { End::Shutdown(report) });
+                return Some(if command == Command::Stop {
+                    End::Stopped(report)
+                } else {
+                    End::Shutdown(report)
+                });
             }
         }
         None
@@ -308,7 +358,8 @@ fn is_pausing(pause: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> bool
 /// Doubles from the first to the longest pause, with a quarter of jitter.
 fn backoff(failures: u32) -> Duration {
     use std::hash::{BuildHasher, RandomState};
-    let full = (BACKOFF.0 * 2_u32.saturating_pow(failures.saturating_sub(1).min(16))).min(BACKOFF.1);
+    let full =
+        (BACKOFF.0 * 2_u32.saturating_pow(failures.saturating_sub(1).min(16))).min(BACKOFF.1);
     let random = (RandomState::new().hash_one(failures) % 1_000) as f64 / 1_000.0;
     full.mul_f64(0.75 + random / 4.0)
 }

@@ -42,7 +42,9 @@ pub(super) enum Arrived {
 impl Tracker {
     /// A lane that was assigned with this committed position and saved state.
     pub(super) fn new(epoch: u32, committed: u64, saved: Option<&Bytes>) -> Self {
-        let restored = saved.and_then(|bytes| Saved::decode(bytes, committed)).unwrap_or_default();
+        let restored = saved
+            .and_then(|bytes| Saved::decode(bytes, committed))
+            .unwrap_or_default();
         Self {
             epoch,
             seen: VecDeque::new(),
@@ -98,7 +100,10 @@ impl Tracker {
         let guess = usize::try_from(position.checked_sub(first)?).ok()?;
         match self.seen.get(guess) {
             Some((found, _)) if *found == position => Some(guess),
-            _ => self.seen.binary_search_by_key(&position, |(found, _)| *found).ok(),
+            _ => self
+                .seen
+                .binary_search_by_key(&position, |(found, _)| *found)
+                .ok(),
         }
     }
 
@@ -110,7 +115,9 @@ impl Tracker {
 
     /// The lowest position that is not settled.
     pub(super) fn low(&self) -> u64 {
-        self.seen.front().map_or(self.next, |(position, _)| *position)
+        self.seen
+            .front()
+            .map_or(self.next, |(position, _)| *position)
     }
 
     /// Positions from the lowest unsettled one to the highest that has arrived.
@@ -137,19 +144,30 @@ impl Tracker {
             return Ok(None);
         }
         let mut saved = self.restored.clone();
-        saved.settled.extend(self.seen.iter().filter(|(_, settled)| *settled).map(|(position, _)| *position));
+        saved.settled.extend(
+            self.seen
+                .iter()
+                .filter(|(_, settled)| *settled)
+                .map(|(position, _)| *position),
+        );
         saved.held.extend(&self.held);
         if saved.is_empty() {
             return Ok(None);
         }
         let bytes = saved.encode(low);
-        if bytes.len() <= limit { Ok(Some(bytes)) } else { Err(Unfit) }
+        if bytes.len() <= limit {
+            Ok(Some(bytes))
+        } else {
+            Err(Unfit)
+        }
     }
 
     /// Whether what must be saved still fits, with room for one more batch.
     pub(super) fn fits(&self, limit: usize) -> bool {
         let entries = self.held.len() + self.restored.held.len();
-        limit == 0 || (entries * Saved::HELD + usize::try_from(self.span() / 8).unwrap_or(usize::MAX)) < limit / 4 * 3
+        limit == 0
+            || (entries * Saved::HELD + usize::try_from(self.span() / 8).unwrap_or(usize::MAX))
+                < limit / 4 * 3
     }
 }
 
@@ -188,7 +206,10 @@ mod tests {
         });
         tracker.settle(1);
         tracker.settle(4);
-        let held = Held { attempts: 3, due: UNIX_EPOCH + Duration::from_secs(60) };
+        let held = Held {
+            attempts: 3,
+            due: UNIX_EPOCH + Duration::from_secs(60),
+        };
         tracker.hold(0, held);
         let (low, saved) = tracker.commit(4096).expect("fits");
         let mut again = Tracker::new(2, low, saved.as_ref());
@@ -202,7 +223,13 @@ mod tests {
         let mut tracker = Tracker::new(1, 0, None);
         (0..2_000).for_each(|position| {
             tracker.arrived(position);
-            tracker.hold(position, Held { attempts: 1, due: UNIX_EPOCH });
+            tracker.hold(
+                position,
+                Held {
+                    attempts: 1,
+                    due: UNIX_EPOCH,
+                },
+            );
         });
         assert_eq!(tracker.commit(100), Err(Unfit));
         assert!(!tracker.fits(4096));

@@ -1,12 +1,6 @@
 //! Deliveries that wait for their next attempt, with one timer for all.
 
-use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
-    future::Future,
-    pin::Pin,
-    task::Context,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, future::Future, pin::Pin, task::Context};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -104,15 +98,28 @@ mod tests {
         let mut waiting = Waiting::default();
         let now = Instant::now();
         for (seconds, text) in [(20, "late"), (10, "soon")] {
-            waiting.push(now + Duration::from_secs(seconds), Delivery::of(Message::new(text)), Wait::InPlace);
+            waiting.push(
+                now + Duration::from_secs(seconds),
+                Delivery::of(Message::new(text)),
+                Wait::InPlace,
+            );
         }
         let mut seen = Vec::new();
         poll_fn(|cx| {
-            waiting.poll_due(cx, |delivery| seen.push((delivery, now.elapsed().as_secs())));
-            if waiting.len() == 0 { Poll::Ready(()) } else { Poll::Pending }
+            waiting.poll_due(cx, |delivery| {
+                seen.push((delivery, now.elapsed().as_secs()));
+            });
+            if waiting.len() == 0 {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         })
         .await;
-        let seen: Vec<_> = seen.iter().map(|(d, at)| (d.message().as_bytes(), *at)).collect();
+        let seen: Vec<_> = seen
+            .iter()
+            .map(|(d, at)| (d.message().as_bytes(), *at))
+            .collect();
         assert_eq!(seen, [(&b"soon"[..], 10), (&b"late"[..], 20)]);
     }
 }

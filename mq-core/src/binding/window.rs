@@ -16,7 +16,12 @@ pub(super) struct Window {
 
 impl Window {
     pub(super) fn new(policy: WindowPolicy) -> Self {
-        Self { policy, messages: 0, bytes: 0, lanes: Vec::new() }
+        Self {
+            policy,
+            messages: 0,
+            bytes: 0,
+            lanes: Vec::new(),
+        }
     }
 
     pub(super) fn messages(&self) -> usize {
@@ -25,7 +30,11 @@ impl Window {
 
     /// How many more messages may be taken in.
     pub(super) fn room(&self) -> usize {
-        if self.bytes >= self.policy.bytes { 0 } else { self.policy.messages.saturating_sub(self.messages) }
+        if self.bytes >= self.policy.bytes {
+            0
+        } else {
+            self.policy.messages.saturating_sub(self.messages)
+        }
     }
 
     pub(super) fn enter(&mut self, delivery: &Delivery) {
@@ -46,6 +55,10 @@ impl Window {
 
     /// Whether nothing of these lanes is unsettled.
     pub(super) fn is_clear(&self, lanes: &[LaneId]) -> bool {
-        lanes.iter().all(|lane| self.lanes.get(lane.0 as usize).is_none_or(|count| *count == 0))
+        lanes.iter().all(|lane| {
+            self.lanes
+                .get(lane.0 as usize)
+                .is_none_or(|count| *count == 0)
+        })
     }
 }

@@ -223,7 +223,11 @@ impl Config {
         let (settings, mut problems) = decode::decode::<Settings>(&resolved.tree);
         let settings = settings.unwrap_or_default();
         let out_of_range = settings.validate();
-        problems.extend(out_of_range.iter().map(|found| resolved.tree.out_of_range(found)));
+        problems.extend(
+            out_of_range
+                .iter()
+                .map(|found| resolved.tree.out_of_range(found)),
+        );
         (Some(settings), problems)
     }
 

@@ -6,7 +6,6 @@ use super::{Extract, PayloadValue, Preparation, Standing};
 use crate::{
     binder::{Deliveries, Delivery},
     error::Result,
-    listener::{Outcomes, Returned},
     outcome::Failure,
 };
 
@@ -91,17 +90,11 @@ impl<P> Batch<P> {
     pub fn iter(&self) -> std::slice::Iter<'_, BatchItem<P>> {
         self.items.iter()
     }
-
-    /// The outcome of each payload, in order: only those that failed are tried again or dead-lettered.
-    ///
-    /// A number of results that is not the number of payloads fails the batch, which is then retried.
-    pub fn outcomes<R: Returned>(&self, results: impl IntoIterator<Item = R>) -> Outcomes {
-        Outcomes::new(self.items.len(), results)
-    }
 }
 
 impl<P: PayloadValue> Batch<P> {
     /// The values inside the payloads.
+    #[must_use]
     pub fn values(&self) -> impl ExactSizeIterator<Item = &P::Value> {
         self.items.iter().map(|item| item.payload.value())
     }

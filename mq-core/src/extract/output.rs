@@ -134,7 +134,8 @@ impl OutputMessage<'_> {
     /// # Errors
     /// As for [`Output::send`]; also what was wrong in building the message.
     pub async fn send(self) -> Result<Receipt> {
-        let message = self.outlet.prepare(self.message?)?;
+        let mut message = self.message?;
+        self.outlet.prepare(&mut message)?;
         let mut results = self.outlet.publish(std::slice::from_ref(&message)).await;
         results.pop().unwrap_or_else(|| {
             Err(Error::new(

@@ -33,7 +33,9 @@ pub use claim::{Claim, ClaimResult, ClaimTerms, ClaimToken, Claimed, Scope};
 pub use key::IdempotencyKey;
 pub use memory::MemoryIdempotencyStore;
 pub use source::KeySource;
-pub use transaction::{Begun, Lent, StoreTransaction, TransactionScope, TransactionalStore};
+pub use transaction::{
+    Begun, BegunKey, Lent, StoreTransaction, TransactionScope, TransactionalStore,
+};
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@
 //!    [`StoreTransaction::append`] and the transaction is committed; the layer's outcome then has no outputs of its own.
 //!    Failure: it is rolled back. For single failed items of a batch, [`StoreTransaction::forget`] removes their claims before
 //!    the commit (their writes stay, unless the handler undid them with a savepoint).
-//! 4. After the commit the input is acknowledged, and the outbox is [woken](crate::outbox::WakeUp).
+//! 4. After the commit the input is acknowledged. The store itself [wakes](crate::outbox::WakeUp) the relay.
 //!
 //! A scope that is dropped without all that rolls back.
 

@@ -33,13 +33,18 @@ impl Replies {
         self.first.is_none()
     }
 
-    /// Everything, in order.
-    pub fn drain(self) -> impl Iterator<Item = Staged> {
-        self.first.into_iter().chain(self.rest)
+    /// Takes everything out, in order.
+    pub fn drain(&mut self) -> impl Iterator<Item = Staged> {
+        self.first.take().into_iter().chain(self.rest.drain(..))
     }
 
     /// The answer for `delivery`: replies count only where the outcome is an acknowledgement.
-    pub(crate) fn answer(self, delivery: &Delivery, outcome: Outcome, seeds: &[IdSeed]) -> Handled {
+    pub(crate) fn answer(
+        &mut self,
+        delivery: &Delivery,
+        outcome: Outcome,
+        seeds: &[IdSeed],
+    ) -> Handled {
         if self.is_empty() || !outcome.is_ack() {
             return outcome.into();
         }
@@ -47,7 +52,7 @@ impl Replies {
     }
 
     /// Gives every message an id and the trace of its input, and leaves it with the input.
-    fn stage(self, delivery: &Delivery, seeds: &[IdSeed]) -> OutputRange {
+    fn stage(&mut self, delivery: &Delivery, seeds: &[IdSeed]) -> OutputRange {
         let input = delivery.id();
         let mut index = 0;
         let staged = self.drain().map(|mut staged| {
@@ -56,7 +61,7 @@ impl Replies {
                     .get(usize::from(staged.output.0))
                     .copied()
                     .unwrap_or_else(|| IdSeed::new(&[]));
-                staged.message = staged.message.id(seed.derive(&input, index));
+                staged.message.set_id(seed.derive(&input, index));
             }
             index += 1;
             inherit(&mut staged.message, delivery);

@@ -177,6 +177,7 @@ macro_rules! functions {
             R: BatchReturned + Send + 'static,
             $($param: ExtractBatch + 'static,)*
         {
+            #[allow(unused_mut, reason = "a function without parameters cannot fail to read any")]
             fn build(&self, options: &BuildOptions) -> Result<Box<dyn Worker>> {
                 let this = Arc::new((self.function.clone(), self.prepared.clone(), self.seeds.clone()));
                 batch(options, move |deliveries: Deliveries| {
@@ -188,6 +189,9 @@ macro_rules! functions {
                             Ok(parameter) => parameter,
                             Err(failure) => return Ok::<HandledBatch, BoxError>(failure.into()),
                         },)*);
+                        if failed.is_empty() {
+                            return Ok(function($(parameters.$slot),*).await.returned(&deliveries, seeds));
+                        }
                         let (left, others) = set_aside(&deliveries, failed);
                         let Some(left) = left else { return Ok(Deliveries::join(None, others)) };
                         let _ = &parameters;

@@ -3,7 +3,7 @@
 use super::{Replies, Reply, Returned};
 use crate::{
     binder::Deliveries,
-    extract::Json,
+    extract::{Batch, Json},
     message::{IdSeed, Message},
     middleware::{Handled, HandledBatch},
     outcome::{Failure, IntoFailure, Outcome},
@@ -17,7 +17,7 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    pub(crate) fn new<R: Returned>(expected: usize, results: impl IntoIterator<Item = R>) -> Self {
+    fn new<R: Returned>(expected: usize, results: impl IntoIterator<Item = R>) -> Self {
         let judge = |result: R| {
             let mut replies = Replies::default();
             (result.returned(&mut replies), replies)
@@ -26,6 +26,15 @@ impl Outcomes {
             expected,
             items: results.into_iter().map(judge).collect(),
         }
+    }
+}
+
+impl<P> Batch<P> {
+    /// The outcome of each payload, in order: only those that failed are tried again or dead-lettered.
+    ///
+    /// A number of results that is not the number of payloads fails the batch, which is then retried.
+    pub fn outcomes<R: Returned>(&self, results: impl IntoIterator<Item = R>) -> Outcomes {
+        Outcomes::new(self.len(), results)
     }
 }
 
@@ -64,7 +73,7 @@ impl BatchReturned for Outcomes {
             );
             return Failure::retry(text).kind("outcomes").into();
         }
-        let answer = |((outcome, replies), delivery): ((Outcome, Replies), _)| {
+        let answer = |((outcome, mut replies), delivery): ((Outcome, Replies), _)| {
             replies.answer(delivery, outcome, seeds)
         };
         HandledBatch::Each(
@@ -101,7 +110,7 @@ macro_rules! whole {
 }
 
 whole! {
-    [T: serde::Serialize] Json<T>;
+    [T: super::Encode] Json<T>;
     [] Message;
     [M: super::IntoMessage] Vec<M>;
     [M: super::IntoMessage] Option<M>;

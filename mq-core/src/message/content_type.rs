@@ -1,48 +1,65 @@
 //! The content type of a payload.
 
-use std::{borrow::Cow, fmt};
+use std::{fmt, sync::Arc};
 
 /// A media type such as `application/json` (RFC 6838); parameters after `;` are kept but not compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ContentType(Cow<'static, str>);
+pub struct ContentType(Kind);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Json,
+    Text,
+    Bytes,
+    Other(Arc<str>),
+}
+
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain";
+const BYTES: &str = "application/octet-stream";
 
 impl ContentType {
     /// `application/json`, the default.
-    pub const JSON: Self = Self(Cow::Borrowed("application/json"));
+    pub const JSON: Self = Self(Kind::Json);
     /// `text/plain`
-    pub const TEXT: Self = Self(Cow::Borrowed("text/plain"));
+    pub const TEXT: Self = Self(Kind::Text);
     /// `application/octet-stream`
-    pub const BYTES: Self = Self(Cow::Borrowed("application/octet-stream"));
+    pub const BYTES: Self = Self(Kind::Bytes);
 
     /// The whole text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Kind::Json => JSON,
+            Kind::Text => TEXT,
+            Kind::Bytes => BYTES,
+            Kind::Other(text) => text,
+        }
     }
 
     /// Type and subtype without parameters.
     #[must_use]
     pub fn essence(&self) -> &str {
-        self.0
-            .split_once(';')
-            .map_or(&*self.0, |(essence, _)| essence)
+        let text = self.as_str();
+        text.split_once(';')
+            .map_or(text, |(essence, _)| essence)
             .trim()
     }
 
     /// Whether this is JSON: `application/json` or any `+json` (RFC 6839).
     #[must_use]
     pub fn is_json(&self) -> bool {
-        if self.0 == "application/json" {
+        if self.0 == Kind::Json {
             return true;
         }
         let essence = self.essence();
-        essence.eq_ignore_ascii_case("application/json") || ends_with_ignore_case(essence, "+json")
+        essence.eq_ignore_ascii_case(JSON) || ends_with_ignore_case(essence, "+json")
     }
 
     /// Whether this is text: any `text/…`.
     #[must_use]
     pub fn is_text(&self) -> bool {
-        self.0
+        self.as_str()
             .get(..5)
             .is_some_and(|start| start.eq_ignore_ascii_case("text/"))
     }
@@ -55,21 +72,26 @@ fn ends_with_ignore_case(text: &str, end: &str) -> bool {
         .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
 
-impl From<&'static str> for ContentType {
-    fn from(text: &'static str) -> Self {
-        Self(Cow::Borrowed(text))
+impl From<&str> for ContentType {
+    fn from(text: &str) -> Self {
+        Self(match text {
+            JSON => Kind::Json,
+            TEXT => Kind::Text,
+            BYTES => Kind::Bytes,
+            other => Kind::Other(other.into()),
+        })
     }
 }
 
 impl From<String> for ContentType {
     fn from(text: String) -> Self {
-        Self(Cow::Owned(text))
+        Self::from(text.as_str())
     }
 }
 
 impl fmt::Display for ContentType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

@@ -133,6 +133,18 @@ impl Message {
         self
     }
 
+    pub(crate) fn set_key(&mut self, key: Bytes) {
+        self.key = Some(key);
+    }
+
+    pub(crate) fn set_content_type(&mut self, content_type: ContentType) {
+        self.content_type = Some(content_type);
+    }
+
+    pub(crate) fn set_id(&mut self, id: MessageId) {
+        self.id = Some(id);
+    }
+
     /// Sets the partition, instead of having it chosen by the key.
     #[must_use]
     pub fn partition(mut self, partition: u32) -> Self {
@@ -241,6 +253,12 @@ impl Message {
     /// The rarer properties, to change; allocates them if there are none.
     pub fn properties_mut(&mut self) -> &mut Properties {
         self.properties.get_or_insert_default()
+    }
+
+    /// Whether there are neither headers nor rarer properties.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.properties.is_none() && self.headers.is_empty()
     }
 
     /// Payload and key bytes, as limits count them.

@@ -208,11 +208,13 @@ where
     type Error = BoxError;
     type Future = BreakerFuture<S::Future, R>;
 
+    #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         ready!(self.poll_circuit(cx));
         self.inner.poll_ready(cx)
     }
 
+    #[inline(always)]
     fn call(&mut self, request: R) -> Self::Future {
         let report = self.circuit.as_ref().map(|circuit| {
             if let State::Trial { running, .. } = &mut *circuit.state() {
@@ -266,12 +268,13 @@ where
 {
     type Output = Result<R::Handled, BoxError>;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let handled = ready!(this.inner.poll(cx))?;
         if let Some(mut report) = this.report.take() {
             R::outcomes(&handled, this.mark, |outcome| {
-                count(outcome, &mut report.counts)
+                count(outcome, &mut report.counts);
             });
         }
         Poll::Ready(Ok(handled))
@@ -282,9 +285,12 @@ where
 fn count(outcome: &Outcome, (failures, successes): &mut (u32, u32)) {
     match outcome {
         Outcome::Ack => *successes += 1,
-        Outcome::Failed(failure) => match failure.next() {
-            Some(Next::InPlace(_) | Next::Delayed(_) | Next::Exhausted) => *failures += 1,
-            _ => {}
-        },
+        Outcome::Failed(failure) => {
+            let another = matches!(
+                failure.next(),
+                Some(Next::InPlace(_) | Next::Delayed(_) | Next::Exhausted)
+            );
+            *failures += u32::from(another);
+        }
     }
 }

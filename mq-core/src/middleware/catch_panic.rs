@@ -44,10 +44,12 @@ where
     type Error = BoxError;
     type Future = CatchPanicFuture<S::Future, R::Handled>;
 
+    #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline(always)]
     fn call(&mut self, request: R) -> Self::Future {
         match catch_unwind(AssertUnwindSafe(|| self.inner.call(request))) {
             Ok(future) => CatchPanicFuture::Running { future },
@@ -83,6 +85,7 @@ where
 {
     type Output = Result<H, BoxError>;
 
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let result = match self.as_mut().project() {
             Projected::Running { future } => catch_unwind(AssertUnwindSafe(|| future.poll(cx))),
@@ -93,7 +96,7 @@ where
         match result {
             Ok(poll) => Poll::Ready(ready!(poll)),
             Err(panic) => {
-                self.set(CatchPanicFuture::Panicked { handled: None });
+                self.set(Self::Panicked { handled: None });
                 Poll::Ready(Ok(failure(&*panic).into()))
             }
         }

@@ -56,10 +56,12 @@ where
     type Error = BoxError;
     type Future = DeadLetterFuture<S::Future, R>;
 
+    #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline(always)]
     fn call(&mut self, request: R) -> Self::Future {
         let mark = request.mark();
         DeadLetterFuture {
@@ -91,6 +93,7 @@ where
 {
     type Output = Result<R::Handled, BoxError>;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut handled = ready!(this.inner.poll(cx))?;

@@ -56,6 +56,13 @@ impl IdempotencyLayer {
     }
 }
 
+impl IdempotencyLayer {
+    /// Gives claims back; where that fails, they end with their lease.
+    pub(crate) async fn release(&self, claims: &[Claim]) {
+        release(&self.0, claims).await;
+    }
+}
+
 impl<S> Layer<S> for IdempotencyLayer {
     type Service = Idempotency<S>;
 
@@ -90,10 +97,12 @@ where
     type Error = BoxError;
     type Future = IdempotencyFuture<S::Future, R::Handled>;
 
+    #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline(always)]
     fn call(&mut self, request: R) -> Self::Future {
         let Some(layer) = &self.options else {
             return IdempotencyFuture::Off {
@@ -132,6 +141,7 @@ where
 {
     type Output = Result<H, BoxError>;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             Projected::Off { inner } => inner.poll(cx),

@@ -65,10 +65,12 @@ where
     type Error = BoxError;
     type Future = ObserveFuture<S::Future, R>;
 
+    #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline(always)]
     fn call(&mut self, request: R) -> Self::Future {
         let span = self.observer.span(&request);
         let mark = request.mark();
@@ -88,14 +90,14 @@ where
 }
 
 impl Observer {
-    fn span<R: Arrival>(&self, request: &R) -> Option<Span> {
+    fn span<R: Arrival>(&self, request: &R) -> Option<Box<Span>> {
         if !tracing::enabled!(target: "mq::delivery", tracing::Level::INFO) {
             return None;
         }
         let deliveries = request.deliveries();
         let first = deliveries.first()?;
         let traceparent = first.headers().text(names::TRACEPARENT);
-        Some(tracing::info_span!(
+        Some(Box::new(tracing::info_span!(
             target: "mq::delivery",
             "process",
             binding = &*self.binding,
@@ -104,7 +106,7 @@ impl Observer {
             messaging.message.id = %first.id(),
             attempt = first.attempt(),
             traceparent,
-        ))
+        )))
     }
 
     fn finished<R: Arrival>(&self, started: u64, handled: &R::Handled, mark: &R::Mark) {
@@ -141,7 +143,7 @@ pin_project! {
         mark: R::Mark,
         observer: Arc<Observer>,
         started: u64,
-        span: Option<Span>,
+        span: Option<Box<Span>>,
     }
 }
 
@@ -152,6 +154,7 @@ where
 {
     type Output = Result<R::Handled, BoxError>;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let handled = match this.span {

@@ -39,8 +39,11 @@ impl Pulse {
     }
 
     /// Reads the clock.
+    #[must_use]
     pub fn refresh(&self) -> u64 {
-        let nanos = u64::try_from(self.0.base.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let elapsed = self.0.base.elapsed();
+        // A loop runs for less than 584 years.
+        let nanos = elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos());
         self.0.now.store(nanos, Relaxed);
         nanos
     }

@@ -64,10 +64,12 @@ where
     type Error = BoxError;
     type Future = TimeoutFuture<S::Future>;
 
+    #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline(always)]
     fn call(&mut self, request: R) -> Self::Future {
         let limit = self.nanos.map(|nanos| (nanos, self.pulse.clone()));
         TimeoutFuture {
@@ -98,6 +100,7 @@ where
 {
     type Output = Result<H, BoxError>;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if let Poll::Ready(result) = this.inner.poll(cx) {

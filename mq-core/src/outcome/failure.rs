@@ -155,10 +155,27 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What a person wants to read where `main` returns a failure: the text and its causes; `{:#?}` shows the parts.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return self.debug_parts(f);
+        }
+        f.write_str(&self.0.message)?;
+        let mut cause = self.cause().and_then(std::error::Error::source);
+        while let Some(error) = cause {
+            write!(f, "\n  because: {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl Failure {
+    fn debug_parts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Failure")
             .field("decision", &self.0.decision)
+            .field("next", &self.0.next)
             .field("type", &self.0.kind)
             .field("message", &self.0.message)
             .field("cause", &self.0.cause)
@@ -180,24 +197,28 @@ pub trait IntoFailure {
     fn into_failure(self) -> Failure;
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoFailure for Failure {
     fn into_failure(self) -> Failure {
         self
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoFailure for BoxError {
     fn into_failure(self) -> Failure {
         Failure::read(self)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoFailure for crate::error::Error {
     fn into_failure(self) -> Failure {
         Failure::read(Box::new(self))
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoFailure for std::convert::Infallible {
     fn into_failure(self) -> Failure {
         match self {}

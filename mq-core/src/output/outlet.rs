@@ -50,7 +50,7 @@ pub struct BinderSlot(Arc<OnceLock<Arc<dyn Binder>>>);
 impl BinderSlot {
     /// The instance is connected. Only the first call counts.
     pub fn fill(&self, binder: Arc<dyn Binder>) {
-        let _ = self.0.set(binder);
+        drop(self.0.set(binder));
     }
 
     /// The instance.
@@ -59,7 +59,9 @@ impl BinderSlot {
     /// It is not connected yet (temporary).
     pub fn get(&self) -> Result<&Arc<dyn Binder>> {
         self.0.get().ok_or_else(|| {
-            Error::new(ErrorKind::Unavailable, "the binder is not connected yet").temporary().operation("BinderSlot::get")
+            Error::new(ErrorKind::Unavailable, "the binder is not connected yet")
+                .temporary()
+                .operation("BinderSlot::get")
         })
     }
 }
@@ -124,25 +126,25 @@ impl Outlet {
     ///
     /// # Errors
     /// The payload is too large; publishing it again would fail again.
-    pub fn prepare(&self, mut message: Message) -> Result<Message> {
+    pub fn prepare(&self, message: &mut Message) -> Result<()> {
         if message.as_key().is_none()
             && let Some(key) = self
                 .options
                 .key
                 .as_ref()
-                .and_then(|rule| rule.key_of(&message))
+                .and_then(|rule| rule.key_of(message))
         {
-            message = message.key(key);
+            message.set_key(key);
         }
         if message.as_content_type().is_none()
             && let Some(content_type) = &self.options.content_type
         {
-            message = message.content_type(content_type.clone());
+            message.set_content_type(content_type.clone());
         }
         let size = message.as_bytes().len() as u64;
         match self.options.max_payload {
             Some(limit) if size > limit => Err(self.too_large(size, limit)),
-            _ => Ok(message),
+            _ => Ok(()),
         }
     }
 

@@ -24,7 +24,7 @@ struct Recorded {
 }
 
 impl Recorded {
-    fn new(log: &Log) -> Box<dyn StoreTransaction> {
+    fn open(log: &Log) -> Box<dyn StoreTransaction> {
         Box::new(Self {
             log: log.clone(),
             open: true,
@@ -78,7 +78,7 @@ fn lines(log: &Log) -> Vec<String> {
 #[tokio::test]
 async fn a_transaction_goes_through_the_delivery_to_the_handler_and_back() {
     let log = Log::default();
-    let scope = TransactionScope::new(Recorded::new(&log));
+    let scope = TransactionScope::new(Recorded::open(&log));
     let mut delivery = Delivery::of(Message::new("in"));
     delivery.insert(scope.clone());
 
@@ -101,7 +101,7 @@ async fn a_transaction_goes_through_the_delivery_to_the_handler_and_back() {
 #[tokio::test]
 async fn a_transaction_that_outlives_its_handler_is_rolled_back_and_reported() {
     let log = Log::default();
-    let scope = TransactionScope::new(Recorded::new(&log));
+    let scope = TransactionScope::new(Recorded::open(&log));
     let lent = scope.lend().expect("a transaction");
     let error = scope.end().expect_err("still lent");
     assert_eq!(error.kind(), ErrorKind::Config);
@@ -114,7 +114,7 @@ async fn a_transaction_that_outlives_its_handler_is_rolled_back_and_reported() {
 #[test]
 fn a_transaction_is_lent_to_one_at_a_time() {
     let log = Log::default();
-    let scope = TransactionScope::new(Recorded::new(&log));
+    let scope = TransactionScope::new(Recorded::open(&log));
     let first = scope.lend().expect("a transaction");
     assert_eq!(scope.lend().expect_err("lent").kind(), ErrorKind::Config);
     drop(first);

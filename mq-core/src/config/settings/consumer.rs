@@ -3,8 +3,8 @@
 use crate::config::Node;
 use crate::policy::Ranges;
 use crate::policy::{
-    BatchPolicy, BreakerPolicy, DeadLetterPolicy, Exhausted, IdempotencyPolicy, Ordering,
-    OutOfRange, Provision, RetryPolicy, Start, Unmatched, WindowPolicy,
+    BatchPolicy, BreakerPolicy, DeadLetterPolicy, Exhausted, Guarantee, IdempotencyPolicy,
+    Ordering, OutOfRange, Provision, RetryPolicy, Start, Unmatched, WindowPolicy,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub struct ConsumerSettings {
     pub retry: RetryPolicy,
     /// What becomes of a message when its attempts are used up: a dead letter by default.
     pub exhausted: Exhausted,
+    /// How often a message takes effect: `at_least_once` by default, or `exactly_once` inside the broker.
+    pub guarantee: Guarantee,
     /// What becomes of a message that no listener's condition takes: a dead letter by default.
     pub unmatched: Unmatched,
     /// Where dead letters go.
@@ -67,6 +69,7 @@ impl Default for ConsumerSettings {
             timeout: Some(Duration::from_secs(30)),
             retry: RetryPolicy::default(),
             exhausted: Exhausted::default(),
+            guarantee: Guarantee::default(),
             unmatched: Unmatched::default(),
             dead_letter: DeadLetterPolicy::default(),
             idempotency: None,

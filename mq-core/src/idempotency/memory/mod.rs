@@ -1,6 +1,7 @@
 //! The store in memory: for tests, and for services of one process that can live with forgetting at a restart.
 
 mod records;
+mod transaction;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -10,15 +11,18 @@ use std::{
 use async_trait::async_trait;
 
 use self::records::Records;
-use super::{Claim, ClaimResult, Claimed, IdempotencyKey, IdempotencyStore, Scope};
+use super::{
+    Claim, ClaimResult, Claimed, IdempotencyKey, IdempotencyStore, Scope, TransactionalStore,
+};
 use crate::{
     clock::Clock,
     error::{Error, ErrorKind, Result},
+    outbox::MemoryOutbox,
 };
 
 /// Remembers keys in memory. Cheap to clone; all clones are one store.
 ///
-/// A key takes about 200 bytes.
+/// A key takes about 300 bytes.
 /// When the limit is reached and nothing has expired, new keys are refused ([`ErrorKind::Full`], temporary) rather than old ones
 /// forgotten before their time: their messages wait.
 ///
@@ -28,6 +32,7 @@ pub struct MemoryIdempotencyStore {
     clock: Clock,
     limit: usize,
     records: Arc<Mutex<Records>>,
+    outbox: Option<MemoryOutbox>,
 }
 
 impl MemoryIdempotencyStore {
@@ -41,7 +46,15 @@ impl MemoryIdempotencyStore {
             clock,
             limit: Self::DEFAULT_LIMIT,
             records: Arc::default(),
+            outbox: None,
         }
+    }
+
+    /// The same store with [transactions](TransactionalStore), whose rows go into this outbox.
+    #[must_use]
+    pub fn with_outbox(mut self, outbox: MemoryOutbox) -> Self {
+        self.outbox = Some(outbox);
+        self
     }
 
     /// Sets how many keys are remembered at most: 1 or more, 1,000,000 by default.
@@ -150,5 +163,9 @@ impl IdempotencyStore for MemoryIdempotencyStore {
     async fn purge(&self, limit: usize) -> Result<usize> {
         let (mut records, now) = (self.records(), self.clock.now());
         Ok(records.purge(now, limit))
+    }
+
+    fn transactional(&self) -> Option<&dyn TransactionalStore> {
+        self.outbox.is_some().then_some(self as _)
     }
 }

@@ -112,6 +112,26 @@ impl Records {
         }
     }
 
+    /// Completes all claims, or none if one of them is lost; returns whether it did.
+    pub(super) fn complete_all(
+        &mut self,
+        scope: &Scope,
+        claims: &[Claim],
+        now: Instant,
+        window: Duration,
+    ) -> bool {
+        let all_held = claims.iter().all(|claim| {
+            self.held(scope, claim)
+                .is_some_and(|record| record.state != State::Released)
+        });
+        if all_held {
+            for claim in claims {
+                self.complete(scope, claim, now, window);
+            }
+        }
+        all_held
+    }
+
     pub(super) fn release(&mut self, scope: &Scope, claim: &Claim, now: Instant) {
         if let Some(record) = self.held(scope, claim)
             && record.state == State::Claimed

@@ -1,0 +1,187 @@
+//! Exactly once inside the broker: the outputs of a round and the settlements of its inputs are one step.
+
+use std::{
+    mem::take,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::{engine::Engine, judge::settlement, plan::InputPlan, publish::Round, stage::Stage};
+use crate::{
+    binder::{Action, Settlement, Transaction},
+    error::{Error, ErrorKind, Result},
+};
+
+/// A round on its way, with the transaction that carries it.
+type Under = (Box<dyn Transaction>, Round, Vec<Settlement>, Result<()>);
+
+/// Carries rounds in transactions, one at a time.
+#[derive(Debug)]
+pub(super) struct Transact {
+    stage: Stage<Under>,
+    transaction: Option<Box<dyn Transaction>>,
+    /// A round that has failed and is carried again, before anything else.
+    again: Option<(Round, Vec<Settlement>)>,
+}
+
+impl std::fmt::Debug for dyn Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Transaction")
+    }
+}
+
+impl Transact {
+    pub(super) fn new(transaction: Box<dyn Transaction>) -> Self {
+        Self {
+            stage: Stage::new(),
+            transaction: Some(transaction),
+            again: None,
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        !self.stage.is_running() && self.again.is_none()
+    }
+
+    fn start(&mut self, plan: &Arc<InputPlan>, round: Round, settlements: Vec<Settlement>) {
+        let Some(mut transaction) = self.transaction.take() else {
+            return;
+        };
+        let plan = plan.clone();
+        self.stage.start(async move {
+            let result = carry(&mut *transaction, &plan, &round, &settlements).await;
+            (transaction, round, settlements, result)
+        });
+    }
+}
+
+/// One step; aborted if any part of it fails.
+async fn carry(
+    transaction: &mut dyn Transaction,
+    plan: &InputPlan,
+    round: &Round,
+    settlements: &[Settlement],
+) -> Result<()> {
+    let done = async {
+        transaction.publish(&round.messages(plan)).await?;
+        transaction.settle(settlements).await?;
+        transaction.commit().await.map(drop)
+    };
+    let Err(error) = done.await else {
+        return Ok(());
+    };
+    if let Err(abort) = transaction.abort().await {
+        tracing::debug!(binding = &*plan.name, error = %abort.chain(), "cannot abort a transaction; the broker forgets it by itself");
+    }
+    Err(error)
+}
+
+impl Engine {
+    /// Gets on with transactions, where the binding has them; true if it has.
+    pub(super) fn poll_transactions(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(mut transact) = self.transact.take() else {
+            return false;
+        };
+        loop {
+            if transact.stage.poll_free(cx) {
+                self.begin_round(&mut transact);
+            }
+            let Poll::Ready((transaction, round, settlements, result)) = transact.stage.poll(cx)
+            else {
+                break;
+            };
+            transact.transaction = Some(transaction);
+            self.carried(&mut transact, round, settlements, result);
+        }
+        self.transact = Some(transact);
+        true
+    }
+
+    fn begin_round(&mut self, transact: &mut Transact) {
+        if let Some((round, settlements)) = transact.again.take() {
+            return transact.start(&self.plan, round, settlements);
+        }
+        self.take_refused();
+        let round = take(self.finish.round());
+        let settlements = self.settlements_of(&round);
+        if !round.is_empty() || !settlements.is_empty() {
+            transact.start(&self.plan, round, settlements);
+        }
+    }
+
+    /// Exits whose output can never be published are sorted out before the round begins.
+    fn take_refused(&mut self) {
+        let mut refused = Vec::new();
+        self.finish.round().take_refused(|exit| refused.push(exit));
+        refused.into_iter().for_each(|exit| self.conclude(exit));
+    }
+
+    /// What the broker is told of the inputs of a round: single settlements, or commits of their lanes.
+    fn settlements_of(&mut self, round: &Round) -> Vec<Settlement> {
+        let each = round
+            .deliveries()
+            .map(|delivery| settlement(delivery, Action::Ack));
+        match &mut self.positions {
+            None => each.collect(),
+            Some(positions) => {
+                each.for_each(|settlement| positions.settle(&settlement));
+                positions.commits()
+            }
+        }
+    }
+
+    fn carried(
+        &mut self,
+        transact: &mut Transact,
+        mut round: Round,
+        settlements: Vec<Settlement>,
+        result: Result<()>,
+    ) {
+        match result {
+            Ok(()) => {
+                transact.stage.succeeded();
+                self.finish.set_problem(None);
+                round.take_finished(|exit| self.committed(&exit));
+            }
+            Err(error) if error.kind() == ErrorKind::Lost || self.finish.is_lost() => {
+                self.plan.metrics().lost.add(round.len() as u64);
+                round.take_finished(|exit| {
+                    exit.deliveries()
+                        .iter()
+                        .for_each(|delivery| self.abandon(delivery.clone()));
+                });
+            }
+            Err(error) if error.is_temporary() => {
+                transact.stage.failed();
+                self.finish
+                    .set_problem(Some(format!("cannot commit: {}", error.chain())));
+                transact.again = Some((round, settlements));
+            }
+            Err(error) => self.cannot_commit(&mut round, &error),
+        }
+    }
+
+    fn committed(&mut self, exit: &super::publish::Exit) {
+        if exit.is_dead_letter {
+            self.plan.metrics().dead_letters.increment();
+        }
+        exit.deliveries()
+            .iter()
+            .for_each(|delivery| self.forget(delivery));
+    }
+
+    fn cannot_commit(&mut self, round: &mut Round, error: &Error) {
+        let text = format!("a transaction cannot be committed: {}", error.chain());
+        tracing::error!(
+            binding = &*self.plan.name,
+            "binding stops and leaves its input unsettled: {text}"
+        );
+        self.stopping.get_or_insert(text);
+        let exits = &mut Vec::new();
+        round.take_finished(|exit| exits.push(exit));
+        take(exits)
+            .iter()
+            .flat_map(super::publish::Exit::deliveries)
+            .for_each(|delivery| self.abandon(delivery.clone()));
+    }
+}

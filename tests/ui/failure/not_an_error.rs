@@ -1,0 +1,9 @@
+use mq::prelude::*;
+
+#[derive(Debug, Failure)]
+enum BillingError {
+    #[failure(discard)]
+    Cancelled,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use mq::prelude::*;
+
+#[stream_listener(input = "greetings")]
+async fn print(Text(_greeting): Text, _raw: Bytes) {}
+
+fn main() {}
