@@ -95,12 +95,22 @@ impl Consumer for MemoryConsumer {
         }
     }
 
+    async fn pause(&mut self, lanes: &[LaneId]) -> Result<()> {
+        self.session.open()?.lock().pause(self.key, lanes);
+        Ok(())
+    }
+
+    async fn resume(&mut self, lanes: &[LaneId]) -> Result<()> {
+        self.session.open()?.lock().resume(self.key, lanes);
+        Ok(())
+    }
+
     async fn seek(&mut self, lane: LaneId, position: u64) -> Result<()> {
         let broker = self.with(Capability::Seek)?;
         broker.lock().seek_lane(self.key, lane, position, broker)
     }
 
-    async fn transaction(&self) -> Result<Box<dyn Transaction>> {
+    async fn transaction(&mut self) -> Result<Box<dyn Transaction>> {
         self.with(Capability::Transactions)?;
         Ok(Box::new(MemoryTransaction::new(
             self.session.clone(),

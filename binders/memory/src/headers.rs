@@ -60,7 +60,10 @@ fn derived_id(origin: &Origin<'_>) -> MessageId {
 }
 
 fn cut(reason: &str) -> &str {
-    &reason[..reason.floor_char_boundary(REASON)]
+    let ends = reason
+        .char_indices()
+        .map(|(at, character)| at + character.len_utf8());
+    &reason[..ends.take_while(|end| *end <= REASON).last().unwrap_or(0)]
 }
 
 #[cfg(test)]

@@ -18,11 +18,8 @@ use super::{
 
 /// The consumer, by its place in line, that each of `partitions` goes to: ranges of even size, as Kafka's range assignor.
 pub(super) fn ranges(partitions: usize, members: usize) -> impl Iterator<Item = usize> {
-    let (each, more) = if members == 0 {
-        (0, 0)
-    } else {
-        (partitions / members, partitions % members)
-    };
+    let each = partitions.checked_div(members).unwrap_or(0);
+    let more = partitions.checked_rem(members).unwrap_or(0);
     (0..members)
         .flat_map(move |member| std::iter::repeat_n(member, each + usize::from(member < more)))
 }
@@ -242,7 +239,7 @@ fn give(
 fn drop_lane(members: &mut Slab<Member>, member: usize, lane: LaneRef) -> Option<LaneId> {
     let member = members.get_mut(member)?;
     let id = member.find_lane(lane)?;
-    member.lanes[id.0 as usize] = None;
+    member.drop_lane(id);
     Some(id)
 }
 

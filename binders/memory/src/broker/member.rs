@@ -55,6 +55,8 @@ pub(crate) struct Member {
     /// How many it may have.
     pub(super) window: usize,
     pub(super) lanes: Vec<Option<LaneRef>>,
+    /// Lanes that it does not want to hear of for the time being.
+    pub(super) paused: Vec<LaneId>,
     /// Its groups, by destination.
     pub(super) groups: Vec<(usize, usize)>,
     /// The lane that is asked first, in turn.
@@ -95,6 +97,19 @@ impl Member {
     pub(super) fn find_lane(&self, lane: LaneRef) -> Option<LaneId> {
         let index = self.lanes.iter().position(|found| *found == Some(lane))?;
         Some(LaneId(number(index)))
+    }
+
+    /// The lane at this place, unless it is paused.
+    pub(super) fn readable(&self, index: usize) -> Option<(LaneId, LaneRef)> {
+        let (id, lane) = (LaneId(number(index)), *self.lanes.get(index)?);
+        lane.filter(|_| self.paused.is_empty() || !self.paused.contains(&id))
+            .map(|lane| (id, lane))
+    }
+
+    /// A lane is gone; its number is free.
+    pub(super) fn drop_lane(&mut self, id: LaneId) {
+        self.lanes[id.0 as usize] = None;
+        self.paused.retain(|paused| *paused != id);
     }
 
     pub(super) fn lane(&self, id: LaneId) -> Option<LaneRef> {

@@ -26,11 +26,10 @@ pub(crate) enum Stored {
 
 /// The bytes of a message, as limits count them.
 fn size(message: &Message) -> u64 {
-    let headers = message.as_headers();
-    let headers = if headers.is_empty() {
+    let headers = if message.is_plain() {
         0
     } else {
-        headers.size()
+        message.as_headers().size()
     };
     (message.size() + headers) as u64
 }

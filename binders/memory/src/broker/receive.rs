@@ -60,7 +60,7 @@ impl State {
         let room = max.min(window);
         if room == 0 {
             member.is_waiting = true;
-            return Received::Nothing(self.due(key));
+            return Received::Nothing(self.expiry(key));
         }
         let before = records.len();
         let look = self.hand_out(key, records, room, broker);
@@ -103,10 +103,10 @@ impl State {
         };
         let mut look = Look::Done;
         for index in (first..count).chain(0..first.min(count)) {
-            let Some(lane) = self.members[key.index].lanes[index] else {
+            let Some((id, lane)) = self.members[key.index].readable(index) else {
                 continue;
             };
-            taker.lane = LaneId(number(index));
+            taker.lane = id;
             if self.take_from(lane, &mut taker) == Look::Unfinished {
                 look = Look::Unfinished;
             }
@@ -115,6 +115,25 @@ impl State {
             }
         }
         look
+    }
+
+    /// Hands over nothing of these lanes until they are resumed.
+    pub(crate) fn pause(&mut self, key: MemberKey, lanes: &[LaneId]) {
+        if let Some(member) = self.member(key) {
+            let known = lanes.iter().filter(|id| member.lane(**id).is_some());
+            let new: Vec<_> = known
+                .filter(|id| !member.paused.contains(id))
+                .copied()
+                .collect();
+            member.paused.extend(new);
+        }
+    }
+
+    /// Hands over messages of these lanes again.
+    pub(crate) fn resume(&mut self, key: MemberKey, lanes: &[LaneId]) {
+        if let Some(member) = self.member(key) {
+            member.paused.retain(|paused| !lanes.contains(paused));
+        }
     }
 
     fn take_from(&mut self, lane: LaneRef, taker: &mut Taker<'_>) -> Look {
@@ -146,7 +165,8 @@ impl State {
     /// When something becomes due for this consumer.
     fn due(&self, key: MemberKey) -> Option<Instant> {
         let member = &self.members[key.index];
-        let lanes = member.lanes.iter().flatten().filter_map(|lane| {
+        let lanes = (0..member.lanes.len()).filter_map(|index| {
+            let (_, lane) = member.readable(index)?;
             let group = self
                 .destinations
                 .get(lane.destination)?
@@ -157,13 +177,16 @@ impl State {
                 Reading::Assigned(_) => None,
             }
         });
-        let expiries = member.groups.iter().filter_map(|(destination, group)| {
-            self.destinations
-                .get(*destination)?
-                .groups
-                .get(*group)?
-                .expiry
+        lanes.chain(self.expiry(key)).min()
+    }
+
+    /// When the next partition is taken from a consumer that was to give it up.
+    fn expiry(&self, key: MemberKey) -> Option<Instant> {
+        let groups = self.members[key.index].groups.iter();
+        let expiries = groups.filter_map(|(destination, group)| {
+            let destination = self.destinations.get(*destination)?;
+            destination.groups.get(*group)?.expiry
         });
-        lanes.chain(expiries).min()
+        expiries.min()
     }
 }

@@ -113,7 +113,7 @@ impl State {
         for (partition, position) in positions.into_iter().enumerate() {
             match &mut found.groups[group].reading {
                 Reading::Shared(queues) => {
-                    queues[partition].seek(position, &found.logs[partition], broker.clock)
+                    queues[partition].seek(position, &found.logs[partition], broker.clock);
                 }
                 Reading::Assigned(tracks) => {
                     tracks[partition].committed = position;

@@ -146,6 +146,7 @@ impl State {
             unsettled: 0,
             window: joining.spec.window.max(1),
             lanes: Vec::new(),
+            paused: Vec::new(),
             groups: groups.to_vec(),
             first: 0,
             events: VecDeque::new(),

@@ -29,6 +29,9 @@ pub(crate) enum Committed {
     Full(OwnedNotified),
 }
 
+/// A dead letter, and where it goes.
+type Letter = (Arc<str>, Message);
+
 /// A message with its target.
 struct Outgoing {
     target: usize,
@@ -83,7 +86,7 @@ impl State {
         key: MemberKey,
         settlements: &[Settlement],
         broker: &Broker,
-    ) -> Result<(Vec<Settlement>, Vec<(Arc<str>, Message)>), SettleError> {
+    ) -> Result<(Vec<Settlement>, Vec<Letter>), SettleError> {
         let mut letters = Vec::new();
         let mut checked = settlements.to_vec();
         for settlement in &mut checked {
