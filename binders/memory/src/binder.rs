@@ -14,21 +14,30 @@ use mq_core::{
 };
 
 use crate::{
-    broker::Broker, builder::MemoryBuilder, config::MemorySettings, consumer::MemoryConsumer,
-    options::Options, producer::MemoryProducer, session::Session,
+    broker::{Broker, Joining},
+    builder::MemoryBuilder,
+    config::MemorySettings,
+    consumer::MemoryConsumer,
+    faults::Faults,
+    native::{self, ConsumerNative, ProducerNative},
+    options::Options,
+    producer::MemoryProducer,
+    session::Session,
 };
 
 /// A binder whose broker is this process's memory.
+///
+/// Clones are the same instance: closing one closes all.
 #[derive(Clone, Debug)]
 pub struct MemoryBinder {
-    session: Session,
+    pub(crate) session: Session,
 }
 
 impl MemoryBinder {
     /// A binder with every capability, and a broker of its own, on the system's clock.
     #[must_use]
     pub fn new() -> Self {
-        let options = Options::new(&MemorySettings::default(), std::time::Duration::ZERO);
+        let options = Options::new(&MemorySettings::default(), crate::builder::BUDGET);
         Self::with(options, Clock::system())
     }
 
@@ -41,6 +50,22 @@ impl MemoryBinder {
         Self {
             session: Session::new(Arc::new(Broker::new(options, clock))),
         }
+    }
+
+    /// Another open instance on the same broker: what a restarted program finds, or a second one.
+    ///
+    /// Destinations, groups and messages live as long as any instance on the broker, open or closed.
+    #[must_use]
+    pub fn reopened(&self) -> Self {
+        Self {
+            session: Session::new(self.session.broker.clone()),
+        }
+    }
+
+    /// Makes trouble on demand, for every instance on this broker.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        Faults::new(self.session.broker.clone())
     }
 }
 
@@ -58,16 +83,22 @@ impl Binder for MemoryBinder {
 
     async fn provision(
         &self,
-        _plan: &[DestinationPlan],
-        _mode: Provision,
+        plan: &[DestinationPlan],
+        mode: Provision,
     ) -> Result<ProvisionReport> {
-        self.session.open()?;
-        Ok(ProvisionReport::default())
+        let broker = self.reach()?;
+        broker.lock().provision(plan, mode, broker)
     }
 
     async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
-        let broker = self.session.open()?;
-        let (key, notify) = broker.lock().subscribe(spec, &broker.options)?;
+        let native: ConsumerNative = native::read(&spec.native)?;
+        let broker = self.reach()?;
+        let joining = Joining {
+            spec,
+            letters: native.dead_letter.map(Into::into),
+            session: self.session.number,
+        };
+        let (key, notify) = broker.lock().subscribe(joining, broker)?;
         Ok(Box::new(MemoryConsumer::new(
             self.session.clone(),
             key,
@@ -76,7 +107,8 @@ impl Binder for MemoryBinder {
     }
 
     async fn producer(&self, spec: &ProducerSpec) -> Result<Arc<dyn Producer>> {
-        self.session.open()?;
+        native::read::<ProducerNative>(&spec.native)?;
+        self.reach()?;
         Ok(Arc::new(MemoryProducer::new(
             self.session.clone(),
             spec.destination.clone(),
@@ -84,10 +116,9 @@ impl Binder for MemoryBinder {
     }
 
     fn health(&self) -> Health {
-        if self.session.is_closed() {
-            Health::Down("the binder is closed".to_owned())
-        } else {
-            Health::Up
+        match self.reach() {
+            Ok(_) => Health::Up,
+            Err(error) => Health::Down(error.message().to_owned()),
         }
     }
 
@@ -100,6 +131,3 @@ impl Binder for MemoryBinder {
         Ok(())
     }
 }
-
-#[async_trait]
-impl Admin for MemoryBinder {}

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long a consumer may take by default to give up a lane.
-const BUDGET: Duration = Duration::from_secs(5);
+pub(crate) const BUDGET: Duration = Duration::from_secs(5);
 
 /// Makes a [`MemoryBinder`] with a broker of its own.
 ///

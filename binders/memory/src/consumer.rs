@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mq_core::{
-    binder::{Consumer, Event, LaneId, Record, Settlement, Settler, Unsettled},
+    binder::{Capability, Consumer, Event, LaneId, Record, Settler, Transaction},
     error::Result,
 };
 use tokio::{
@@ -14,12 +14,14 @@ use tokio::{
 };
 
 use crate::{
-    broker::{MemberKey, Received},
+    broker::{Broker, Ended, MemberKey, Received},
     error,
     session::Session,
+    settler::MemorySettler,
+    transaction::MemoryTransaction,
 };
 
-/// A subscription.
+/// A subscription. Dropping it gives back at once what it has.
 #[derive(Debug)]
 pub(crate) struct MemoryConsumer {
     session: Session,
@@ -36,12 +38,6 @@ impl MemoryConsumer {
         }
     }
 
-    fn ask(&self, records: &mut Vec<Record>, max: usize) -> Result<Received> {
-        let broker = self.session.open()?;
-        let mut state = broker.lock();
-        Ok(state.receive(self.key, records, max, &broker.options, broker.clock))
-    }
-
     /// Waits for a notice, or for the time at which something becomes due.
     async fn wait(&self, due: Option<Instant>) {
         match due {
@@ -52,32 +48,74 @@ impl MemoryConsumer {
             }
         }
     }
+
+    fn with(&self, capability: Capability) -> Result<&Broker> {
+        let broker = self.session.open()?;
+        if broker.options.has(capability) {
+            Ok(broker)
+        } else {
+            Err(error::unsupported(capability.name()))
+        }
+    }
 }
 
 #[async_trait]
 impl Consumer for MemoryConsumer {
     async fn receive(&mut self, records: &mut Vec<Record>, max: usize) -> Result<Event> {
+        // Nothing is handed out before the last wait, so that dropping the future loses nothing.
         loop {
-            // A loop of ready calls leaves other tasks their time; nothing is taken out yet when this future is dropped here.
+            // A loop of calls that are always ready leaves other tasks their time.
             consume_budget().await;
-            match self.ask(records, max)? {
+            let broker = self.session.open()?;
+            broker.trouble.linger().await;
+            let received = broker.lock().receive(self.key, records, max, broker);
+            match received {
                 Received::Event(event) => return Ok(event),
                 Received::Again => {}
                 Received::Nothing(due) => self.wait(due).await,
-                Received::Ended(_) => return Err(error::closed()),
+                Received::Ended(Ended::Disconnected) => {
+                    return Ok(Event::Ended(error::disconnected()));
+                }
+                Received::Ended(Ended::Deleted) => return Ok(Event::Ended(error::deleted())),
+                Received::Ended(Ended::Closed) => return Err(error::closed()),
             }
         }
     }
 
     fn settler(&self) -> Arc<dyn Settler> {
-        Arc::new(MemorySettler {
-            session: self.session.clone(),
-            key: self.key,
-        })
+        Arc::new(MemorySettler::new(self.session.clone(), self.key))
     }
 
-    async fn released(&mut self, _lanes: &[LaneId]) -> Result<()> {
+    async fn released(&mut self, lanes: &[LaneId]) -> Result<()> {
+        let broker = self.session.open()?;
+        if broker.options.is_positional {
+            broker.lock().release_lanes(self.key, lanes, broker)
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn pause(&mut self, lanes: &[LaneId]) -> Result<()> {
+        self.session.open()?.lock().pause(self.key, lanes);
         Ok(())
+    }
+
+    async fn resume(&mut self, lanes: &[LaneId]) -> Result<()> {
+        self.session.open()?.lock().resume(self.key, lanes);
+        Ok(())
+    }
+
+    async fn seek(&mut self, lane: LaneId, position: u64) -> Result<()> {
+        let broker = self.with(Capability::Seek)?;
+        broker.lock().seek_lane(self.key, lane, position, broker)
+    }
+
+    async fn transaction(&mut self) -> Result<Box<dyn Transaction>> {
+        self.with(Capability::Transactions)?;
+        Ok(Box::new(MemoryTransaction::new(
+            self.session.clone(),
+            self.key,
+        )))
     }
 
     async fn close(self: Box<Self>) -> Result<()> {
@@ -88,24 +126,9 @@ impl Consumer for MemoryConsumer {
 
 impl Drop for MemoryConsumer {
     fn drop(&mut self) {
-        self.session.broker.lock().leave(self.key);
-    }
-}
-
-/// The settling half.
-#[derive(Debug)]
-struct MemorySettler {
-    session: Session,
-    key: MemberKey,
-}
-
-#[async_trait]
-impl Settler for MemorySettler {
-    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Unsettled>> {
-        consume_budget().await;
-        let broker = self.session.open()?;
-        Ok(broker
+        self.session
+            .broker
             .lock()
-            .settle(self.key, settlements, &broker.options, broker.clock))
+            .leave(self.key, &self.session.broker);
     }
 }

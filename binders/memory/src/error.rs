@@ -38,6 +38,14 @@ pub(crate) fn not_confirmed() -> Error {
     .temporary()
 }
 
+pub(crate) fn unsettled() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "the broker cannot settle at the moment",
+    )
+    .temporary()
+}
+
 pub(crate) fn no_destination(name: &str) -> Error {
     Error::new(ErrorKind::NotFound, "there is no such destination").context("destination", name)
 }
@@ -63,6 +71,40 @@ pub(crate) fn too_large(size: u64, limit: u64) -> Error {
     Error::new(ErrorKind::TooLarge, text)
         .context("bytes", size)
         .context("limit", limit)
+}
+
+pub(crate) fn no_message(destination: &str, partition: u32, position: u64) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "there is no such message, or not any more",
+    )
+    .context("destination", destination)
+    .context("partition", partition)
+    .context("position", position)
+}
+
+pub(crate) fn deleted() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "a destination of the subscription was deleted",
+    )
+    .temporary()
+}
+
+pub(crate) fn lost() -> Error {
+    Error::new(
+        ErrorKind::Lost,
+        "a delivery or lane of the transaction is somebody else's by now; nothing took effect",
+    )
+}
+
+pub(crate) fn no_target() -> Error {
+    config("a message of a transaction names no destination; set one with `Message::destination`")
+}
+
+pub(crate) fn step_too_large(destination: &str) -> Error {
+    let text = "the transaction holds more than the destination keeps; commit less at a time, or raise `limit`";
+    Error::new(ErrorKind::TooLarge, text).context("destination", destination)
 }
 
 pub(crate) fn full(destination: &str) -> Error {

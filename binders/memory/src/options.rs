@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use mq_core::binder::{Capabilities, Capability, RetryState, SettlementStyle};
 
-use crate::config::{Limit, MemorySettings};
+use crate::{
+    broker::WISHES,
+    config::{Limit, MemorySettings},
+};
 
 /// What happens to a message for which there is no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -36,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) keeps_key_order: bool,
     pub(crate) counts_deliveries: bool,
     pub(crate) records_attempts: bool,
+    /// Whether there is something that a message may ask for in vain.
+    pub(crate) lacks_wishes: bool,
 }
 
 impl Options {
@@ -56,6 +61,7 @@ impl Options {
             keeps_key_order: capabilities.has(Capability::KeyOrder),
             counts_deliveries: capabilities.has(Capability::DeliveryCount),
             records_attempts: capabilities.retry_state != RetryState::None,
+            lacks_wishes: WISHES.iter().any(|wish| !capabilities.has(*wish)),
             capabilities,
         }
     }

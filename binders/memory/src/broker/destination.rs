@@ -14,10 +14,10 @@ use crate::options::{Full, Options};
 /// A destination.
 #[derive(Debug)]
 pub(crate) struct Destination {
-    pub(crate) name: Arc<str>,
-    pub(crate) logs: Vec<Log>,
-    pub(crate) groups: Slab<Group>,
-    pub(crate) usage: Usage,
+    pub(super) name: Arc<str>,
+    pub(super) logs: Vec<Log>,
+    pub(super) groups: Slab<Group>,
+    pub(super) usage: Usage,
     /// The partition that the next message without a key goes to.
     turn: usize,
     room: Arc<Notify>,
@@ -38,7 +38,7 @@ impl Destination {
         }
     }
 
-    pub(crate) fn group(&self, name: &str) -> Option<usize> {
+    pub(super) fn group(&self, name: &str) -> Option<usize> {
         let mut groups = self.groups.iter();
         groups
             .find(|(_, group)| group.name.as_deref() == Some(name))
@@ -54,22 +54,58 @@ impl Destination {
 
     /// Stores a message for which there is room; returns its position.
     #[inline]
-    pub(super) fn store(&mut self, partition: usize, mut entry: Entry, options: &Options) -> u64 {
-        let groups = self.groups.len();
-        entry.pending = u32::try_from(groups).unwrap_or(u32::MAX);
-        let retain = options.retain.div_ceil(self.logs.len() as u64);
-        let log = &mut self.logs[partition];
-        let position = log.push(entry, &mut self.usage);
-        if groups > 0 {
-            log.sweep((position + 1).saturating_sub(retain), &mut self.usage);
-        }
-        position
+    pub(super) fn store(&mut self, partition: usize, entry: Entry) -> u64 {
+        self.logs[partition].push(entry, &mut self.usage)
     }
 
-    /// Makes room for a message of this size, as far as the limit's policy allows.
+    /// Frees what every group has settled, except the last messages, which are kept for replays.
+    ///
+    /// Without a group everything is kept: it is for the first one.
     #[inline]
-    pub(super) fn make_room(&mut self, size: u32, options: &Options) -> bool {
-        while self.is_full_for(size, options) {
+    pub(super) fn sweep(&mut self, options: &Options) {
+        if self.groups.is_empty() {
+            return;
+        }
+        let retain = options.retain.div_ceil(self.logs.len() as u64);
+        for (partition, log) in self.logs.iter_mut().enumerate() {
+            let to = log.end().saturating_sub(retain);
+            log.sweep(to, &mut self.usage, |position| {
+                is_settled(&self.groups, partition, position)
+            });
+        }
+    }
+
+    /// Frees what is settled by now and was swept over before.
+    pub(super) fn sweep_again(&mut self) {
+        if self.groups.is_empty() {
+            return;
+        }
+        for (partition, log) in self.logs.iter_mut().enumerate() {
+            log.sweep_again(&mut self.usage, |position| {
+                is_settled(&self.groups, partition, position)
+            });
+        }
+    }
+
+    /// Frees those of these messages that every group has settled.
+    #[inline]
+    pub(super) fn free(&mut self, partition: usize, positions: impl Iterator<Item = u64>) {
+        let log = &mut self.logs[partition];
+        let mut freed = false;
+        for position in positions {
+            if position < log.swept() && is_settled(&self.groups, partition, position) {
+                freed |= log.vacate(position, &mut self.usage);
+            }
+        }
+        if freed {
+            log.tidy();
+        }
+    }
+
+    /// Makes room for so many messages and bytes, as far as the limit's policy allows.
+    #[inline]
+    pub(super) fn make_room(&mut self, messages: u64, bytes: u64, options: &Options) -> bool {
+        while self.is_full_for(messages, bytes, options) {
             let made =
                 self.let_settled_go() || (options.full == Full::DropOldest && self.drop_oldest());
             if !made {
@@ -80,9 +116,9 @@ impl Destination {
     }
 
     #[inline]
-    fn is_full_for(&self, size: u32, options: &Options) -> bool {
-        self.usage.messages >= options.limit.messages
-            || self.usage.bytes + u64::from(size) > options.limit.bytes
+    fn is_full_for(&self, messages: u64, bytes: u64, options: &Options) -> bool {
+        let too_many = self.usage.messages.saturating_add(messages) > options.limit.messages;
+        too_many || self.usage.bytes.saturating_add(bytes) > options.limit.bytes
     }
 
     /// Frees a message that is only kept for replays.
@@ -90,8 +126,11 @@ impl Destination {
         if self.groups.is_empty() {
             return false;
         }
-        let usage = &mut self.usage;
-        self.logs.iter_mut().any(|log| log.give_way(usage))
+        let (usage, groups) = (&mut self.usage, &self.groups);
+        let mut logs = self.logs.iter_mut().enumerate();
+        logs.any(|(partition, log)| {
+            log.give_way(usage, |position| is_settled(groups, partition, position))
+        })
     }
 
     fn drop_oldest(&mut self) -> bool {
@@ -108,9 +147,11 @@ impl Destination {
     /// Removes a message whatever groups think of it.
     pub(super) fn remove(&mut self, partition: usize, position: u64) -> bool {
         for (_, group) in &mut self.groups {
-            group.queues[partition].lose(position);
+            group.lose(partition, position);
         }
-        self.logs[partition].remove(position, &mut self.usage)
+        let removed = self.logs[partition].vacate(position, &mut self.usage);
+        self.logs[partition].tidy();
+        removed
     }
 
     /// What a publisher waits on for whom there is no room.
@@ -129,18 +170,10 @@ impl Destination {
     }
 }
 
-/// Groups that end.
-impl Destination {
-    /// Removes a group; what it has not settled is settled for it.
-    pub(super) fn dissolve(&mut self, group: usize) {
-        let group = self.groups.remove(group);
-        for (queue, log) in group.queues.iter().zip(&mut self.logs) {
-            let end = log.end();
-            queue
-                .begun()
-                .for_each(|position| log.settle(position, &mut self.usage));
-            log.settle_range(queue.next(), end, &mut self.usage);
-        }
-        self.wake_publishers();
-    }
+/// Whether every group is done with a message.
+#[inline]
+fn is_settled(groups: &Slab<Group>, partition: usize, position: u64) -> bool {
+    groups
+        .iter()
+        .all(|(_, group)| group.is_settled(partition, position))
 }

@@ -12,15 +12,11 @@ pub(crate) struct Entry {
     pub(crate) key: u64,
     /// When it was stored, in nanoseconds since the Unix epoch.
     pub(crate) stored: u64,
-    /// Groups that have not settled it.
-    pub(crate) pending: u32,
     /// Its bytes, as limits count them.
     pub(crate) size: u32,
     pub(crate) priority: u8,
-    /// Whether handing it over needs a closer look: it is scheduled or marked.
-    pub(crate) is_special: bool,
-    /// Whether replays pass over it.
-    pub(crate) is_handled: bool,
+    /// What makes it need a closer look: see the constants of [`Entry`].
+    pub(crate) marks: u8,
 }
 
 /// Messages and bytes that a destination keeps.
@@ -112,82 +108,115 @@ impl Log {
         position
     }
 
-    /// One more group has to settle what is kept from `position` on.
-    pub(crate) fn expect_from(&mut self, position: u64) {
-        for (_, entry) in self.entries.iter_mut().filter(|(at, _)| *at >= position) {
-            entry.pending += 1;
-        }
-    }
-
-    /// One more group has to settle this message.
-    pub(crate) fn expect(&mut self, position: u64) {
-        if let Some(entry) = self.entries.get_mut(position) {
-            entry.pending += 1;
-        }
-    }
-
-    /// A group has settled this message.
+    /// Below this, a message goes as soon as every group has settled it.
     #[inline]
-    pub(crate) fn settle(&mut self, position: u64, usage: &mut Usage) {
-        let swept = self.swept;
-        let freed = self.entries.remove_if(position, |entry| {
-            entry.pending = entry.pending.saturating_sub(1);
-            entry.pending == 0 && position < swept
-        });
-        if let Some(entry) = freed {
-            usage.sub(entry.size);
-        }
-    }
-
-    /// A group has settled everything in this range.
-    pub(crate) fn settle_range(&mut self, from: u64, to: u64, usage: &mut Usage) {
-        let mut next = self.first_from(from);
-        while next < to {
-            self.settle(next, usage);
-            next = self.first_from(next + 1);
-        }
+    pub(crate) fn swept(&self) -> u64 {
+        self.swept
     }
 
     /// Frees what every group has settled, below `to` from now on.
     #[inline]
-    pub(crate) fn sweep(&mut self, to: u64, usage: &mut Usage) {
+    pub(crate) fn sweep(&mut self, to: u64, usage: &mut Usage, is_settled: impl Fn(u64) -> bool) {
+        if self.swept >= to {
+            return;
+        }
         while self.swept < to {
-            self.sweep_one(usage);
+            let position = self.swept;
+            self.swept += 1;
+            if is_settled(position) {
+                self.vacate(position, usage);
+            }
         }
-    }
-
-    #[inline]
-    fn sweep_one(&mut self, usage: &mut Usage) -> bool {
-        let position = self.swept;
-        self.swept += 1;
-        let freed = self.entries.remove_if(position, |entry| entry.pending == 0);
-        if let Some(entry) = &freed {
-            usage.sub(entry.size);
-        }
-        freed.is_some()
+        self.entries.tidy();
     }
 
     /// Frees one message that every group has settled, if there is one among those kept for replays.
-    pub(crate) fn give_way(&mut self, usage: &mut Usage) -> bool {
-        while self.swept < self.end() {
-            if self.sweep_one(usage) {
-                return true;
-            }
+    pub(crate) fn give_way(&mut self, usage: &mut Usage, is_settled: impl Fn(u64) -> bool) -> bool {
+        let mut freed = false;
+        while self.swept < self.end() && !freed {
+            let position = self.swept;
+            self.swept += 1;
+            freed = is_settled(position) && self.vacate(position, usage);
         }
-        false
+        self.entries.tidy();
+        freed
     }
 
-    /// Removes a message whatever groups think of it.
-    pub(crate) fn remove(&mut self, position: u64, usage: &mut Usage) -> bool {
-        let removed = self.entries.remove(position);
-        if let Some(entry) = &removed {
-            usage.sub(entry.size);
-        }
-        removed.is_some()
+    /// Frees what every group has settled among what was swept already.
+    pub(crate) fn sweep_again(&mut self, usage: &mut Usage, is_settled: impl Fn(u64) -> bool) {
+        let swept = self
+            .entries
+            .iter()
+            .map(|(position, _)| position)
+            .take_while(|at| *at < self.swept);
+        let settled: Vec<_> = swept.filter(|position| is_settled(*position)).collect();
+        settled.into_iter().for_each(|position| {
+            self.vacate(position, usage);
+        });
+        self.entries.tidy();
+    }
+
+    /// Removes a message; [`tidy`](Self::tidy) has to follow some time.
+    pub(crate) fn vacate(&mut self, position: u64, usage: &mut Usage) -> bool {
+        let Some(entry) = self.entries.get(position) else {
+            return false;
+        };
+        usage.sub(entry.size);
+        self.entries.clear(position);
+        true
+    }
+
+    /// Removes every message.
+    pub(crate) fn clear(&mut self, usage: &mut Usage) {
+        let positions: Vec<_> = self.entries.iter().map(|(position, _)| position).collect();
+        positions.into_iter().for_each(|position| {
+            self.vacate(position, usage);
+        });
+        self.tidy();
+    }
+
+    /// Gives back the storage of what was removed.
+    pub(crate) fn tidy(&mut self) {
+        self.entries.tidy();
+    }
+}
+
+/// Marks.
+impl Entry {
+    /// It has a key whose messages keep their order.
+    pub(crate) const KEYED: u8 = 1;
+    /// It has a priority.
+    pub(crate) const PRIORITIZED: u8 = 2;
+    /// It is not to be delivered before a time.
+    pub(crate) const SCHEDULED: u8 = 4;
+    /// It is passed over from now on.
+    pub(crate) const HANDLED: u8 = 8;
+
+    #[inline]
+    pub(crate) fn is(&self, mark: u8) -> bool {
+        self.marks & mark != 0
     }
 }
 
 impl Entry {
+    #[inline]
+    pub(crate) fn new(message: &Message, key: u64, stored: u64, size: u32) -> Self {
+        let properties = message.properties();
+        let priority = properties.priority.unwrap_or(0);
+        let mark = |set: bool, mark: u8| if set { mark } else { 0 };
+        let marks = mark(key != 0, Self::KEYED)
+            | mark(priority > 0, Self::PRIORITIZED)
+            | mark(properties.deliver_at.is_some(), Self::SCHEDULED);
+        Self {
+            message: message.clone(),
+            key,
+            stored,
+            size,
+            priority,
+            marks,
+        }
+    }
+
     /// When the message came into being, or else was stored.
     fn time(&self) -> u64 {
         self.message.as_timestamp().map_or(self.stored, nanos)
@@ -196,7 +225,7 @@ impl Entry {
     /// Whether it can be handed over without a closer look.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.key == 0 && !self.is_special
+        self.marks == 0
     }
 }
 

@@ -5,6 +5,8 @@ use std::{collections::VecDeque, sync::Arc};
 use mq_core::binder::{Event, LaneId};
 use tokio::sync::Notify;
 
+use super::number;
+
 /// Names a consumer; the number tells it from later ones in the same place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MemberKey {
@@ -15,8 +17,7 @@ pub(crate) struct MemberKey {
 impl MemberKey {
     /// As slots name it.
     pub(super) fn owner(self) -> u32 {
-        // There are fewer than 2^32 consumers at a time: each is a task.
-        u32::try_from(self.index).unwrap_or(u32::MAX)
+        number(self.index)
     }
 }
 
@@ -36,12 +37,16 @@ pub(crate) enum Ended {
     Disconnected,
     /// A destination was deleted.
     Deleted,
+    /// The binder instance was closed.
+    Closed,
 }
 
 /// A consumer.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(super) number: u32,
+    /// The open binder instance that it came through.
+    pub(super) session: u64,
     pub(super) notify: Arc<Notify>,
     /// Whether it waits to be notified.
     pub(super) is_waiting: bool,
@@ -50,12 +55,16 @@ pub(crate) struct Member {
     /// How many it may have.
     pub(super) window: usize,
     pub(super) lanes: Vec<Option<LaneRef>>,
+    /// Lanes that it does not want to hear of for the time being.
+    pub(super) paused: Vec<LaneId>,
     /// Its groups, by destination.
     pub(super) groups: Vec<(usize, usize)>,
     /// The lane that is asked first, in turn.
     pub(super) first: usize,
     pub(super) events: VecDeque<Event>,
     pub(super) ended: Option<Ended>,
+    /// Where its dead letters go, unless to the derived destination.
+    pub(super) letters: Option<Arc<str>>,
 }
 
 impl Member {
@@ -75,8 +84,32 @@ impl Member {
         } else {
             self.lanes[index] = Some(lane);
         }
-        // There are fewer than 2^32 lanes: each is a partition in memory.
-        LaneId(u32::try_from(index).unwrap_or(u32::MAX))
+        LaneId(number(index))
+    }
+
+    /// Every lane with its number.
+    pub(super) fn lanes_mut(&mut self) -> impl Iterator<Item = (LaneId, &mut LaneRef)> {
+        let lanes = self.lanes.iter_mut().enumerate();
+        lanes.filter_map(|(index, lane)| Some((LaneId(number(index)), lane.as_mut()?)))
+    }
+
+    /// The number of a lane that leads there.
+    pub(super) fn find_lane(&self, lane: LaneRef) -> Option<LaneId> {
+        let index = self.lanes.iter().position(|found| *found == Some(lane))?;
+        Some(LaneId(number(index)))
+    }
+
+    /// The lane at this place, unless it is paused.
+    pub(super) fn readable(&self, index: usize) -> Option<(LaneId, LaneRef)> {
+        let (id, lane) = (LaneId(number(index)), *self.lanes.get(index)?);
+        lane.filter(|_| self.paused.is_empty() || !self.paused.contains(&id))
+            .map(|lane| (id, lane))
+    }
+
+    /// A lane is gone; its number is free.
+    pub(super) fn drop_lane(&mut self, id: LaneId) {
+        self.lanes[id.0 as usize] = None;
+        self.paused.retain(|paused| *paused != id);
     }
 
     pub(super) fn lane(&self, id: LaneId) -> Option<LaneRef> {

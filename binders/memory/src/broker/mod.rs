@@ -1,25 +1,36 @@
 //! The broker behind the binder: destinations, groups and who reads what, under one lock.
 
+mod log;
+mod positions;
+
+mod keys;
+mod queue;
+mod slot;
+mod take;
+mod track;
+
 mod destination;
 mod group;
-mod keys;
-mod log;
 mod member;
-mod positions;
-mod publish;
-mod queue;
-mod receive;
-mod settle;
-mod slot;
 mod state;
-mod subscribe;
-mod take;
 
-pub(crate) use destination::Destination;
-pub(crate) use member::MemberKey;
-pub(crate) use publish::Stored;
+mod assignment;
+mod inspect;
+mod loss;
+mod provision;
+mod publish;
+mod receive;
+mod seek;
+mod settle;
+mod subscribe;
+mod transact;
+
+pub(crate) use member::{Ended, MemberKey};
+pub(crate) use publish::{Stored, WISHES};
 pub(crate) use receive::Received;
 pub(crate) use state::State;
+pub(crate) use subscribe::Joining;
+pub(crate) use transact::Committed;
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -29,13 +40,14 @@ use std::{
 use mq_core::clock::Clock;
 use tokio::time::Instant;
 
-use crate::options::Options;
+use crate::{faults::Trouble, options::Options};
 
 /// The broker.
 #[derive(Debug)]
 pub(crate) struct Broker {
     pub(crate) options: Options,
     pub(crate) clock: Clock,
+    pub(crate) trouble: Trouble,
     state: Mutex<State>,
 }
 
@@ -44,6 +56,7 @@ impl Broker {
         Self {
             options,
             clock,
+            trouble: Trouble::default(),
             state: Mutex::default(),
         }
     }
@@ -57,6 +70,11 @@ impl Broker {
     pub(crate) fn stamp(&self) -> u64 {
         log::nanos(self.clock.wall())
     }
+}
+
+/// A number of partitions, lanes or consumers: there are fewer than 2^32 of each, for they are all in memory.
+pub(crate) fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// What is farther away than this is as good as never.

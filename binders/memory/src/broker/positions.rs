@@ -55,11 +55,7 @@ impl<T> Positions<T> {
         while self.end() < end {
             self.dense.push_back(None);
         }
-        self.compact();
-    }
-
-    pub(crate) fn reserve(&mut self, additional: usize) {
-        self.dense.reserve(additional);
+        self.tidy();
     }
 
     #[inline]
@@ -83,40 +79,69 @@ impl<T> Positions<T> {
         }
     }
 
-    /// Removes the value at `position` if `condition` holds for it.
+    /// Removes the value at `position`; [`tidy`](Self::tidy) has to follow some time.
     #[inline]
-    pub(crate) fn remove_if(
-        &mut self,
-        position: u64,
-        condition: impl FnOnce(&mut T) -> bool,
-    ) -> Option<T> {
-        let Some(index) = self.index(position) else {
-            return self.remove_sparse(position, condition);
+    pub(crate) fn clear(&mut self, position: u64) {
+        if position < self.base {
+            self.sparse.remove(&position);
+        } else {
+            self.clear_if(position, |_| true);
+        }
+    }
+
+    /// Removes the value at `position` where it is in the dense part and `condition` holds; returns whether it did.
+    ///
+    /// [`tidy`](Self::tidy) has to follow some time.
+    #[inline]
+    pub(crate) fn clear_if(&mut self, position: u64, condition: impl FnOnce(&T) -> bool) -> bool {
+        let Some(value) = self
+            .index(position)
+            .and_then(|index| self.dense.get_mut(index))
+        else {
+            return false;
         };
-        let value = self.dense.get_mut(index)?.take_if(condition)?;
-        self.live -= 1;
-        if index == 0 {
-            self.trim();
-        } else if self.dense.len() - self.live > self.live + SLACK {
+        let clear = value.as_ref().is_some_and(condition);
+        if clear {
+            *value = None;
+            self.live -= 1;
+        }
+        clear
+    }
+
+    /// Gives back the storage of what was removed.
+    #[inline]
+    pub(crate) fn tidy(&mut self) {
+        if self.live == 0 {
+            self.base = self.end();
+            self.dense.clear();
+        } else if let Some(None) = self.dense.front() {
+            let free = self
+                .dense
+                .iter()
+                .take_while(|value| value.is_none())
+                .count();
+            self.dense.drain(..free);
+            self.base += free as u64;
+        }
+        if self.dense.len() > 2 * self.live + SLACK {
             self.compact();
         }
-        Some(value)
-    }
-
-    fn remove_sparse(
-        &mut self,
-        position: u64,
-        condition: impl FnOnce(&mut T) -> bool,
-    ) -> Option<T> {
-        if condition(self.sparse.get_mut(&position)?) {
-            self.sparse.remove(&position)
-        } else {
-            None
+        if self.dense.capacity() > KEEP && self.dense.len() < self.dense.capacity() / 8 {
+            self.dense.shrink_to(self.dense.len() * 2);
         }
     }
 
-    pub(crate) fn remove(&mut self, position: u64) -> Option<T> {
-        self.remove_if(position, |_| true)
+    /// Appends `count` copies of a value.
+    #[inline]
+    pub(crate) fn push_many(&mut self, value: T, count: usize)
+    where
+        T: Copy,
+    {
+        self.dense.reserve(count);
+        for _ in 0..count {
+            self.dense.push_back(Some(value));
+        }
+        self.live += count;
     }
 
     /// Sets the value of a position below the end.
@@ -176,22 +201,10 @@ impl<T> Positions<T> {
             .map_or(0, |index| index.min(self.dense.len()))
     }
 
-    #[inline]
-    fn trim(&mut self) {
-        while let Some(None) = self.dense.front() {
-            self.dense.pop_front();
-            self.base += 1;
-        }
-        if self.dense.capacity() > KEEP && self.dense.len() < self.dense.capacity() / 8 {
-            self.dense.shrink_to(self.dense.len() * 2);
-        }
-    }
-
     /// Moves stragglers at the front out of the way of the holes behind them.
     #[cold]
     fn compact(&mut self) {
-        self.trim();
-        while self.dense.len() - self.live > self.live + SLACK / 2 {
+        while self.dense.len() > 2 * self.live {
             let Some(front) = self.dense.pop_front() else {
                 break;
             };
@@ -201,7 +214,6 @@ impl<T> Positions<T> {
             }
             self.base += 1;
         }
-        self.trim();
     }
 }
 
@@ -215,12 +227,17 @@ mod tests {
         map
     }
 
+    fn remove(map: &mut Positions<u64>, position: u64) {
+        map.clear(position);
+        map.tidy();
+    }
+
     #[test]
     fn values_are_found_by_position_after_others_are_gone() {
         let mut map = filled(5);
-        assert_eq!(map.remove(0), Some(0));
-        assert_eq!(map.remove(2), Some(2));
-        assert_eq!(map.remove(2), None);
+        remove(&mut map, 0);
+        remove(&mut map, 2);
+        remove(&mut map, 2);
         assert_eq!(map.get(1), Some(&1));
         assert_eq!(map.get(2), None);
         assert_eq!(map.get(9), None);
@@ -236,7 +253,7 @@ mod tests {
         let mut map = filled(1);
         for position in 1..1_000_000 {
             map.push(position);
-            map.remove(position);
+            remove(&mut map, position);
         }
         assert_eq!(map.len(), 1);
         assert_eq!(map.get(0), Some(&0));
@@ -250,7 +267,7 @@ mod tests {
     fn storage_shrinks_when_a_backlog_is_gone() {
         let mut map = filled(1_000_000);
         (0..1_000_000).for_each(|position| {
-            map.remove(position);
+            remove(&mut map, position);
         });
         assert_eq!(map.len(), 0);
         assert!(map.dense.capacity() <= KEEP, "{}", map.dense.capacity());
@@ -261,7 +278,7 @@ mod tests {
         let mut map = filled(1);
         for position in 1..10_000 {
             map.push(position);
-            map.remove(position);
+            remove(&mut map, position);
         }
         map.insert(5, 50);
         map.insert(9_999, 99);

@@ -1,15 +1,13 @@
 //! Storing messages.
 
-use std::sync::Arc;
-
 use mq_core::{
     binder::{Capability, Receipt},
     error::{Error, ErrorKind},
-    message::Message,
+    message::{Message, Properties},
 };
 use tokio::sync::futures::OwnedNotified;
 
-use super::{keys::key_hash, log::Entry, state::State};
+use super::{destination::Destination, keys::key_hash, log::Entry, number, state::State};
 use crate::{
     error,
     options::{Full, Options},
@@ -28,38 +26,18 @@ pub(crate) enum Stored {
 
 /// The bytes of a message, as limits count them.
 fn size(message: &Message) -> u64 {
-    let headers = message.as_headers();
-    let headers = if headers.is_empty() {
+    let headers = if message.is_plain() {
         0
     } else {
-        headers.size()
+        message.as_headers().size()
     };
     (message.size() + headers) as u64
 }
 
 impl State {
-    /// Stores a message in the destination that it names, or else in `fallback`; returns its place.
-    ///
-    /// Readers are woken by [`wake_readers`](Self::wake_readers).
+    /// Stores a message; [`stored`](Self::stored) has to follow for this destination.
+    #[inline]
     pub(crate) fn store(
-        &mut self,
-        fallback: &Arc<str>,
-        message: &Message,
-        stamp: u64,
-        options: &Options,
-    ) -> (usize, Stored) {
-        let name = message
-            .properties()
-            .destination
-            .as_ref()
-            .unwrap_or(fallback);
-        let index = self.find_or_create(name, options);
-        let stored = self.store_in(index, message, stamp, options);
-        (index, stored)
-    }
-
-    /// Stores a message in this destination.
-    pub(super) fn store_in(
         &mut self,
         index: usize,
         message: &Message,
@@ -81,48 +59,31 @@ impl State {
             Some(key) if options.keeps_key_order || partitions > 1 => key_hash(key),
             _ => 0,
         };
+        if let Err(error) = partition_exists(message, destination) {
+            return Stored::Refused(error);
+        }
         let partition = match message.properties().partition {
-            Some(partition) if partition as usize >= partitions => {
-                return Stored::Refused(error::no_partition(
-                    &destination.name,
-                    partition,
-                    partitions,
-                ));
-            }
             Some(partition) => partition as usize,
             None if partitions == 1 => 0,
             None if key != 0 => usize::try_from(key % partitions as u64).unwrap_or(0),
             None => destination.next_partition(),
         };
-        if !destination.make_room(size, options) {
+        if !destination.make_room(1, u64::from(size), options) {
             return if options.full == Full::Block {
                 Stored::Full(destination.await_room())
             } else {
                 Stored::Refused(error::full(&destination.name))
             };
         }
-        let properties = message.properties();
-        let entry = Entry {
-            message: message.clone(),
-            key: if options.keeps_key_order { key } else { 0 },
-            stored: stamp,
-            pending: 0,
-            size,
-            priority: properties.priority.unwrap_or(0),
-            is_special: properties.deliver_at.is_some(),
-            is_handled: false,
-        };
-        let position = destination.store(partition, entry, options);
-        // There are fewer than 2^32 partitions: their number is one.
-        Stored::At(Receipt::at(
-            u32::try_from(partition).unwrap_or(u32::MAX),
-            position,
-        ))
+        let key = if options.keeps_key_order { key } else { 0 };
+        let position = destination.store(partition, Entry::new(message, key, stamp, size));
+        Stored::At(Receipt::at(number(partition), position))
     }
 
-    /// Wakes the consumers of a destination that wait.
-    pub(crate) fn wake_readers(&mut self, destination: usize) {
-        if let Some(destination) = self.destinations.get(destination) {
+    /// Messages were stored in this destination: wakes who waits for them, and frees what is not kept any longer.
+    pub(crate) fn stored(&mut self, destination: usize, options: &Options) {
+        if let Some(destination) = self.destinations.get_mut(destination) {
+            destination.sweep(options);
             for (_, group) in &destination.groups {
                 group.wake(&mut self.members);
             }
@@ -130,41 +91,30 @@ impl State {
     }
 }
 
+/// Whether the destination has the partition that the message asks for.
+#[inline]
+pub(super) fn partition_exists(message: &Message, destination: &Destination) -> Result<(), Error> {
+    let partitions = destination.logs.len();
+    match message.properties().partition {
+        Some(partition) if partition as usize >= partitions => Err(error::no_partition(
+            &destination.name,
+            partition,
+            partitions,
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Whether the broker takes such a message at all; returns its size.
-fn check(message: &Message, options: &Options) -> Result<u32, Error> {
+pub(super) fn check(message: &Message, options: &Options) -> Result<u32, Error> {
     let size = size(message);
     let limit = options.largest;
     if size > limit {
         return Err(error::too_large(size, limit));
     }
     let properties = message.properties();
-    let asks = [
-        (
-            properties.deliver_at.is_some(),
-            Capability::DelayedDelivery,
-            "delayed delivery",
-        ),
-        (
-            properties.expires_at.is_some(),
-            Capability::Expiry,
-            "expiry",
-        ),
-        (
-            properties.priority.is_some(),
-            Capability::Priority,
-            "priorities",
-        ),
-        (
-            properties.partition.is_some_and(|partition| partition > 0),
-            Capability::Partitions,
-            "partitions",
-        ),
-    ];
-    if let Some((_, _, what)) = asks
-        .iter()
-        .find(|(asks, capability, _)| *asks && !options.has(*capability))
-    {
-        return Err(error::unsupported(what));
+    if options.lacks_wishes {
+        check_wishes(properties, options)?;
     }
     if properties.priority.is_some_and(|priority| priority > 9) {
         return Err(Error::new(
@@ -173,4 +123,28 @@ fn check(message: &Message, options: &Options) -> Result<u32, Error> {
         ));
     }
     u32::try_from(size).map_err(|_| error::too_large(size, u64::from(u32::MAX)))
+}
+
+/// What a message may ask for, beyond being stored.
+pub(crate) const WISHES: [Capability; 4] = [
+    Capability::DelayedDelivery,
+    Capability::Expiry,
+    Capability::Priority,
+    Capability::Partitions,
+];
+
+fn check_wishes(properties: &Properties, options: &Options) -> Result<(), Error> {
+    let asks = [
+        properties.deliver_at.is_some(),
+        properties.expires_at.is_some(),
+        properties.priority.is_some(),
+        properties.partition.is_some_and(|partition| partition > 0),
+    ];
+    let mut refused = WISHES
+        .iter()
+        .zip(asks)
+        .filter(|(wish, asks)| *asks && !options.has(**wish));
+    refused
+        .next()
+        .map_or(Ok(()), |(wish, _)| Err(error::unsupported(wish.name())))
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     keys::{Keys, Turn},
-    log::{Log, Usage},
+    log::Log,
     positions::Positions,
     slot::{Place, Slot},
 };
@@ -27,7 +27,7 @@ pub(crate) struct Queue {
     /// Holds that were recorded.
     pub(super) holds: HashMap<u64, SystemTime>,
     pub(super) keys: Keys,
-    /// Messages that are gone although the group has not settled them.
+    /// Messages with a slot that are gone, and with no consumer.
     pub(super) missing: u64,
 }
 
@@ -51,12 +51,8 @@ impl Queue {
 
     /// Messages that are not settled.
     pub(crate) fn lag(&self, log: &Log) -> u64 {
-        (self.slots.len() as u64 + log.end() - self.next()).saturating_sub(self.missing)
-    }
-
-    /// Messages that were begun with and are not settled.
-    pub(crate) fn begun(&self) -> impl Iterator<Item = u64> {
-        self.slots.iter().map(|(position, _)| position)
+        let untouched = log.end() - self.next().max(log.start());
+        (self.slots.len() as u64).saturating_sub(self.missing) + untouched
     }
 
     /// When the oldest message that is not settled was stored.
@@ -110,25 +106,40 @@ impl Queue {
 
 /// What consumers say of messages that they have.
 impl Queue {
-    /// The message is done with.
+    /// The message is done with; returns whether another one has become ready.
+    ///
+    /// [`tidy`](Self::tidy) has to follow some time.
     #[inline]
-    pub(crate) fn settle(
-        &mut self,
-        position: u64,
-        owner: u32,
-        log: &mut Log,
-        usage: &mut Usage,
-    ) -> Result<bool, NotYours> {
-        let slot = self
+    pub(crate) fn settle(&mut self, position: u64, owner: u32) -> Result<bool, NotYours> {
+        if self
             .slots
-            .remove_if(position, |slot| slot.is_out_with(owner));
-        let slot = slot.ok_or(NotYours)?;
-        log.settle(position, usage);
+            .clear_if(position, |slot| slot.is_plainly_out_with(owner))
+        {
+            return Ok(false);
+        }
+        self.settle_in_line(position, owner)
+    }
+
+    /// The same where others depend on the message.
+    fn settle_in_line(&mut self, position: u64, owner: u32) -> Result<bool, NotYours> {
+        let slot = *self.out_with(position, owner)?;
+        self.slots.clear(position);
         Ok(self.done(position, &slot))
     }
 
-    /// A slot has left the map; returns whether another message has become ready.
+    /// Gives back the storage of what was settled.
     #[inline]
+    pub(crate) fn tidy(&mut self) {
+        self.slots.tidy();
+    }
+
+    /// Whether the group is done with this message.
+    #[inline]
+    pub(crate) fn is_settled(&self, position: u64) -> bool {
+        position < self.next() && self.slots.get(position).is_none()
+    }
+
+    /// A slot has left the map; returns whether another message has become ready.
     pub(super) fn done(&mut self, position: u64, slot: &Slot) -> bool {
         if slot.is_held {
             self.holds.remove(&position);
@@ -149,20 +160,12 @@ impl Queue {
         slot.filter(|slot| slot.is_out_with(owner)).ok_or(NotYours)
     }
 
-    /// Whether this consumer has the message.
-    pub(crate) fn has(&self, position: u64, owner: u32) -> bool {
-        self.slots
-            .get(position)
-            .is_some_and(|slot| slot.is_out_with(owner))
-    }
-
     /// The message itself is gone, whatever the group thinks of it; if a consumer has it, it may still settle it.
     pub(crate) fn lose(&mut self, position: u64) {
         if self
             .slots
             .get(position)
             .is_some_and(|slot| slot.place != Place::Out)
-            || position >= self.next()
         {
             self.missing += 1;
         }
@@ -178,7 +181,8 @@ impl Queue {
     ) -> Result<(), NotYours> {
         let slot = self.out_with(position, owner)?;
         slot.attempts = attempts;
-        if std::mem::take(&mut slot.is_held) {
+        if slot.is_held {
+            slot.hold(false);
             self.holds.remove(&position);
         }
         match due {
@@ -201,21 +205,42 @@ impl Queue {
     ) -> Result<(), NotYours> {
         let slot = self.out_with(position, owner)?;
         slot.attempts = attempts;
-        slot.is_held = true;
+        slot.hold(true);
         self.holds.insert(position, due);
         Ok(())
     }
 
-    /// Puts in line everything that this consumer has; returns how much it was.
-    pub(crate) fn give_back(&mut self, owner: u32) -> usize {
+    /// Puts in line everything that this consumer has.
+    pub(crate) fn give_back(&mut self, owner: u32, log: &Log) {
         let out = self
             .slots
             .iter()
             .filter(|(_, slot)| slot.is_out_with(owner));
         let positions: Vec<u64> = out.map(|(position, _)| position).collect();
-        positions
+        for position in positions {
+            if log.get(position).is_some() {
+                self.line_up(position);
+            } else {
+                self.drop_slot(position);
+            }
+        }
+    }
+
+    /// How many messages this consumer has.
+    pub(super) fn count_out_with(&self, owner: u32) -> usize {
+        self.slots
             .iter()
-            .for_each(|position| self.line_up(*position));
-        positions.len()
+            .filter(|(_, slot)| slot.is_out_with(owner))
+            .count()
+    }
+
+    /// The group is done with a message, or the message is gone.
+    pub(super) fn drop_slot(&mut self, position: u64) {
+        let Some(slot) = self.slots.get(position).copied() else {
+            return;
+        };
+        self.slots.clear(position);
+        self.slots.tidy();
+        self.done(position, &slot);
     }
 }

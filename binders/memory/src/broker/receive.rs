@@ -1,18 +1,16 @@
 //! What a consumer gets when it asks.
 
-use mq_core::{
-    binder::{Event, LaneId, Record},
-    clock::Clock,
-};
+use mq_core::binder::{Event, LaneId, Record};
 use tokio::time::Instant;
 
 use super::{
-    group::Group,
+    Broker,
+    group::{Group, Reading},
     member::{Ended, LaneRef, MemberKey},
+    number,
     state::State,
     take::{Look, Taker},
 };
-use crate::options::Options;
 
 /// The answer to a consumer that asks for messages.
 #[derive(Debug)]
@@ -24,7 +22,7 @@ pub(crate) enum Received {
     /// There is nothing before this time, if any, unless the consumer is notified.
     Nothing(Option<Instant>),
     /// There will be nothing any more.
-    Ended(Option<Ended>),
+    Ended(Ended),
 }
 
 impl State {
@@ -34,33 +32,43 @@ impl State {
         key: MemberKey,
         records: &mut Vec<Record>,
         max: usize,
-        options: &Options,
-        clock: Clock,
+        broker: &Broker,
     ) -> Received {
+        if broker.options.is_positional {
+            self.expire(key, broker);
+        }
         let Some(member) = self
             .members
             .get_mut(key.index)
             .filter(|m| m.number == key.number)
         else {
-            return Received::Ended(None);
+            return Received::Ended(Ended::Closed);
         };
         member.is_waiting = false;
         if let Some(event) = member.events.pop_front() {
             return Received::Event(event);
         }
-        if member.ended.is_some() {
-            return Received::Ended(member.ended);
+        if let Some(ended) = member.ended {
+            return Received::Ended(ended);
         }
-        let room = max.min(member.window.saturating_sub(member.unsettled));
+        // By position, only the reader knows what is unsettled.
+        let window = if broker.options.is_positional {
+            max
+        } else {
+            member.window.saturating_sub(member.unsettled)
+        };
+        let room = max.min(window);
         if room == 0 {
             member.is_waiting = true;
-            return Received::Nothing(None);
+            return Received::Nothing(self.expiry(key));
         }
         let before = records.len();
-        let look = self.hand_out(key, records, room, options, clock);
+        let look = self.hand_out(key, records, room, broker);
         let taken = records.len() - before;
         let member = &mut self.members[key.index];
-        member.unsettled += taken;
+        if !broker.options.is_positional {
+            member.unsettled += taken;
+        }
         match look {
             _ if taken > 0 => Received::Event(Event::Messages),
             Look::Unfinished => Received::Again,
@@ -77,8 +85,7 @@ impl State {
         key: MemberKey,
         records: &mut Vec<Record>,
         room: usize,
-        options: &Options,
-        clock: Clock,
+        broker: &Broker,
     ) -> Look {
         let member = &mut self.members[key.index];
         let count = member.lanes.len();
@@ -90,15 +97,16 @@ impl State {
             owner: key.owner(),
             lane: LaneId(0),
             epoch: 0,
-            counts: options.counts_deliveries,
-            clock,
+            counts: broker.options.counts_deliveries,
+            clock: broker.clock,
+            passed: Vec::new(),
         };
         let mut look = Look::Done;
         for index in (first..count).chain(0..first.min(count)) {
-            let Some(lane) = self.members[key.index].lanes[index] else {
+            let Some((id, lane)) = self.members[key.index].readable(index) else {
                 continue;
             };
-            taker.lane = LaneId(u32::try_from(index).unwrap_or(u32::MAX));
+            taker.lane = id;
             if self.take_from(lane, &mut taker) == Look::Unfinished {
                 look = Look::Unfinished;
             }
@@ -109,6 +117,25 @@ impl State {
         look
     }
 
+    /// Hands over nothing of these lanes until they are resumed.
+    pub(crate) fn pause(&mut self, key: MemberKey, lanes: &[LaneId]) {
+        if let Some(member) = self.member(key) {
+            let known = lanes.iter().filter(|id| member.lane(**id).is_some());
+            let new: Vec<_> = known
+                .filter(|id| !member.paused.contains(id))
+                .copied()
+                .collect();
+            member.paused.extend(new);
+        }
+    }
+
+    /// Hands over messages of these lanes again.
+    pub(crate) fn resume(&mut self, key: MemberKey, lanes: &[LaneId]) {
+        if let Some(member) = self.member(key) {
+            member.paused.retain(|paused| !lanes.contains(paused));
+        }
+    }
+
     fn take_from(&mut self, lane: LaneRef, taker: &mut Taker<'_>) -> Look {
         let Some(destination) = self.destinations.get_mut(lane.destination) else {
             return Look::Done;
@@ -117,22 +144,49 @@ impl State {
             return Look::Done;
         };
         taker.epoch = lane.epoch;
-        let Group { queues, filter, .. } = group;
-        let log = &mut destination.logs[lane.partition];
-        queues[lane.partition].take(log, &mut destination.usage, filter.as_ref(), taker)
+        let Group {
+            reading, filter, ..
+        } = group;
+        let log = &destination.logs[lane.partition];
+        let look = match reading {
+            Reading::Shared(queues) => queues[lane.partition].take(log, filter.as_ref(), taker),
+            Reading::Assigned(tracks) => {
+                tracks[lane.partition].read(log, taker);
+                Look::Done
+            }
+        };
+        if !taker.passed.is_empty() {
+            destination.free(lane.partition, taker.passed.drain(..));
+            destination.wake_publishers();
+        }
+        look
     }
 
     /// When something becomes due for this consumer.
     fn due(&self, key: MemberKey) -> Option<Instant> {
-        let lanes = self.members[key.index].lanes.iter().flatten();
-        let queues = lanes.filter_map(|lane| {
+        let member = &self.members[key.index];
+        let lanes = (0..member.lanes.len()).filter_map(|index| {
+            let (_, lane) = member.readable(index)?;
             let group = self
                 .destinations
                 .get(lane.destination)?
                 .groups
                 .get(lane.group)?;
-            group.queues[lane.partition].due()
+            match &group.reading {
+                Reading::Shared(queues) => queues[lane.partition].due(),
+                Reading::Assigned(_) => None,
+            }
         });
-        queues.min()
+        lanes.chain(self.expiry(key)).min()
+    }
+
+    /// When the next partition is taken from a consumer that was to give it up.
+    fn expiry(&self, key: MemberKey) -> Option<Instant> {
+        let groups = self.members[key.index].groups.iter();
+        let expiries = groups.filter_map(|(destination, group)| {
+            let destination = self.destinations.get(*destination)?;
+            destination.groups.get(*group)?.expiry
+        });
+        expiries.min()
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Slot {
     pub(super) rank: u8,
     /// Whether a hold was recorded.
     pub(super) is_held: bool,
+    /// Whether it has neither key nor hold.
+    is_plain: bool,
 }
 
 impl Slot {
@@ -45,6 +47,7 @@ impl Slot {
             place,
             rank: rank(priority),
             is_held: false,
+            is_plain: key == 0,
         }
     }
 
@@ -58,9 +61,29 @@ impl Slot {
         }
     }
 
+    /// Out it goes, once more.
+    #[inline]
+    pub(super) fn hand_to(&mut self, owner: u32) {
+        self.place = Place::Out;
+        self.owner = owner;
+        self.deliveries = self.deliveries.saturating_add(1);
+    }
+
     #[inline]
     pub(super) fn is_out_with(&self, owner: u32) -> bool {
         self.place == Place::Out && self.owner == owner
+    }
+
+    /// The same, and nothing else depends on it.
+    #[inline]
+    pub(super) fn is_plainly_out_with(&self, owner: u32) -> bool {
+        self.is_out_with(owner) && self.is_plain
+    }
+
+    /// Notes a hold, or that there is none.
+    pub(super) fn hold(&mut self, held: bool) {
+        self.is_held = held;
+        self.is_plain = !held && self.key == 0;
     }
 
     pub(super) fn waiting_behind(&self) -> Option<u64> {

@@ -13,7 +13,7 @@ use crate::options::Options;
 /// Everything that the broker knows.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    pub(crate) destinations: Slab<Destination>,
+    pub(super) destinations: Slab<Destination>,
     names: HashMap<Arc<str>, usize>,
     pub(super) members: Slab<Member>,
     pub(super) last_member: u32,
@@ -26,7 +26,7 @@ impl State {
 
     /// The destination of this name; made with the default number of partitions if there is none.
     #[inline]
-    pub(super) fn find_or_create(&mut self, name: &Arc<str>, options: &Options) -> usize {
+    pub(crate) fn find_or_create(&mut self, name: &Arc<str>, options: &Options) -> usize {
         match self.find(name) {
             Some(index) => index,
             None => self.create(name, options.partitions),
@@ -39,6 +39,13 @@ impl State {
             .insert(Destination::new(name.clone(), partitions));
         self.names.insert(name.clone(), index);
         index
+    }
+
+    /// Removes a destination that nobody reads any more.
+    pub(super) fn remove(&mut self, index: usize) -> Destination {
+        let destination = self.destinations.remove(index);
+        self.names.remove(&destination.name);
+        destination
     }
 
     /// The consumer, unless it has left.

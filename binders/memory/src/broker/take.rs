@@ -7,7 +7,7 @@ use mq_core::{
 
 use super::{
     later,
-    log::{Entry, Log, Usage},
+    log::{Entry, Log},
     queue::Queue,
     slot::{Place, Slot},
 };
@@ -27,6 +27,8 @@ pub(crate) struct Taker<'a> {
     pub(crate) epoch: u32,
     pub(crate) counts: bool,
     pub(crate) clock: Clock,
+    /// Messages that the group does not want: they are settled.
+    pub(crate) passed: Vec<u64>,
 }
 
 /// Whether there may be more than was looked at.
@@ -40,8 +42,7 @@ pub(crate) enum Look {
 
 impl Taker<'_> {
     #[inline]
-    fn hand(&mut self, entry: &Entry, position: u64) {
-        self.room -= 1;
+    pub(super) fn hand(&mut self, entry: &Entry, position: u64) {
         self.records.push(Record {
             message: entry.message.clone(),
             lane: self.lane,
@@ -54,6 +55,7 @@ impl Taker<'_> {
     }
 
     fn hand_again(&mut self, entry: &Entry, position: u64, slot: &Slot, queue: &Holds) {
+        self.room -= 1;
         self.hand(entry, position);
         let Some(record) = self.records.last_mut() else {
             return;
@@ -70,25 +72,18 @@ impl Taker<'_> {
 
 /// Whether the group wants this message at all.
 fn is_wanted(entry: &Entry, filter: Option<&Filter>) -> bool {
-    !entry.is_handled && filter.is_none_or(|filter| filter.accepts(&entry.message))
+    !entry.is(Entry::HANDLED) && filter.is_none_or(|filter| filter.accepts(&entry.message))
 }
 
 type Holds = std::collections::HashMap<u64, std::time::SystemTime>;
 
-/// What the look at an untouched message came to.
-enum Found {
-    /// It was handed out, or will be later.
-    Begun,
-    /// The group does not want it.
-    Unwanted,
-}
-
 impl Queue {
     /// Hands out what there is room for: first what comes again, then what is new.
+    ///
+    /// What the filter does not want is settled by being passed over.
     pub(crate) fn take(
         &mut self,
-        log: &mut Log,
-        usage: &mut Usage,
+        log: &Log,
         filter: Option<&Filter>,
         taker: &mut Taker<'_>,
     ) -> Look {
@@ -102,9 +97,9 @@ impl Queue {
             let Some((_, position)) = self.ready.pop_first() else {
                 break;
             };
-            self.take_again(position, log, usage, filter, taker);
+            self.take_again(position, log, filter, taker);
         }
-        self.take_new(log, usage, filter, taker)
+        self.take_new(log, filter, taker)
     }
 
     /// Puts everything untouched in line, where priorities decide about the order.
@@ -122,9 +117,7 @@ impl Queue {
 
     /// Everything between `next` and `position` is gone.
     fn pass_missing(&mut self, position: u64) {
-        let missing = position - self.next();
-        if missing > 0 {
-            self.missing = self.missing.saturating_sub(missing);
+        if position > self.next() {
             self.slots.skip_to(position);
         }
     }
@@ -132,8 +125,7 @@ impl Queue {
     fn take_again(
         &mut self,
         position: u64,
-        log: &mut Log,
-        usage: &mut Usage,
+        log: &Log,
         filter: Option<&Filter>,
         taker: &mut Taker<'_>,
     ) {
@@ -145,7 +137,7 @@ impl Queue {
             return self.drop_slot(position);
         };
         if !is_wanted(entry, filter) {
-            log.settle(position, usage);
+            taker.passed.push(position);
             return self.drop_slot(position);
         }
         if slot.key != 0 && !self.has_turn(slot.key, position) {
@@ -154,21 +146,13 @@ impl Queue {
         let Some(slot) = self.slots.get_mut(position) else {
             return;
         };
-        slot.place = Place::Out;
-        slot.owner = taker.owner;
-        slot.deliveries = slot.deliveries.saturating_add(1);
+        slot.hand_to(taker.owner);
         taker.hand_again(entry, position, slot, &self.holds);
     }
 
     fn set_place(&mut self, position: u64, place: Place) {
         if let Some(slot) = self.slots.get_mut(position) {
             slot.place = place;
-        }
-    }
-
-    fn drop_slot(&mut self, position: u64) {
-        if let Some(slot) = self.slots.remove(position) {
-            self.done(position, &slot);
         }
     }
 
@@ -186,67 +170,85 @@ impl Queue {
         true
     }
 
-    fn take_new(
-        &mut self,
-        log: &mut Log,
-        usage: &mut Usage,
-        filter: Option<&Filter>,
-        taker: &mut Taker<'_>,
-    ) -> Look {
+    fn take_new(&mut self, log: &Log, filter: Option<&Filter>, taker: &mut Taker<'_>) -> Look {
         let mut glance = GLANCE;
         while taker.room > 0 && self.next() < log.end() {
             if glance == 0 {
                 return Look::Unfinished;
             }
-            if let Some(unwanted) = self.run(log, filter, taker, &mut glance) {
-                log.settle(unwanted, usage);
-            }
+            let looked = if filter.is_none() {
+                self.hand_run(log, taker)
+            } else {
+                0
+            };
+            let looked = if looked > 0 {
+                looked
+            } else {
+                self.look_run(log, filter, taker, glance)
+            };
+            glance = glance.saturating_sub(looked);
         }
         Look::Done
     }
 
-    /// Hands out a run of messages; returns the position of the first that the group does not want.
-    fn run(
+    /// Hands out a run of messages that need no closer look; returns how many.
+    #[inline]
+    fn hand_run(&mut self, log: &Log, taker: &mut Taker<'_>) -> usize {
+        let start = self.next();
+        let Some(entries) = log.dense_from(start) else {
+            return 0;
+        };
+        let room = taker.room.min(GLANCE);
+        taker.records.reserve(room);
+        let mut position = start;
+        for entry in entries.take(room) {
+            let Some(entry) = entry.filter(|entry| entry.is_plain()) else {
+                break;
+            };
+            taker.hand(entry, position);
+            position += 1;
+        }
+        let handed = usize::try_from(position - start).unwrap_or(room);
+        taker.room -= handed;
+        self.slots.push_many(Slot::out(0, 0, taker.owner), handed);
+        handed
+    }
+
+    /// Looks at messages one by one until one of them needs no closer look; returns how many.
+    fn look_run(
         &mut self,
         log: &Log,
         filter: Option<&Filter>,
         taker: &mut Taker<'_>,
-        glance: &mut usize,
-    ) -> Option<u64> {
+        glance: usize,
+    ) -> usize {
         let Some(entries) = log.dense_from(self.next()) else {
-            *glance -= 1;
-            return self.one(log, filter, taker);
+            self.look_at_straggler(log, filter, taker);
+            return 1;
         };
-        for entry in entries.take(*glance) {
+        let mut looked = 0;
+        for entry in entries.take(glance) {
+            match entry {
+                Some(entry) if entry.is_plain() && filter.is_none() => break,
+                Some(entry) => self.look(entry, self.next(), filter, taker),
+                None => self.pass_missing(self.next() + 1),
+            }
+            looked += 1;
             if taker.room == 0 {
                 break;
             }
-            *glance -= 1;
-            let position = self.next();
-            let Some(entry) = entry else {
-                self.pass_missing(position + 1);
-                continue;
-            };
-            if entry.is_plain() && filter.is_none() {
-                taker.hand(entry, position);
-                self.slots.push(Slot::out(0, entry.priority, taker.owner));
-            } else if let Found::Unwanted = self.look(entry, position, filter, taker) {
-                return Some(position);
-            }
         }
-        None
+        looked
     }
 
-    /// The same for a single straggler.
-    fn one(&mut self, log: &Log, filter: Option<&Filter>, taker: &mut Taker<'_>) -> Option<u64> {
-        let Some((position, entry)) = log.iter_from(self.next()).next() else {
-            self.pass_missing(log.end());
-            return None;
-        };
-        self.pass_missing(position);
-        match self.look(entry, position, filter, taker) {
-            Found::Unwanted => Some(position),
-            Found::Begun => None,
+    /// The same for what lies before the dense part of the log.
+    fn look_at_straggler(&mut self, log: &Log, filter: Option<&Filter>, taker: &mut Taker<'_>) {
+        match log.iter_from(self.next()).next() {
+            Some((position, entry)) => {
+                self.pass_missing(position);
+                self.look(entry, position, filter, taker);
+            }
+            None => self.pass_missing(log.end()),
         }
     }
 
@@ -258,25 +260,22 @@ impl Queue {
         position: u64,
         filter: Option<&Filter>,
         taker: &mut Taker<'_>,
-    ) -> Found {
+    ) {
         if !is_wanted(entry, filter) {
-            self.slots.skip_to(position + 1);
-            return Found::Unwanted;
+            taker.passed.push(position);
+            return self.slots.skip_to(position + 1);
         }
         self.slots
-            .push(Slot::out(entry.key, entry.priority, taker.owner));
-        if entry.is_special && self.is_scheduled(entry, position, taker.clock) {
+            .push(Slot::new(entry.key, entry.priority, Place::Parked));
+        if entry.is(Entry::SCHEDULED) && self.is_scheduled(entry, position, taker.clock) {
+            return;
+        }
+        if entry.key == 0 || self.has_turn(entry.key, position) {
             if let Some(slot) = self.slots.get_mut(position) {
-                slot.deliveries = 0;
+                slot.hand_to(taker.owner);
             }
-        } else if entry.key != 0 && !self.has_turn(entry.key, position) {
-            if let Some(slot) = self.slots.get_mut(position) {
-                slot.place = Place::Parked;
-                slot.deliveries = 0;
-            }
-        } else {
+            taker.room -= 1;
             taker.hand(entry, position);
         }
-        Found::Begun
     }
 }
