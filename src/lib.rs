@@ -27,7 +27,7 @@ pub use mq_core::{
 pub use mq_memory as memory;
 
 #[cfg(feature = "macros")]
-pub use mq_macros::{Failure, listener_of, stream_listener};
+pub use mq_macros::{Failure, listener_of, source_of, stream_listener, stream_source};
 
 /// The result of a listener: `?` takes any error, which means retry.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -39,13 +39,13 @@ pub mod prelude {
         app::App,
         binder::Delivery,
         extract::{Attempt, Batch, Id, Json, Key, Output, Payload, State, Text},
-        function::{Processor, Sink, Source, every},
+        function::{Processor, Sink, Source, Stream, every},
         listener::{Each, Keyed, Outcomes, WithHeaders},
         message::{Headers, Message},
         outcome::{Failure, Outcome, ResultExt},
     };
     #[cfg(feature = "macros")]
-    pub use mq_macros::{Failure, stream_listener};
+    pub use mq_macros::{Failure, stream_listener, stream_source};
 }
 
 #[cfg(feature = "memory")]

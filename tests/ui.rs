@@ -7,5 +7,6 @@ fn mistakes_are_answered_on_the_word_that_is_wrong() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/ui/pass/*.rs");
     cases.compile_fail("tests/ui/listener/*.rs");
+    cases.compile_fail("tests/ui/source/*.rs");
     cases.compile_fail("tests/ui/failure/*.rs");
 }

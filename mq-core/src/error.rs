@@ -2,7 +2,7 @@
 //!
 //! An [`Error`] says *what* went wrong ([`ErrorKind`]), whether repeating the same call can help ([`ErrorStatus`]), what was
 //! attempted, and with which values.
-//! The model is OpenDAL's error: one type for every binder, so that policies can be written once.
+//! The model is the error of `OpenDAL`: one type for every binder, so that policies can be written once.
 
 use std::fmt;
 

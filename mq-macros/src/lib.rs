@@ -10,7 +10,7 @@ mod expand;
 mod listed;
 mod mistakes;
 mod model;
-mod stream;
+mod phases;
 mod words;
 
 use proc_macro::TokenStream;
@@ -18,17 +18,29 @@ use proc_macro::TokenStream;
 /// Registers an async function as the listener of an input binding.
 #[proc_macro_attribute]
 pub fn stream_listener(attributes: TokenStream, item: TokenStream) -> TokenStream {
-    stream::listener(attributes.into(), item.into()).into()
+    phases::listener(attributes.into(), item.into()).into()
 }
 
-/// Derives `IntoFailure`.
+/// Registers a function as a source of messages.
+#[proc_macro_attribute]
+pub fn stream_source(attributes: TokenStream, item: TokenStream) -> TokenStream {
+    phases::source(attributes.into(), item.into()).into()
+}
+
+/// Says of an error type what each of its values means for the message that failed.
 #[proc_macro_derive(Failure, attributes(failure))]
 pub fn derive_failure(input: TokenStream) -> TokenStream {
-    stream::failure(input.into()).into()
+    phases::failure(input.into()).into()
 }
 
-/// The listener of a function.
+/// The `Listener` of a function that has the attribute `#[stream_listener]`.
 #[proc_macro]
 pub fn listener_of(path: TokenStream) -> TokenStream {
-    listed::listed(path.into()).into()
+    listed::listed(expand::LISTENER, path.into()).into()
+}
+
+/// The `SourceListener` of a function that has the attribute `#[stream_source]`.
+#[proc_macro]
+pub fn source_of(path: TokenStream) -> TokenStream {
+    listed::listed(expand::SOURCE, path.into()).into()
 }

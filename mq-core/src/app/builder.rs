@@ -278,6 +278,6 @@ impl App {
     /// # Errors
     /// Every problem at once, each with its place and how to fix it; nothing was started.
     pub fn build(self) -> Result<Planned, Problems> {
-        super::plan::plan(self)
+        super::plan::plan(&self)
     }
 }

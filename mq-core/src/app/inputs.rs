@@ -202,16 +202,13 @@ impl Planner<'_> {
     ) -> Option<IdempotencyLayer> {
         let path = format!("bindings.{}.consumer.idempotency", listener.input);
         let store = self.store(&path, &policy.store)?;
-        let key = match KeySource::of(policy) {
-            Ok(key) => key,
-            Err(_) => {
-                self.findings.value(
-                    &format!("{path}.key"),
-                    "names no key",
-                    "write `id`, `key` or `header:<name>`",
-                );
-                return None;
-            }
+        let Ok(key) = KeySource::of(policy) else {
+            self.findings.value(
+                &format!("{path}.key"),
+                "names no key",
+                "write `id`, `key` or `header:<name>`",
+            );
+            return None;
         };
         let group = spec.group.as_deref().unwrap_or("none");
         let scope = match Scope::new(group, &listener.name) {

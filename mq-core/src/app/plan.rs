@@ -1,6 +1,6 @@
 //! The plan: settings, functions and binders put together, and everything checked before the first connection.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     App,
@@ -22,7 +22,6 @@ use crate::{
 pub struct Planned {
     pub(super) name: Arc<str>,
     pub(super) clock: Clock,
-    pub(super) drain: Duration,
     pub(super) instances: BTreeMap<String, Instance>,
     pub(super) inputs: Vec<InputPlan>,
     pub(super) sources: Vec<SourcePlan>,
@@ -62,17 +61,17 @@ pub(super) struct Planner<'a> {
     pub(super) outlets: Outlets,
 }
 
-pub(super) fn plan(app: App) -> Result<Planned, Problems> {
-    let config = with_attributes(&app);
+pub(super) fn plan(app: &App) -> Result<Planned, Problems> {
+    let config = with_attributes(app);
     let (settings, problems) = config.readable();
     let Some(settings) = settings else {
         return Err(problems);
     };
     let mut planner = Planner {
-        app: &app,
+        app,
         config: &config,
         settings: &settings,
-        name: name_of(&app, &settings),
+        name: name_of(app, &settings),
         findings: Findings::new(&config),
         instances: BTreeMap::new(),
         outlets: Outlets::default(),
@@ -94,7 +93,6 @@ pub(super) fn plan(app: App) -> Result<Planned, Problems> {
     let planned = Planned {
         name,
         clock: app.clock,
-        drain: settings.app.drain,
         instances,
         inputs,
         sources,
@@ -217,7 +215,7 @@ impl Planner<'_> {
         };
         let Some(factory) = DEFAULT_KINDS
             .iter()
-            .find_map(|kind| by_name(kind))
+            .find_map(by_name)
             .or_else(|| self.app.kinds.first())
         else {
             let help = "turn on a feature such as `memory` of the `mq` crate, or give one with `.binder(name, …)`";

@@ -164,9 +164,11 @@ impl Planned {
         }
         // A group that only sees new messages must be there before the first source publishes.
         for (_, handle) in input_handles.values() {
-            let _ = handle
-                .wait_for(|state| *state != BindingState::Starting)
-                .await;
+            drop(
+                handle
+                    .wait_for(|state| *state != BindingState::Starting)
+                    .await,
+            );
         }
         let mut sources = JoinSet::new();
         let mut source_handles = BTreeMap::new();
@@ -205,11 +207,11 @@ impl RunningApp {
     pub async fn stop(mut self) -> Result<Report> {
         let begin = tokio::time::Instant::now();
         for source in self.handle.sources() {
-            let _ = source.command(Command::Shutdown).await;
+            drop(source.command(Command::Shutdown).await);
         }
         while self.sources.join_next().await.is_some() {}
         for binding in self.handle.bindings() {
-            let _ = binding.command(Command::Shutdown).await;
+            drop(binding.command(Command::Shutdown).await);
         }
         let mut drained = DrainReport::default();
         while let Some(report) = self.inputs.join_next().await {

@@ -72,15 +72,17 @@ async fn stop(running: RunningApp) -> Result<(), Failure> {
 
 /// Standard error may be closed; that is no reason to fail.
 fn say(text: &impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
 }
 
 #[cfg(feature = "log")]
 fn install_log() {
-    let _ = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(tracing::Level::WARN)
-        .try_init();
+    drop(
+        tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_max_level(tracing::Level::WARN)
+            .try_init(),
+    );
 }
 
 #[cfg(not(feature = "log"))]

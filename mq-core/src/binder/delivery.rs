@@ -308,7 +308,7 @@ mod tests {
         let range = delivery.stage([staged("b"), staged("c")]);
         let mut seen = Vec::new();
         delivery.take_outputs(range, |output| {
-            seen.push(output.message.as_bytes().to_vec())
+            seen.push(output.message.as_bytes().to_vec());
         });
         delivery.take_outputs(range, |_| panic!("taken twice"));
         assert_eq!(seen, [b"b".to_vec(), b"c".to_vec()]);

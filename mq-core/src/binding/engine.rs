@@ -238,6 +238,10 @@ impl Engine {
     }
 
     /// The delivery is done with.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever settles a delivery has no more use for it"
+    )]
     pub(super) fn settle(&mut self, delivery: Delivery, action: Action) {
         self.forget(&delivery);
         let settlement = settlement(&delivery, action);
@@ -254,6 +258,10 @@ impl Engine {
     }
 
     /// Gives a delivery back that has no turn.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever settles a delivery has no more use for it"
+    )]
     pub(super) fn give_back(&mut self, delivery: Delivery) {
         self.plan.metrics().released.increment();
         self.forget(&delivery);

@@ -22,6 +22,9 @@ const SETTLING: usize = 8_192;
 /// At most this many exits wait for confirmation before intake stops.
 const PUBLISHING: usize = 4_096;
 
+/// Exits whose claims were completed, the claims, and what came of it.
+type Completed = (Vec<Exit>, Vec<Claim>, Result<Vec<ClaimResult>>);
+
 /// The steps after the handler.
 #[derive(Debug)]
 pub(super) struct Finish {
@@ -30,7 +33,7 @@ pub(super) struct Finish {
     spare: Round,
     publish: Stage<(Round, Option<Error>)>,
     completing: Vec<Exit>,
-    complete: Stage<(Vec<Exit>, Vec<Claim>, Result<Vec<ClaimResult>>)>,
+    complete: Stage<Completed>,
     releasing: Vec<Claim>,
     release: Stage<()>,
     settling: Vec<Settlement>,
@@ -156,9 +159,9 @@ impl Finish {
         round.take_finished(|exit| {
             let is_claimed = exit.claim.is_some() && exit.refused.is_none();
             if is_claimed {
-                completing.push(exit)
+                completing.push(exit);
             } else {
-                out.push(exit)
+                out.push(exit);
             }
         });
         if round.is_empty() {
@@ -287,7 +290,7 @@ impl Finish {
         for Unsettled { index, error } in unsettled {
             match error {
                 SettleError::Failed(error) if error.is_temporary() && !self.is_lost => {
-                    again.push((index, error))
+                    again.push((index, error));
                 }
                 SettleError::Lost => self.plan.metrics().lost.increment(),
                 SettleError::Failed(error) => {

@@ -1,7 +1,7 @@
 //! From records to deliveries: what must not reach the handler is sorted out here.
 
 use std::{
-    mem::{replace, take},
+    mem::take,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -184,7 +184,7 @@ impl Engine {
 
     /// Lanes that are read from now on.
     pub(super) fn assigned(&mut self, assigned: Vec<AssignedLane>) {
-        let mut lanes = (*replace(&mut self.lanes, Arc::default())).clone();
+        let mut lanes = (*take(&mut self.lanes)).clone();
         for lane in assigned {
             if let Some(positions) = &mut self.positions {
                 positions.assign(&lane);

@@ -41,7 +41,7 @@ impl Engine {
             return self.again_behind(delivery.clone(), handled);
         }
         match (subject, handled.outcome) {
-            (Subject::One(delivery), Outcome::Failed(failure)) => self.failed(delivery, failure),
+            (Subject::One(delivery), Outcome::Failed(failure)) => self.failed(delivery, &failure),
             (Subject::One(delivery), Outcome::Ack)
                 if handled.outputs.is_empty()
                     && handled.claim.is_none()
@@ -89,19 +89,19 @@ impl Engine {
         let (plan, round) = (&self.plan, self.finish.exit(exit));
         if let Some(first) = first {
             first.take_outputs(handled.outputs, |staged| {
-                round.push_message(plan, Target::Output(staged.output), staged.message)
+                round.push_message(plan, Target::Output(staged.output), staged.message);
             });
         }
     }
 
-    fn failed(&mut self, delivery: Delivery, failure: Failure) {
+    fn failed(&mut self, delivery: Delivery, failure: &Failure) {
         let now = self.plan.clock.now();
         match failure
             .next()
             .unwrap_or(Next::Defer(Duration::from_secs(1)))
         {
             Next::InPlace(wait) => {
-                self.note_failure(&delivery, &failure, "retrying in place");
+                self.note_failure(&delivery, failure, "retrying in place");
                 self.plan.metrics().retries.increment();
                 self.park(&delivery);
                 let failures = delivery.attempt();
@@ -116,20 +116,20 @@ impl Engine {
                     .push(now + wait, delivery.after_failures(failures), Wait::InPlace);
             }
             Next::Delayed(delay) => {
-                self.note_failure(&delivery, &failure, "retrying later");
+                self.note_failure(&delivery, failure, "retrying later");
                 self.delay(delivery, delay);
             }
-            Next::DeadLetter | Next::Exhausted => self.bury(delivery, &failure),
+            Next::DeadLetter | Next::Exhausted => self.bury(delivery, failure),
             Next::Discard => {
                 self.plan.metrics().discarded.increment();
                 tracing::debug!(binding = &*self.plan.name, error = %failure, "message discarded");
                 self.leave_with(delivery, Action::Discard);
             }
             Next::Requeue => {
-                self.note_failure(&delivery, &failure, "giving it back to the broker");
+                self.note_failure(&delivery, failure, "giving it back to the broker");
                 self.hand_back(delivery);
             }
-            Next::Stop => self.stop_because(delivery, &failure),
+            Next::Stop => self.stop_because(delivery, failure),
         }
     }
 
@@ -167,7 +167,7 @@ impl Engine {
         match &mut self.positions {
             Some(positions) => positions.hold(&hold, Held { attempts, due }),
             None if self.plan.capabilities.retry_state != RetryState::None => {
-                self.finish.settle(hold)
+                self.finish.settle(hold);
             }
             None => {}
         }

@@ -1,7 +1,7 @@
 //! Exactly once inside the broker: the outputs of a round and the settlements of its inputs are one step.
 
 use std::{
-    mem::{replace, take},
+    mem::take,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -102,7 +102,7 @@ impl Engine {
             return transact.start(&self.plan, round, settlements);
         }
         self.take_refused();
-        let round = replace(self.finish.round(), Round::default());
+        let round = take(self.finish.round());
         let settlements = self.settlements_of(&round);
         if !round.is_empty() || !settlements.is_empty() {
             transact.start(&self.plan, round, settlements);
@@ -148,7 +148,7 @@ impl Engine {
                 round.take_finished(|exit| {
                     exit.deliveries()
                         .iter()
-                        .for_each(|delivery| self.abandon(delivery.clone()))
+                        .for_each(|delivery| self.abandon(delivery.clone()));
                 });
             }
             Err(error) if error.is_temporary() => {

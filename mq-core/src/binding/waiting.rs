@@ -107,7 +107,7 @@ mod tests {
         let mut seen = Vec::new();
         poll_fn(|cx| {
             waiting.poll_due(cx, |delivery| {
-                seen.push((delivery, now.elapsed().as_secs()))
+                seen.push((delivery, now.elapsed().as_secs()));
             });
             if waiting.len() == 0 {
                 Poll::Ready(())

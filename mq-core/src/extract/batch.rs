@@ -94,6 +94,7 @@ impl<P> Batch<P> {
 
 impl<P: PayloadValue> Batch<P> {
     /// The values inside the payloads.
+    #[must_use]
     pub fn values(&self) -> impl ExactSizeIterator<Item = &P::Value> {
         self.items.iter().map(|item| item.payload.value())
     }

@@ -28,6 +28,7 @@ pub struct Destination(pub String);
 
 macro_rules! fact {
     ($name:ty, |$delivery:ident| $value:expr) => {
+        #[diagnostic::do_not_recommend]
         impl Extract for $name {
             type Prepared = ();
 

@@ -11,7 +11,7 @@ mod state;
 pub use batch::{Batch, BatchItem, ExtractBatch};
 pub use facts::{Attempt, Destination, Id, Key};
 pub use output::{Output, OutputMessage};
-pub use payload::{Json, Payload, PayloadValue, Text};
+pub use payload::{Decode, Json, Payload, PayloadValue, Text};
 pub use preparation::{Preparation, States};
 pub use state::State;
 
@@ -46,7 +46,7 @@ use crate::{binder::Delivery, error::Result, outcome::Failure};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be taken as a listener parameter",
     label = "not an extractor",
-    note = "take the payload as `Json<T>`, `Text`, `Bytes` or `Payload<T>`, or `Batch<Json<T>>` with `batch(…)`",
+    note = "take the payload as `Json<T>`, `Text`, `Bytes` or `Payload<T>`; for a `Batch<…>`, write `batch` into the attribute",
     note = "take other things as `State<T>`, `Headers`, `Key`, `Attempt`, `Delivery` or `Output<T>`, or implement `mq::extract::Extract`"
 )]
 pub trait Extract: Sized + Send {
@@ -76,13 +76,14 @@ pub trait Extract: Sized + Send {
 
 /// An extractor that does not look at the delivery, so that sources and batch listeners can take it too.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` needs a delivery, and there is none here",
-    label = "cannot be taken by a source or beside a `Batch`",
+    message = "`{Self}` cannot be taken where there is no delivery",
+    label = "not an extractor for sources",
     note = "a source takes `State<T>` and `Output<T>`; a batch listener takes these and one `Batch<…>`"
 )]
 pub trait Standing: Extract {}
 
 /// The delivery itself: a cheap handle to message, headers, position and attempt.
+#[diagnostic::do_not_recommend]
 impl Extract for Delivery {
     type Prepared = ();
 

@@ -26,6 +26,18 @@ pub trait PayloadValue: Extract {
     fn into_value(self) -> Self::Value;
 }
 
+/// A value that a payload can be read into: all that implement `serde::Deserialize` and own what they hold.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from a payload",
+    label = "`{Self}` does not implement `serde::Deserialize`",
+    note = "derive `serde::Deserialize`: `#[derive(serde::Deserialize)]` before `{Self}`, which owns what it holds",
+    note = "types of other crates have it where their feature `serde` is on"
+)]
+pub trait Decode: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Decode for T {}
+
 /// A JSON payload. As a return value, a message with a JSON payload.
 ///
 /// A message without a content type is taken for JSON; another content type, a tombstone or bad JSON is *undecodable*: the message
@@ -56,8 +68,7 @@ macro_rules! wrapper {
             }
         }
 
-        #[diagnostic::do_not_recommend]
-        impl<$t: DeserializeOwned + Send> PayloadValue for $name<$t> {
+        impl<$t: Decode + Send> PayloadValue for $name<$t> {
             type Value = $inner;
             fn value(&self) -> &$inner {
                 &self.0
@@ -99,7 +110,7 @@ impl PayloadValue for Bytes {
     }
 }
 
-impl<T: DeserializeOwned + Send> Extract for Json<T> {
+impl<T: Decode + Send> Extract for Json<T> {
     const PAYLOAD: bool = true;
     type Prepared = ();
 
@@ -120,7 +131,7 @@ impl<T: DeserializeOwned + Send> Extract for Json<T> {
     }
 }
 
-impl<T: DeserializeOwned + Send> Extract for Payload<T> {
+impl<T: Decode + Send> Extract for Payload<T> {
     const PAYLOAD: bool = true;
     type Prepared = Codecs;
 
@@ -145,6 +156,7 @@ impl<T: DeserializeOwned + Send> Extract for Payload<T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Extract for Text {
     const PAYLOAD: bool = true;
     type Prepared = ();
@@ -160,6 +172,7 @@ impl Extract for Text {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Extract for Bytes {
     const PAYLOAD: bool = true;
     type Prepared = ();

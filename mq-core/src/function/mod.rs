@@ -5,6 +5,8 @@ mod sink;
 mod source;
 mod source_functions;
 
+pub use futures_core::Stream;
+
 pub use emit::{Emit, Emitted};
 pub use sink::{IntoProcessor, IntoSink, Processor, Sink};
 pub use source::{IntoSource, Source, SourceBody, SourceListener, SourceTask};

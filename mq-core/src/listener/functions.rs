@@ -177,6 +177,7 @@ macro_rules! functions {
             R: BatchReturned + Send + 'static,
             $($param: ExtractBatch + 'static,)*
         {
+            #[allow(unused_mut, reason = "a function without parameters cannot fail to read any")]
             fn build(&self, options: &BuildOptions) -> Result<Box<dyn Worker>> {
                 let this = Arc::new((self.function.clone(), self.prepared.clone(), self.seeds.clone()));
                 batch(options, move |deliveries: Deliveries| {

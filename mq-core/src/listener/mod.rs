@@ -14,4 +14,4 @@ pub use descriptor::{Listener, Location};
 pub use functions::{BatchFunction, ListenerFunction};
 pub use layers::{LayerOf, UserLayer, UserLayers, only_batch, only_single};
 pub use outcomes::{BatchReturned, Outcomes};
-pub use returned::{Each, IntoMessage, Keyed, Reply, Returned, WithHeaders};
+pub use returned::{Each, Encode, IntoMessage, Keyed, Reply, Returned, WithHeaders};

@@ -110,7 +110,7 @@ macro_rules! whole {
 }
 
 whole! {
-    [T: serde::Serialize] Json<T>;
+    [T: super::Encode] Json<T>;
     [] Message;
     [M: super::IntoMessage] Vec<M>;
     [M: super::IntoMessage] Option<M>;

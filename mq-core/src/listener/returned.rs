@@ -13,6 +13,18 @@ use crate::{
     outcome::{Failure, IntoFailure, Outcome},
 };
 
+/// A value that a payload can be made of: all that implement `serde::Serialize`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be written into a payload",
+    label = "`{Self}` does not implement `serde::Serialize`",
+    note = "derive `serde::Serialize`: `#[derive(serde::Serialize)]` before `{Self}`",
+    note = "types of other crates have it where their feature `serde` is on"
+)]
+pub trait Encode: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> Encode for T {}
+
 /// A value that is one message.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a message",
@@ -78,30 +90,33 @@ fn json<T: Serialize>(value: &T) -> Result<Message, Failure> {
     Ok(Message::new(payload).content_type(ContentType::JSON))
 }
 
-impl<T: Serialize> IntoMessage for Json<T> {
+impl<T: Encode> IntoMessage for Json<T> {
     fn into_message(self) -> Result<Message, Failure> {
         json(&self.0)
     }
 }
 
-impl<T: Serialize> IntoMessage for Payload<T> {
+impl<T: Encode> IntoMessage for Payload<T> {
     fn into_message(self) -> Result<Message, Failure> {
         json(&self.0)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoMessage for Text {
     fn into_message(self) -> Result<Message, Failure> {
         Ok(Message::new(self.0).content_type(ContentType::TEXT))
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoMessage for Bytes {
     fn into_message(self) -> Result<Message, Failure> {
         Ok(Message::new(self).content_type(ContentType::BYTES))
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoMessage for Message {
     fn into_message(self) -> Result<Message, Failure> {
         Ok(self)
@@ -132,7 +147,8 @@ where
 
 /// Messages are replies, and replies alone are returned to output 0.
 macro_rules! reply {
-    ($([$($generics:tt)*] $type:ty { |$value:ident, $output:ident, $replies:ident| $body:expr })*) => {$(
+    ($($(#[$attribute:meta])* [$($generics:tt)*] $type:ty { |$value:ident, $output:ident, $replies:ident| $body:expr })*) => {$(
+        $(#[$attribute])*
         impl<$($generics)*> Reply for $type {
             fn reply(self, $output: u16, $replies: &mut Replies) -> Result<(), Failure> {
                 let $value = self;
@@ -140,6 +156,7 @@ macro_rules! reply {
             }
         }
 
+        $(#[$attribute])*
         impl<$($generics)*> Returned for $type {
             const OUTPUTS: u16 = 1;
 
@@ -156,11 +173,11 @@ fn one(message: impl IntoMessage, output: u16, replies: &mut Replies) -> Result<
 }
 
 reply! {
-    [T: Serialize] Json<T> { |value, output, replies| one(value, output, replies) }
-    [T: Serialize] Payload<T> { |value, output, replies| one(value, output, replies) }
-    [] Text { |value, output, replies| one(value, output, replies) }
-    [] Bytes { |value, output, replies| one(value, output, replies) }
-    [] Message { |value, output, replies| one(value, output, replies) }
+    [T: Encode] Json<T> { |value, output, replies| one(value, output, replies) }
+    [T: Encode] Payload<T> { |value, output, replies| one(value, output, replies) }
+    #[diagnostic::do_not_recommend] [] Text { |value, output, replies| one(value, output, replies) }
+    #[diagnostic::do_not_recommend] [] Bytes { |value, output, replies| one(value, output, replies) }
+    #[diagnostic::do_not_recommend] [] Message { |value, output, replies| one(value, output, replies) }
     [K: ToString, M: IntoMessage] Keyed<K, M> { |value, output, replies| one(value, output, replies) }
     [H: IntoIterator<Item = (N, V)>, N: Into<Cow<'static, str>>, V: Into<HeaderValue>, M: IntoMessage]
         WithHeaders<H, M> { |value, output, replies| one(value, output, replies) }
@@ -171,6 +188,7 @@ reply! {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Returned for () {
     const OUTPUTS: u16 = 0;
 
@@ -179,6 +197,7 @@ impl Returned for () {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Returned for Outcome {
     const OUTPUTS: u16 = 0;
 

@@ -274,7 +274,7 @@ where
         let handled = ready!(this.inner.poll(cx))?;
         if let Some(mut report) = this.report.take() {
             R::outcomes(&handled, this.mark, |outcome| {
-                count(outcome, &mut report.counts)
+                count(outcome, &mut report.counts);
             });
         }
         Poll::Ready(Ok(handled))
@@ -285,9 +285,12 @@ where
 fn count(outcome: &Outcome, (failures, successes): &mut (u32, u32)) {
     match outcome {
         Outcome::Ack => *successes += 1,
-        Outcome::Failed(failure) => match failure.next() {
-            Some(Next::InPlace(_) | Next::Delayed(_) | Next::Exhausted) => *failures += 1,
-            _ => {}
-        },
+        Outcome::Failed(failure) => {
+            let another = matches!(
+                failure.next(),
+                Some(Next::InPlace(_) | Next::Delayed(_) | Next::Exhausted)
+            );
+            *failures += u32::from(another);
+        }
     }
 }

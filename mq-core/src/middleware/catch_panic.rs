@@ -96,7 +96,7 @@ where
         match result {
             Ok(poll) => Poll::Ready(ready!(poll)),
             Err(panic) => {
-                self.set(CatchPanicFuture::Panicked { handled: None });
+                self.set(Self::Panicked { handled: None });
                 Poll::Ready(Ok(failure(&*panic).into()))
             }
         }

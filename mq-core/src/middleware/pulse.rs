@@ -39,6 +39,7 @@ impl Pulse {
     }
 
     /// Reads the clock.
+    #[must_use]
     pub fn refresh(&self) -> u64 {
         let nanos = u64::try_from(self.0.base.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.0.now.store(nanos, Relaxed);

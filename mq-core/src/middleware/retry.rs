@@ -109,7 +109,7 @@ where
         let this = self.project();
         let mut handled = ready!(this.inner.poll(cx))?;
         R::failures(&mut handled, this.mark, |failure, before| {
-            failure.set_next(decide(failure, before, this.policy))
+            failure.set_next(decide(failure, before, this.policy));
         });
         Poll::Ready(Ok(handled))
     }
@@ -124,11 +124,12 @@ fn decide(failure: &Failure, before: u32, policy: &RetryPolicy) -> Next {
         (Decision::Defer(wait), _) => Next::Defer(wait),
         (Decision::Retry | Decision::RetryAfter(_), NextAttempt::Exhausted) => Next::Exhausted,
         (Decision::RetryAfter(delay), _) if delay <= IN_PLACE => Next::InPlace(delay),
-        (Decision::RetryAfter(delay), _) => Next::Delayed(delay),
         (Decision::Retry, NextAttempt::InPlace(nth)) => {
             Next::InPlace(policy.backoff(nth, random()))
         }
-        (Decision::Retry, NextAttempt::Delayed(delay)) => Next::Delayed(delay),
+        (Decision::RetryAfter(delay), _) | (Decision::Retry, NextAttempt::Delayed(delay)) => {
+            Next::Delayed(delay)
+        }
     }
 }
 
@@ -143,11 +144,12 @@ mod tests {
     use super::*;
 
     fn policy() -> RetryPolicy {
-        let mut policy = RetryPolicy::default();
-        policy.attempts = 2;
-        policy.jitter = false;
-        policy.delayed = vec![Duration::from_secs(60)];
-        policy
+        RetryPolicy {
+            attempts: 2,
+            jitter: false,
+            delayed: vec![Duration::from_secs(60)],
+            ..RetryPolicy::default()
+        }
     }
 
     #[test]

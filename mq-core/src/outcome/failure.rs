@@ -197,24 +197,28 @@ pub trait IntoFailure {
     fn into_failure(self) -> Failure;
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoFailure for Failure {
     fn into_failure(self) -> Failure {
         self
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoFailure for BoxError {
     fn into_failure(self) -> Failure {
         Failure::read(self)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoFailure for crate::error::Error {
     fn into_failure(self) -> Failure {
         Failure::read(Box::new(self))
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntoFailure for std::convert::Infallible {
     fn into_failure(self) -> Failure {
         match self {}

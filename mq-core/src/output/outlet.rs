@@ -50,7 +50,7 @@ pub struct BinderSlot(Arc<OnceLock<Arc<dyn Binder>>>);
 impl BinderSlot {
     /// The instance is connected. Only the first call counts.
     pub fn fill(&self, binder: Arc<dyn Binder>) {
-        let _ = self.0.set(binder);
+        drop(self.0.set(binder));
     }
 
     /// The instance.

@@ -261,6 +261,10 @@ fn an_own_file_has_its_own_profiles() {
 
 /// What the child process of the next test does.
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test looks at what its own process was given"
+)]
 #[expect(clippy::print_stdout, reason = "tells the parent that it ran")]
 fn child_loads_what_its_process_has() {
     if std::env::var_os("MQ__BINDINGS__ORDERS__GROUP").is_none() {

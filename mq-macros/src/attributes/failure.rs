@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syn::{Attribute, Meta, Path};
 
-use super::{Entries, Found, Key, Takes, Value, crate_path, read};
+use super::{Entries, Entry, Found, Key, Takes, Value, crate_path, read};
 use crate::mistakes::Mistakes;
 
 const KEYS: &[Key] = &[
@@ -39,22 +39,13 @@ pub(crate) struct FailureAttributes {
 impl FailureAttributes {
     /// Reads every `#[failure(…)]` among these attributes.
     pub(crate) fn read(attributes: &[Attribute], mistakes: &mut Mistakes) -> Self {
-        let mut found = Vec::new();
-        for attribute in attributes
+        let own = attributes
             .iter()
-            .filter(|one| one.path().is_ident("failure"))
-        {
-            let entries = match &attribute.meta {
-                Meta::List(list) => mistakes.take(list.parse_args::<Entries>()),
-                Meta::Path(_) | Meta::NameValue(_) => None,
-            };
-            match entries {
-                Some(Entries(entries)) if entries.is_empty() => mistakes.at(attribute, EMPTY),
-                Some(Entries(entries)) => found.extend(read(KEYS, &entries, mistakes)),
-                None if matches!(attribute.meta, Meta::List(_)) => {}
-                None => mistakes.at(attribute, EMPTY),
-            }
-        }
+            .filter(|one| one.path().is_ident("failure"));
+        let entries: Vec<_> = own
+            .flat_map(|attribute| entries(attribute, mistakes))
+            .collect();
+        let found = read(KEYS, &entries, mistakes);
         Self {
             says: decision(&found, mistakes),
             krate: crate_path(&found),
@@ -62,8 +53,20 @@ impl FailureAttributes {
     }
 }
 
-const EMPTY: &str = "say what is to happen: write `#[failure(retry)]`, `#[failure(dead_letter)]`, `#[failure(discard)]` or \
-                     `#[failure(retry_after = \"30s\")]`";
+fn entries(attribute: &Attribute, mistakes: &mut Mistakes) -> Vec<Entry> {
+    let entries = match &attribute.meta {
+        Meta::List(list) => list.parse_args::<Entries>(),
+        Meta::Path(_) | Meta::NameValue(_) => Ok(Entries(Vec::new())),
+    };
+    let Some(Entries(entries)) = mistakes.take(entries) else {
+        return Vec::new();
+    };
+    if entries.is_empty() {
+        let message = "say what is to happen: write `#[failure(retry)]`, `(dead_letter)`, `(discard)` or `(retry_after = \"30s\")`";
+        mistakes.at(attribute, message);
+    }
+    entries
+}
 
 fn decision(found: &[Found], mistakes: &mut Mistakes) -> Option<Says> {
     let mut decisions = found.iter().filter_map(|one| Some((one, says(one)?)));

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use syn::{LitStr, Path};
 
-use super::{Entries, Found, Key, Outputs, Takes, crate_path, find, read, text};
-use crate::mistakes::Mistakes;
+use super::{Entries, Entry, Found, Key, Outputs, Takes, crate_path, find, read, text};
+use crate::{mistakes::Mistakes, words};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -116,12 +116,11 @@ pub(crate) struct ListenerAttributes {
 impl ListenerAttributes {
     /// Reads the attribute; `None` after mistakes that leave nothing to go on with.
     pub(crate) fn read(tokens: TokenStream, mistakes: &mut Mistakes) -> Option<Self> {
-        let entries = mistakes.take(syn::parse2::<Entries>(tokens))?.0;
+        let entries = mistakes.take(syn::parse2::<Entries>(tokens.clone()))?.0;
         let found = read(KEYS, &entries, mistakes);
         let outputs = Outputs::new(&found, mistakes);
-        if !entries.iter().any(|entry| entry.key == "input") {
-            let message = "a listener has an input binding: add `input = \"orders\"`";
-            mistakes.add(syn::Error::new(Span::call_site(), message));
+        if !entries.iter().any(is_input) {
+            mistakes.at(tokens, "a listener has an input: add `input = \"orders\"`");
         }
         Some(Self {
             input: text(&found, "input")?,
@@ -132,6 +131,12 @@ impl ListenerAttributes {
             krate: crate_path(&found),
         })
     }
+}
+
+/// Whether this is `input`, or was to be: one mistake is enough.
+fn is_input(entry: &Entry) -> bool {
+    let names = KEYS.iter().map(|key| key.name);
+    words::nearest(&entry.key.to_string(), names) == Some("input")
 }
 
 fn setting(found: &Found) -> Option<(&'static str, String)> {

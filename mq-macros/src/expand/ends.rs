@@ -1,27 +1,25 @@
-//! Spans of whole types.
+//! Places of whole types, and code that fails there.
 //!
 //! The span of several tokens cannot be made on a stable compiler, but the compiler makes it by itself of what begins at the
 //! first and ends at the last token. So `<` is put where the type begins and what follows `>` where it ends.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote_spanned};
-use syn::{Ident, Path};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 
 /// Where something begins and ends in the source.
 #[derive(Clone, Copy)]
-pub(crate) struct Ends {
-    pub(crate) first: Span,
-    pub(crate) last: Span,
+struct Ends {
+    first: Span,
+    last: Span,
 }
 
 impl Ends {
-    /// The ends of these tokens, or this place where there are none.
-    pub(crate) fn of(tokens: &impl ToTokens, otherwise: Span) -> Self {
+    fn of(tokens: &impl ToTokens) -> Self {
         let mut spans = tokens
             .to_token_stream()
             .into_iter()
             .map(|token| token.span());
-        let first = spans.next().unwrap_or(otherwise);
+        let first = spans.next().unwrap_or_else(Span::call_site);
         Self {
             first,
             last: spans.last().unwrap_or(first),
@@ -29,19 +27,25 @@ impl Ends {
     }
 }
 
-/// `<ty as trait>::item`, spanned so that an error about it stands on `place`.
-pub(crate) fn of_trait(
-    place: Ends,
+/// `<ty as bound>::item`; that the type lacks the trait is said on `place`.
+pub(super) fn of_trait(
+    place: &impl ToTokens,
     ty: &impl ToTokens,
-    path: &Path,
-    name: &str,
+    bound: &TokenStream,
     item: &str,
 ) -> TokenStream {
-    let (name, item) = (
-        Ident::new(name, Span::call_site()),
-        Ident::new(item, place.last),
+    let Ends { first, last } = Ends::of(place);
+    let (open, close) = (quote_spanned!(first=> <), quote_spanned!(last=> >::));
+    let item = Ident::new(item, last);
+    quote!(#open #ty as #bound #close #item)
+}
+
+/// A panic of a constant, on `place`.
+pub(super) fn panic(place: &impl ToTokens, message: &str) -> TokenStream {
+    let Ends { first, last } = Ends::of(place);
+    let (path, call) = (
+        quote_spanned!(first=> ::core::panic),
+        quote_spanned!(last=> !(#message)),
     );
-    let (open, ty) = (quote_spanned!(place.first=> <), ty.to_token_stream());
-    let close = quote_spanned!(place.last=> >::);
-    quote::quote!(#open #ty as #path::#name #close #item)
+    quote!(#path #call)
 }

@@ -1,6 +1,6 @@
 //! What `#[derive(Failure)]` expands to.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Generics, Path, parse_quote};
 
@@ -15,15 +15,15 @@ pub(crate) fn failure(failing: &Failing) -> TokenStream {
     let generics = with_bounds(&failing.generics);
     let (parameters, arguments, bounds) = generics.split_for_impl();
     let (verdict, error, reader) = (verdict(failing), an_error(), reader(failing));
-    let into_error = quote_spanned!(name.span()=> an_error(self));
+    let (is_error, boxed) = is_error(name);
     quote! {
         const _: () = {
             #error
-            trait Verdict {
+            trait FailureVerdict {
                 fn verdict(&self) -> (#krate::outcome::Decision, &'static str);
             }
             #[automatically_derived]
-            impl #parameters Verdict for #name #arguments #bounds {
+            impl #parameters FailureVerdict for #name #arguments #bounds {
                 fn verdict(&self) -> (#krate::outcome::Decision, &'static str) {
                     #verdict
                 }
@@ -31,8 +31,9 @@ pub(crate) fn failure(failing: &Failing) -> TokenStream {
             #[automatically_derived]
             impl #parameters #krate::outcome::IntoFailure for #name #arguments #bounds {
                 fn into_failure(self) -> #krate::outcome::Failure {
-                    let (decision, kind) = self.verdict();
-                    #krate::outcome::Failure::from_error(decision, #into_error).kind(kind)
+                    #is_error
+                    let (decision, kind) = FailureVerdict::verdict(&self);
+                    #krate::outcome::Failure::from_error(decision, #boxed(self)).kind(kind)
                 }
             }
             #reader
@@ -40,24 +41,36 @@ pub(crate) fn failure(failing: &Failing) -> TokenStream {
     }
 }
 
-/// A function that takes errors only, and says so of what is none.
+/// A trait of errors that says so of what is none, and a function that boxes errors.
 fn an_error() -> TokenStream {
     quote! {
         #[diagnostic::on_unimplemented(
-            message = "`{Self}` has no text to fail with: it does not implement `std::error::Error`",
+            message = "`{Self}` is not an error: it does not implement `std::error::Error`",
             label = "not an error",
-            note = "derive it beside `Failure`: `#[derive(Debug, thiserror::Error, Failure)]`, with `#[error(\"…\")]` on each variant"
+            note = "derive it beside `Failure`: `#[derive(Debug, thiserror::Error, mq::Failure)]`, with `#[error(\"…\")]` on each variant"
         )]
-        trait AnError {}
+        trait FailureIsError: ::std::error::Error {
+            const YES: () = ();
+        }
         #[diagnostic::do_not_recommend]
-        impl<E: ::std::error::Error> AnError for E {}
-        fn an_error<E>(error: E) -> ::std::boxed::Box<dyn ::std::error::Error + ::core::marker::Send + ::core::marker::Sync>
+        impl<E: ::std::error::Error> FailureIsError for E {}
+        fn failure<E>() -> fn(E) -> ::std::boxed::Box<dyn ::std::error::Error + ::core::marker::Send + ::core::marker::Sync>
         where
-            E: AnError + ::std::error::Error + ::core::marker::Send + ::core::marker::Sync + 'static,
+            E: FailureIsError + ::core::marker::Send + ::core::marker::Sync + 'static,
         {
-            ::std::boxed::Box::new(error)
+            |error| ::std::boxed::Box::new(error)
         }
     }
+}
+
+/// A statement that fails on the name where the type is no error, and the function that boxes it.
+///
+/// The compiler drops the second of two equal errors, so that the one without a note about a bound is left.
+fn is_error(name: &Ident) -> (TokenStream, TokenStream) {
+    let place = name.span();
+    let yes = quote_spanned!(place=> <Self as FailureIsError>::YES);
+    let own = quote_spanned!(place=> Self);
+    (quote!(let () = #yes;), quote!(failure::<#own>()))
 }
 
 /// What a value says and the name of its kind, as an expression over `self`.
@@ -102,13 +115,13 @@ fn reader(failing: &Failing) -> Option<TokenStream> {
     } = failing;
     generics.params.is_empty().then(|| {
         quote! {
-            fn read(error: &(dyn ::core::any::Any + ::core::marker::Send + ::core::marker::Sync))
+            fn read_failure(error: &(dyn ::core::any::Any + ::core::marker::Send + ::core::marker::Sync))
                 -> ::core::option::Option<(#krate::outcome::Decision, &'static str)>
             {
-                error.downcast_ref::<#name>().map(Verdict::verdict)
+                error.downcast_ref::<#name>().map(FailureVerdict::verdict)
             }
             #krate::registry::inventory::submit! {
-                #krate::registry::FailureEntry(#krate::outcome::FailureOf::new(read))
+                #krate::registry::FailureEntry(#krate::outcome::FailureOf::new(read_failure))
             }
         }
     })

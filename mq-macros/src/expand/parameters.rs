@@ -1,29 +1,24 @@
 //! Assertions about parameters, each on its type.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::{Path, parse_quote};
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use syn::{Path, Type};
 
-use super::ends::{Ends, of_trait};
+use super::ends::{of_trait, panic};
 use crate::model::Parameter;
 
 /// How parameters are judged.
-pub(super) struct Judge<'a> {
-    /// The path of `mq`.
-    pub(super) krate: &'a Path,
-    /// The trait they implement, in `mq::extract`.
-    pub(super) extractor: &'static str,
-    /// The constant that tells whether a parameter reads the message.
+pub(super) struct Judge {
+    /// The trait they implement.
+    pub(super) extractor: TokenStream,
+    /// The constant of this trait that tells whether a parameter reads the message.
     pub(super) reads: &'static str,
 }
 
-impl Judge<'_> {
-    /// Whether the parameter reads the message, a `bool`; an error about the trait stands on its type.
+impl Judge {
+    /// Whether the parameter reads the message, a `bool`.
     fn reads(&self, parameter: &Parameter) -> TokenStream {
-        let krate = self.krate;
-        let path: Path = parse_quote!(#krate::extract);
-        let ends = Ends::of(&parameter.ty, Span::call_site());
-        of_trait(ends, &parameter.ty, &path, self.extractor, self.reads)
+        of_trait(&parameter.ty, &parameter.ty, &self.extractor, self.reads)
     }
 
     /// Statements that fail where a parameter is no extractor.
@@ -41,9 +36,7 @@ impl Judge<'_> {
         let second = |index: usize| {
             let (own, before) = (&reads[index], &reads[..index]);
             let failed = panic(&parameters[index].ty, message);
-            quote! {
-                if #own && (0 #(+ #before as usize)*) == 1 { #failed }
-            }
+            quote!(if #own && (0 #(+ #before as usize)*) == 1 { #failed })
         };
         (1..parameters.len()).map(second).collect()
     }
@@ -52,43 +45,30 @@ impl Judge<'_> {
     pub(super) fn read_at_all(
         &self,
         parameters: &[Parameter],
-        place: &syn::Ident,
+        place: &Ident,
         message: &str,
     ) -> TokenStream {
         let reads = parameters.iter().map(|parameter| self.reads(parameter));
         let failed = panic(place, message);
-        quote! {
-            if !(false #(|| #reads)*) { #failed }
-        }
+        quote!(if !(false #(|| #reads)*) { #failed })
     }
 }
 
-/// A panic of a constant, on this place.
-pub(super) fn panic(place: &impl quote::ToTokens, message: &str) -> TokenStream {
-    let ends = Ends::of(place, Span::call_site());
-    let (path, bang) = (
-        quote_spanned!(ends.first=> ::core::panic),
-        quote_spanned!(ends.last=> !),
-    );
-    let group = quote_spanned!(ends.last=> (#message));
-    quote!(#path #bang #group)
-}
-
-/// Whether each parameter is an `Output` exactly where it has a name; judged by the type, whatever it is called.
+/// Whether each `Output` has a name, and nothing else has one; judged by the type, whatever it is called.
 pub(super) fn outputs_are_named(krate: &Path, parameters: &[Parameter]) -> Option<TokenStream> {
     let checks: Vec<_> = parameters.iter().filter_map(check_output).collect();
     if checks.is_empty() {
         return None;
     }
     Some(quote! {
-        struct Is<T: ?Sized>(::core::marker::PhantomData<T>);
-        trait Other {
-            const OUTPUT: bool = false;
+        struct __MqOutput<T: ?Sized>(::core::marker::PhantomData<T>);
+        trait __MqOther {
+            const IS: bool = false;
         }
-        impl<T: ?Sized> Other for Is<T> {}
+        impl<T: ?Sized> __MqOther for __MqOutput<T> {}
         #[allow(dead_code, reason = "generated")]
-        impl<T: ?Sized> Is<#krate::extract::Output<T>> {
-            const OUTPUT: bool = true;
+        impl<T: ?Sized> __MqOutput<#krate::extract::Output<T>> {
+            const IS: bool = true;
         }
         #(#checks)*
     })
@@ -101,13 +81,16 @@ fn check_output(parameter: &Parameter) -> Option<TokenStream> {
             ty,
             "`#[output(…)]` stands before an `Output<T>`: delete it, or take an `Output<T>`",
         );
-        return Some(quote!(if !Is::<#ty>::OUTPUT { #failed }));
+        return Some(quote!(if !__MqOutput::<#ty>::IS { #failed }));
     }
-    let looks_like_one =
-        matches!(ty, syn::Type::Path(path) if path.path.segments.last()?.ident == "Output");
     let failed = panic(
         ty,
         "an `Output<T>` has a name: write `#[output(\"invoices\")]` before the parameter",
     );
-    looks_like_one.then(|| quote!(if Is::<#ty>::OUTPUT { #failed }))
+    may_be_output(ty).then(|| quote!(if __MqOutput::<#ty>::IS { #failed }))
+}
+
+/// Whether it is worth to ask: a hint only.
+fn may_be_output(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|segment| segment.ident == "Output"))
 }

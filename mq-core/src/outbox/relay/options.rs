@@ -36,7 +36,7 @@ pub struct RelayOptions {
     /// The wait after the first failure of a row: 1 ms or more, up to `max`; 100 ms by default. It doubles with each failure.
     #[serde(with = "crate::units::duration")]
     pub initial: Duration,
-    /// The longest wait after a failure of a row: up to 1 h, 1 min by default.
+    /// The longest wait after a failure of a row: 1 ms to 1 h, 1 min by default.
     #[serde(with = "crate::units::duration")]
     pub max: Duration,
     /// How long published rows are kept, where the store keeps them: 1 h by default.
@@ -83,26 +83,23 @@ impl RelayOptions {
     /// The fields that are out of range.
     #[must_use]
     pub fn validate(&self) -> Vec<OutOfRange> {
+        let batches = self.check_batches(Ranges::default());
+        self.check_times(batches).found()
+    }
+
+    fn check_batches(&self, ranges: Ranges) -> Ranges {
         const OUT: &str = "is out of range";
-        let seconds = |from, to| Duration::from_secs(from)..=Duration::from_secs(to);
-        let poll = Duration::from_millis(10)..=Duration::from_secs(60);
-        let initial = Duration::from_millis(1)..=self.max;
-        Ranges::default()
-            .check(
-                "lease",
-                seconds(1, 600).contains(&self.lease),
-                OUT,
-                "use 1s to 10m (default 15s)",
-            )
+        let (workers, rows, tries) = (1..=64, 1..=10_000, 1..=1_000);
+        ranges
             .check(
                 "workers",
-                (1..=64).contains(&self.workers),
+                workers.contains(&self.workers),
                 OUT,
                 "use 1 to 64 (default 2)",
             )
             .check(
                 "rows",
-                (1..=10_000).contains(&self.rows),
+                rows.contains(&self.rows),
                 OUT,
                 "use 1 to 10,000 (default 500)",
             )
@@ -113,42 +110,56 @@ impl RelayOptions {
                 "use 1KiB or more (default 4MiB)",
             )
             .check(
-                "poll",
-                poll.contains(&self.poll),
-                OUT,
-                "use 10ms to 1m (default 1s)",
-            )
-            .check(
-                "timeout",
-                seconds(1, 600).contains(&self.timeout),
-                OUT,
-                "use 1s to 10m (default 30s)",
-            )
-            .check(
                 "park_after",
-                (1..=1000).contains(&self.park_after),
+                tries.contains(&self.park_after),
                 OUT,
                 "use 1 to 1,000 (default 3)",
             )
-            .check(
+    }
+
+    fn check_times(&self, mut ranges: Ranges) -> Ranges {
+        let (milli, second, hour) = (
+            Duration::from_millis(1),
+            Duration::from_secs(1),
+            Duration::from_secs(3600),
+        );
+        let fields = [
+            (
+                "lease",
+                self.lease,
+                second..=second * 600,
+                "use 1s to 10m (default 15s)",
+            ),
+            (
+                "poll",
+                self.poll,
+                milli * 10..=second * 60,
+                "use 10ms to 1m (default 1s)",
+            ),
+            (
+                "timeout",
+                self.timeout,
+                second..=second * 600,
+                "use 1s to 10m (default 30s)",
+            ),
+            (
                 "initial",
-                initial.contains(&self.initial),
-                OUT,
+                self.initial,
+                milli..=self.max,
                 "use 1ms or more, up to `max` (default 100ms)",
-            )
-            .check(
-                "max",
-                seconds(0, 3600).contains(&self.max),
-                "is too long",
-                "use up to 1h (default 1m)",
-            )
-            .check(
+            ),
+            ("max", self.max, milli..=hour, "use 1ms to 1h (default 1m)"),
+            (
                 "drain",
-                seconds(0, 3600).contains(&self.drain),
-                "is too long",
+                self.drain,
+                Duration::ZERO..=hour,
                 "use up to 1h (default 25s)",
-            )
-            .found()
+            ),
+        ];
+        for (field, value, range, help) in fields {
+            ranges = ranges.check(field, range.contains(&value), "is out of range", help);
+        }
+        ranges
     }
 
     /// The wait after the nth failure of a row (1 is the first).

@@ -2,11 +2,14 @@
 //!
 //! Types are never judged by their names, which may be aliases: that is left to the compiler, by what the last phase generates.
 
+mod borrowed;
+
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
-use syn::{FnArg, GenericArgument, GenericParam, PathArguments, Type, TypeReference};
+use quote::ToTokens;
+use syn::{FnArg, GenericParam, Type};
 
 use crate::{
+    attributes::SourceAttributes,
     mistakes::Mistakes,
     model::{Function, Parameter},
 };
@@ -20,6 +23,10 @@ pub(crate) struct Role {
     pub(crate) most: usize,
     /// How its parameters are written.
     pub(crate) example: &'static str,
+    /// Whether its parameters can be made from a message.
+    pub(crate) takes_messages: bool,
+    /// How it is written itself.
+    pub(crate) form: &'static str,
 }
 
 /// `#[stream_listener]`.
@@ -27,6 +34,8 @@ pub(crate) const LISTENER: Role = Role {
     name: "a listener",
     most: 8,
     example: "Json<Order>",
+    takes_messages: true,
+    form: "async fn name(…)",
 };
 
 /// `#[stream_source]`.
@@ -34,6 +43,8 @@ pub(crate) const SOURCE: Role = Role {
     name: "a source",
     most: 4,
     example: "State<Db>",
+    takes_messages: false,
+    form: "async fn name(…)` or `fn name(…) -> impl Stream<Item = …>",
 };
 
 /// What holds for every function.
@@ -47,7 +58,7 @@ pub(crate) fn function(
     generics(function, role, mistakes);
     qualifiers(function, role, mistakes);
     for parameter in parameters {
-        owned(&parameter.ty, mistakes);
+        borrowed::check(&parameter.ty, role, mistakes);
         concrete(&parameter.ty, role, mistakes);
     }
     if let Some(parameter) = parameters.get(role.most) {
@@ -56,6 +67,19 @@ pub(crate) fn function(
             role.name, role.most
         );
         mistakes.at(&parameter.ty, message);
+    }
+}
+
+/// That a source is either called periodically and async, or returns a stream at once.
+pub(crate) fn time(function: &Function, attributes: &SourceAttributes, mistakes: &mut Mistakes) {
+    let signature = &function.signature;
+    match (&attributes.every, signature.asyncness) {
+        (Some(_), _) => asynchronous(function, SOURCE, mistakes),
+        (None, Some(word)) if !attributes.unclear => {
+            let message = "when is it called? add `every = \"1s\"` to the attribute, or return a stream from a function that is not async";
+            mistakes.at(word, message);
+        }
+        (None, _) => {}
     }
 }
 
@@ -134,78 +158,4 @@ fn concrete(ty: &Type, role: Role, mistakes: &mut Mistakes) {
         );
         mistakes.at(ty, message);
     }
-}
-
-/// Finds what a parameter borrows: the framework makes it, so there is nothing it could be borrowed from.
-fn owned(ty: &Type, mistakes: &mut Mistakes) {
-    match ty {
-        Type::Reference(reference) if !is_static(reference) => {
-            let message = format!(
-                "a parameter is not borrowed: {} instead of `{}`",
-                instead(&reference.elem),
-                text(ty)
-            );
-            mistakes.at(ty, message);
-        }
-        Type::Reference(reference) => owned(&reference.elem, mistakes),
-        Type::Path(path) => path
-            .path
-            .segments
-            .iter()
-            .for_each(|segment| arguments(&segment.arguments, mistakes)),
-        Type::Tuple(tuple) => tuple.elems.iter().for_each(|one| owned(one, mistakes)),
-        Type::Array(array) => owned(&array.elem, mistakes),
-        Type::Slice(slice) => owned(&slice.elem, mistakes),
-        Type::Group(group) => owned(&group.elem, mistakes),
-        Type::Paren(paren) => owned(&paren.elem, mistakes),
-        _ => {}
-    }
-}
-
-fn arguments(arguments: &PathArguments, mistakes: &mut Mistakes) {
-    let PathArguments::AngleBracketed(arguments) = arguments else {
-        return;
-    };
-    for argument in &arguments.args {
-        match argument {
-            GenericArgument::Type(ty) => owned(ty, mistakes),
-            GenericArgument::Lifetime(lifetime) if lifetime.ident != "static" => {
-                let message = format!(
-                    "a parameter is not borrowed: take a type without `{lifetime}` that owns what it holds"
-                );
-                mistakes.at(lifetime, message);
-            }
-            _ => {}
-        }
-    }
-}
-
-fn is_static(reference: &TypeReference) -> bool {
-    reference
-        .lifetime
-        .as_ref()
-        .is_some_and(|lifetime| lifetime.ident == "static")
-}
-
-/// What to write instead of a reference to this type.
-fn instead(ty: &Type) -> String {
-    let inner = text(ty);
-    match inner.as_str() {
-        "str" => "write `String`, or `Text` for a whole payload,".to_owned(),
-        "[u8]" => "write `Bytes`".to_owned(),
-        _ if inner.contains('<') => format!("write `{inner}`"),
-        _ => format!("write `Json<{inner}>` or `State<{inner}>`"),
-    }
-}
-
-/// A type as people write it: tokens without the spaces between them.
-fn text(ty: &Type) -> String {
-    let tokens = quote!(#ty).to_string();
-    tokens
-        .replace(" ,", ",")
-        .replace(" <", "<")
-        .replace("< ", "<")
-        .replace(" >", ">")
-        .replace("& ", "&")
-        .replace(" :: ", "::")
 }

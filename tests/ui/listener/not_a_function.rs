@@ -1,0 +1,6 @@
+use mq::prelude::*;
+
+#[stream_listener(input = "orders")]
+struct Ship;
+
+fn main() {}

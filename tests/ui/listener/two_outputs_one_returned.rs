@@ -1,0 +1,8 @@
+use mq::prelude::*;
+
+#[stream_listener(input = "orders", outputs = ["invoices", "parcels"])]
+async fn ship(order: Text) -> Text {
+    order
+}
+
+fn main() {}
