@@ -1,0 +1,8 @@
+//! The loop of a binding, from outside: what every service is promised, whatever its broker.
+//!
+//! Time is paused: waiting takes none, and nothing depends on how fast the machine is.
+
+mod at_least_once;
+mod decisions;
+mod retry;
+mod support;
