@@ -128,12 +128,14 @@ impl Engine {
 
     /// Gets on with everything that can get on.
     pub(super) fn turn(&mut self, cx: &mut Context<'_>) {
+        let turn = self.handle(cx);
+        let queued = self.queue.len();
+        self.poll_finish(cx);
         self.poll_waiting(cx);
-        if self.handle(cx) == Turn::More {
+        self.poll_deadline(cx);
+        if turn == Turn::More || self.queue.len() > queued {
             cx.waker().wake_by_ref();
         }
-        self.poll_finish(cx);
-        self.poll_deadline(cx);
     }
 
     /// Lets the worker begin and finish what it can; `Turn::More` if others are to have a turn before it goes on.
