@@ -30,7 +30,7 @@ impl Figures {
             "{name:<28} {instructions:>10} instructions {:>8.3} allocations {:>8.0} ns",
             cost.allocations, cost.nanoseconds
         );
-        let _ = writeln!(std::io::stderr(), "{line}");
+        drop(writeln!(std::io::stderr(), "{line}"));
         let round = |number: f64, digits: f64| (number * digits).round() / digits;
         self.0.insert(
             name.to_owned(),
@@ -44,10 +44,7 @@ impl Figures {
 
     /// Prints the closing line.
     pub fn print(self, bench: &str) {
-        let _ = writeln!(
-            std::io::stdout(),
-            "{}",
-            json!({ "bench": bench, "figures": self.0 })
-        );
+        let closing = json!({ "bench": bench, "figures": self.0 });
+        drop(writeln!(std::io::stdout(), "{closing}"));
     }
 }

@@ -57,7 +57,10 @@ pub fn counting(run: impl FnOnce()) {
     let nanos = begin.elapsed().as_nanos();
     let blocks = dhat::HeapStats::get().total_blocks;
     drop(profiler);
-    let _ = io::Write::write_fmt(&mut io::stdout(), format_args!("{blocks} {nanos}\n"));
+    drop(io::Write::write_fmt(
+        &mut io::stdout(),
+        format_args!("{blocks} {nanos}\n"),
+    ));
 }
 
 /// What a message of this scenario costs between two message counts.

@@ -70,7 +70,7 @@ fn print(text: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the pipe has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => fail(&format!("{}: {error}", NotWritten)),
+        Err(error) => fail(&format!("{NotWritten}: {error}")),
     }
 }
 

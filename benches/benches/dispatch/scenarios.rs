@@ -228,7 +228,7 @@ fn bindings(bindings: u64, count: u64) {
     run(vec![raw()], count, bindings, config, |app| {
         (0..bindings).fold(app, |app, n| {
             app.sink(format!("in-{n}"), |payload: Bytes| async move {
-                drop(black_box(payload))
+                drop(black_box(payload));
             })
         })
     });

@@ -186,7 +186,10 @@ impl Delivery {
         staged.extend(rest.drain(..).map(Some));
         let len = staged.len() - start;
         // A batch holds fewer than 2^32 outputs: each is a message in memory.
-        OutputRange { start: u32::try_from(start).unwrap_or(u32::MAX), len: u32::try_from(len).unwrap_or(0) }
+        OutputRange {
+            start: u32::try_from(start).unwrap_or(u32::MAX),
+            len: u32::try_from(len).unwrap_or(0),
+        }
     }
 
     /// Takes staged outputs out again, in order.

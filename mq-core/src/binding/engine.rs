@@ -141,7 +141,11 @@ impl Engine {
     /// Lets the worker begin and finish what it can; `Turn::More` if others are to have a turn before it goes on.
     fn handle(&mut self, cx: &mut Context<'_>) -> Turn {
         for _ in 0..ROUNDS {
-            let queue = if self.paused { &mut self.nothing } else { &mut self.queue };
+            let queue = if self.paused {
+                &mut self.nothing
+            } else {
+                &mut self.queue
+            };
             let turn = self.worker.turn(cx, queue, &mut self.done);
             let progress = self.judge_all();
             // A place has become free, or a turn was passed on: there may be more to begin.

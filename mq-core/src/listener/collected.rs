@@ -56,7 +56,10 @@ impl Replies {
         let input = delivery.id();
         for (index, staged) in (0..).zip(self.first.iter_mut().chain(&mut self.rest)) {
             if staged.message.as_id().is_none() {
-                let seed = seeds.get(usize::from(staged.output.0)).copied().unwrap_or_else(|| IdSeed::new(&[]));
+                let seed = seeds
+                    .get(usize::from(staged.output.0))
+                    .copied()
+                    .unwrap_or_else(|| IdSeed::new(&[]));
                 staged.message.set_id(seed.derive(&input, index));
             }
             inherit(&mut staged.message, delivery);
