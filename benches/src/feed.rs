@@ -150,14 +150,10 @@ impl Consumer for Feed {
         }
         let end = self.count.min(self.next + max as u64);
         let kinds = self.messages.len() as u64;
-        for position in self.next..end {
-            let message = self.messages[(position % kinds) as usize].clone();
-            records.push(Record {
-                message,
-                position,
-                ..Record::default()
-            });
-        }
+        records.extend((self.next..end).map(|position| {
+            let message = &self.messages[(position % kinds) as usize];
+            Record::new(message.clone(), LaneId(0), position)
+        }));
         self.next = end;
         Ok(Event::Messages)
     }

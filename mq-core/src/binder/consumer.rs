@@ -32,6 +32,23 @@ pub struct Record {
     pub due: Option<SystemTime>,
 }
 
+impl Record {
+    /// A message of this lane and position; nothing is recorded about earlier attempts.
+    #[must_use]
+    #[inline]
+    pub fn new(message: Message, lane: LaneId, position: u64) -> Self {
+        Self {
+            message,
+            lane,
+            position,
+            epoch: 0,
+            attempts: 0,
+            deliveries: None,
+            due: None,
+        }
+    }
+}
+
 /// What [`Consumer::receive`] reports.
 #[derive(Debug)]
 #[non_exhaustive]

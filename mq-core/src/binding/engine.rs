@@ -232,10 +232,14 @@ impl Engine {
     }
 
     /// The delivery has had its turn: the next of its key or partition gets it.
+    #[inline]
     pub(super) fn pass_turn(&mut self, delivery: &Delivery) {
-        if self.order.is_free() {
-            return;
+        if !self.order.is_free() {
+            self.pass_turn_in_order(delivery);
         }
+    }
+
+    fn pass_turn_in_order(&mut self, delivery: &Delivery) {
         let mut next = std::mem::take(&mut self.turns);
         self.order.leave(delivery, |delivery| next.push(delivery));
         next.drain(..)
@@ -255,8 +259,14 @@ impl Engine {
         reason = "whoever settles a delivery has no more use for it"
     )]
     pub(super) fn settle(&mut self, delivery: Delivery, action: Action) {
-        self.forget(&delivery);
-        let settlement = settlement(&delivery, action);
+        self.settled(&delivery, action);
+    }
+
+    /// Tells the broker what became of the delivery.
+    #[inline]
+    pub(super) fn settled(&mut self, delivery: &Delivery, action: Action) {
+        self.forget(delivery);
+        let settlement = settlement(delivery, action);
         match &mut self.positions {
             Some(positions) => positions.settle(&settlement),
             None => self.finish.settle(settlement),
@@ -300,6 +310,7 @@ impl Engine {
         self.enough = concurrency.max(self.plan.build.batch.max);
     }
 
+    #[inline]
     pub(super) fn forget(&mut self, delivery: &Delivery) {
         self.window.leave(delivery);
         if !self.first_failures.is_empty() {

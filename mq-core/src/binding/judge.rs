@@ -40,16 +40,20 @@ impl Engine {
         {
             return self.again_behind(delivery.clone(), handled);
         }
+        if handled.is_bare_ack() && self.transact.is_none() {
+            return self.acknowledge(&subject);
+        }
         match (subject, handled.outcome) {
             (Subject::One(delivery), Outcome::Failed(failure)) => self.failed(delivery, &failure),
-            (Subject::One(delivery), Outcome::Ack)
-                if handled.outputs.is_empty()
-                    && handled.claim.is_none()
-                    && self.transact.is_none() =>
-            {
-                self.leave_with(delivery, Action::Ack);
-            }
             (subject, outcome) => self.succeeded(subject, Handled { outcome, ..handled }),
+        }
+    }
+
+    /// Done with, and nothing to publish or to complete before the broker is told.
+    fn acknowledge(&mut self, subject: &Subject) {
+        for delivery in subject.deliveries() {
+            self.pass_turn(delivery);
+            self.settled(delivery, Action::Ack);
         }
     }
 
@@ -272,7 +276,7 @@ impl Engine {
             if exit.is_dead_letter {
                 self.plan.metrics().dead_letters.increment();
             }
-            return self.settle_all(exit.subject);
+            return self.settle_all(&exit.subject);
         };
         match exit.subject {
             Subject::One(delivery) if !exit.is_dead_letter => {
@@ -285,14 +289,9 @@ impl Engine {
         }
     }
 
-    fn settle_all(&mut self, subject: Subject) {
-        match subject {
-            Subject::One(delivery) => self.settle(delivery, Action::Ack),
-            Subject::Many(deliveries) => deliveries
-                .as_slice()
-                .iter()
-                .for_each(|delivery| self.settle(delivery.clone(), Action::Ack)),
-        }
+    fn settle_all(&mut self, subject: &Subject) {
+        let deliveries = subject.deliveries().iter();
+        deliveries.for_each(|delivery| self.settled(delivery, Action::Ack));
     }
 
     /// A dead letter, or the output of a whole batch, can never be published: nothing is lost, nothing goes on.

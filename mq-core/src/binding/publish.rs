@@ -46,10 +46,7 @@ impl Exit {
     }
 
     pub(super) fn deliveries(&self) -> &[Delivery] {
-        match &self.subject {
-            Subject::One(delivery) => std::slice::from_ref(delivery),
-            Subject::Many(deliveries) => deliveries.as_slice(),
-        }
+        self.subject.deliveries()
     }
 }
 

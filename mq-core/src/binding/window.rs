@@ -37,20 +37,27 @@ impl Window {
         }
     }
 
+    #[inline]
     pub(super) fn enter(&mut self, delivery: &Delivery) {
         self.messages += 1;
         self.bytes += delivery.message().size() as u64;
         let lane = delivery.record().lane.0 as usize;
-        if self.lanes.len() <= lane {
-            self.lanes.resize(lane + 1, 0);
+        match self.lanes.get_mut(lane) {
+            Some(count) => *count += 1,
+            None => {
+                self.lanes.resize(lane + 1, 0);
+                self.lanes[lane] = 1;
+            }
         }
-        self.lanes[lane] += 1;
     }
 
+    #[inline]
     pub(super) fn leave(&mut self, delivery: &Delivery) {
         self.messages -= 1;
         self.bytes -= delivery.message().size() as u64;
-        self.lanes[delivery.record().lane.0 as usize] -= 1;
+        if let Some(count) = self.lanes.get_mut(delivery.record().lane.0 as usize) {
+            *count -= 1;
+        }
     }
 
     /// Whether nothing of these lanes is unsettled.

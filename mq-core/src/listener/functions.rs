@@ -126,6 +126,9 @@ macro_rules! functions {
                         let returned = called.await;
                         let mut replies = Replies::default();
                         let outcome = returned.returned(&mut replies);
+                        if R::OUTPUTS == 0 {
+                            return Ok(outcome.into());
+                        }
                         Ok(replies.answer(&delivery, outcome, seeds))
                     }
                 })

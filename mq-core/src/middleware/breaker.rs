@@ -167,12 +167,20 @@ fn wake(waiting: &mut Option<Waker>) {
 
 impl<S> Breaker<S> {
     /// Whether a request may pass; arranges to be woken if not.
+    #[inline]
     fn poll_circuit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(circuit) = &self.circuit else {
-            return Poll::Ready(());
-        };
+        match &self.circuit {
+            None => Poll::Ready(()),
+            Some(circuit) => circuit.poll_passage(&mut self.wait, cx),
+        }
+    }
+}
+
+impl Circuit {
+    /// Whether a request may pass; the breaker's own timer `wait` wakes it when the pause is over.
+    fn poll_passage(&self, wait: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let mut state = circuit.state();
+            let mut state = self.state();
             match &mut *state {
                 State::Closed(_) | State::Trial { running: false, .. } => return Poll::Ready(()),
                 State::Trial { waiting, .. } => {
@@ -182,14 +190,13 @@ impl<S> Breaker<S> {
                 State::Open(until) => {
                     let until = *until;
                     drop(state);
-                    let wait = self
-                        .wait
+                    let wait = wait
                         .get_or_insert_with(|| Box::pin(sleep_until(until)));
                     if wait.deadline() != until {
                         wait.as_mut().reset(until);
                     }
                     ready!(wait.as_mut().poll(cx));
-                    *circuit.state() = State::Trial {
+                    *self.state() = State::Trial {
                         running: false,
                         waiting: None,
                     };

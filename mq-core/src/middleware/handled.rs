@@ -27,6 +27,12 @@ impl Handled {
         }
     }
 
+    /// Whether it is acknowledged, with nothing to publish and no claim to complete.
+    #[must_use]
+    pub fn is_bare_ack(&self) -> bool {
+        self.outcome.is_ack() && self.outputs.is_empty() && self.claim.is_none()
+    }
+
     /// The failure, where it failed.
     #[must_use]
     pub fn failure_mut(&mut self) -> Option<&mut Failure> {

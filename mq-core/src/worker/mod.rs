@@ -25,6 +25,17 @@ pub enum Subject {
     Many(Deliveries),
 }
 
+impl Subject {
+    /// The deliveries in order.
+    #[must_use]
+    pub fn deliveries(&self) -> &[Delivery] {
+        match self {
+            Self::One(delivery) => std::slice::from_ref(delivery),
+            Self::Many(deliveries) => deliveries.as_slice(),
+        }
+    }
+}
+
 /// An answer of the stack.
 #[derive(Debug)]
 pub struct Done {
