@@ -30,6 +30,12 @@ impl Batch {
         }
     }
 
+    /// The records in order.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
     /// How many records there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -85,6 +91,13 @@ impl Delivery {
             index,
             failures,
         }
+    }
+
+    /// Every delivery of a batch, in order.
+    pub(crate) fn all(batch: &Arc<Batch>) -> impl Iterator<Item = Self> {
+        // A batch holds at most what was asked for, far below 2^32.
+        let len = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        (0..len).map(|index| Self::new(batch.clone(), index))
     }
 
     /// A delivery that did not come from a broker: for tests of listeners and layers.

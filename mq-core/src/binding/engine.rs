@@ -27,7 +27,7 @@ use super::{
 use crate::{
     binder::{Action, Delivery, LaneId, Lanes, Settler, Transaction},
     error::Result,
-    worker::{Done, Turn, Worker},
+    worker::{Answers, Turn, Worker},
 };
 
 /// At most this many records are asked for at a time.
@@ -63,7 +63,7 @@ pub(super) struct Engine {
     settler: Arc<dyn Settler>,
     turns: Vec<Delivery>,
     nothing: VecDeque<Delivery>,
-    done: Vec<Done>,
+    answers: Answers,
     concluded: Vec<Exit>,
     deadline: Option<Pin<Box<Sleep>>>,
     enough: usize,
@@ -103,7 +103,7 @@ impl Engine {
             settler,
             turns: Vec::new(),
             nothing: VecDeque::new(),
-            done: Vec::new(),
+            answers: Answers::default(),
             concluded: Vec::new(),
             deadline: None,
             enough: concurrency.max(plan.build.batch.max),
@@ -146,7 +146,7 @@ impl Engine {
             } else {
                 &mut self.queue
             };
-            let turn = self.worker.turn(cx, queue, &mut self.done);
+            let turn = self.worker.turn(cx, queue, &mut self.answers);
             let progress = self.judge_all();
             // A place has become free, or a turn was passed on: there may be more to begin.
             if turn == Turn::More || !progress || self.queue.is_empty() || self.paused {
@@ -164,12 +164,14 @@ impl Engine {
     }
 
     fn judge_all(&mut self) -> bool {
-        if self.done.is_empty() {
+        if self.answers.is_empty() {
             return false;
         }
-        let mut done = std::mem::take(&mut self.done);
-        done.drain(..).for_each(|done| self.judge(done));
-        self.done = done;
+        let mut answers = std::mem::take(&mut self.answers);
+        self.acknowledge(&mut answers.acked);
+        let others = answers.others.drain(..);
+        others.for_each(|done| self.judge(done));
+        self.answers = answers;
         true
     }
 
@@ -240,11 +242,16 @@ impl Engine {
     }
 
     fn pass_turn_in_order(&mut self, delivery: &Delivery) {
-        let mut next = std::mem::take(&mut self.turns);
-        self.order.leave(delivery, |delivery| next.push(delivery));
-        next.drain(..)
-            .for_each(|delivery| self.run_or_hold(delivery));
-        self.turns = next;
+        let next = self.order.leave(delivery, &mut self.turns);
+        if let Some(next) = next {
+            self.run_or_hold(next);
+        }
+        if !self.turns.is_empty() {
+            let mut others = std::mem::take(&mut self.turns);
+            let others_turn = others.drain(..);
+            others_turn.for_each(|delivery| self.run_or_hold(delivery));
+            self.turns = others;
+        }
     }
 
     /// The delivery has had its turn and is settled.
@@ -263,7 +270,7 @@ impl Engine {
     }
 
     /// Tells the broker what became of the delivery.
-    #[inline]
+    #[inline(always)]
     pub(super) fn settled(&mut self, delivery: &Delivery, action: Action) {
         self.forget(delivery);
         let settlement = settlement(delivery, action);

@@ -54,16 +54,14 @@ impl Engine {
                 .for_each(|record| self.read_retry_headers(record));
         }
         let batch = self.pool.fill(records, &self.lanes);
-        let simple = self.is_simple();
-        for index in 0..batch.len() {
-            // A batch holds at most what was asked for, far below 2^32.
-            let delivery = Delivery::new(batch.clone(), u32::try_from(index).unwrap_or(u32::MAX));
-            if simple && delivery.record().due.is_none() && delivery.message().is_plain() {
-                self.window.enter(&delivery);
-                self.queue.push_back(delivery);
-            } else {
-                self.enter(delivery);
-            }
+        let (simple, deliveries) = (self.is_simple(), Delivery::all(&batch));
+        let is_plain = |record: &Record| record.due.is_none() && record.message.is_plain();
+        if simple && batch.records().iter().all(is_plain) {
+            self.queue.reserve(batch.len());
+            let (window, queue) = (&mut self.window, &mut self.queue);
+            queue.extend(deliveries.inspect(|delivery| window.enter(delivery)));
+        } else {
+            deliveries.for_each(|delivery| self.enter(delivery));
         }
     }
 

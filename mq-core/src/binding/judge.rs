@@ -32,6 +32,24 @@ pub(super) fn settlement(delivery: &Delivery, action: Action) -> Settlement {
 }
 
 impl Engine {
+    /// Takes the deliveries that are done with, where there is nothing to publish or to complete before the broker is told.
+    pub(super) fn acknowledge(&mut self, acked: &mut Vec<Delivery>) {
+        if self.order.is_free() && self.transact.is_none() {
+            let all = acked.drain(..);
+            return all.for_each(|delivery| self.settled(&delivery, Action::Ack));
+        }
+        for delivery in acked.drain(..) {
+            if self.order.is_passed_over(&delivery) {
+                self.again_behind(delivery, Handled::default());
+            } else if self.transact.is_some() {
+                self.succeeded(Subject::One(delivery), Handled::default());
+            } else {
+                self.pass_turn(&delivery);
+                self.settled(&delivery, Action::Ack);
+            }
+        }
+    }
+
     /// Takes an answer of the stack.
     pub(super) fn judge(&mut self, done: Done) {
         let Done { subject, handled } = done;
@@ -40,20 +58,9 @@ impl Engine {
         {
             return self.again_behind(delivery.clone(), handled);
         }
-        if handled.is_bare_ack() && self.transact.is_none() {
-            return self.acknowledge(&subject);
-        }
         match (subject, handled.outcome) {
             (Subject::One(delivery), Outcome::Failed(failure)) => self.failed(delivery, &failure),
             (subject, outcome) => self.succeeded(subject, Handled { outcome, ..handled }),
-        }
-    }
-
-    /// Done with, and nothing to publish or to complete before the broker is told.
-    fn acknowledge(&mut self, subject: &Subject) {
-        for delivery in subject.deliveries() {
-            self.pass_turn(delivery);
-            self.settled(delivery, Action::Ack);
         }
     }
 

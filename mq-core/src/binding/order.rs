@@ -117,35 +117,35 @@ impl Order {
         }
     }
 
-    /// A delivery that went through is done with; gives out those who get their turn now.
-    pub(super) fn leave(&mut self, delivery: &Delivery, mut next: impl FnMut(Delivery)) {
-        let Some(Turnstile(hash)) = self.turnstile(delivery) else {
-            return;
-        };
+    /// A delivery that went through is done with: returns who gets the turn now, and puts others who get one into `others`.
+    pub(super) fn leave(
+        &mut self,
+        delivery: &Delivery,
+        others: &mut Vec<Delivery>,
+    ) -> Option<Delivery> {
+        let Turnstile(hash) = self.turnstile(delivery)?;
         let Entry::Occupied(mut entry) = self.lines.entry(hash) else {
-            return;
+            return None;
         };
         let line = entry.get_mut();
         line.through = line.through.saturating_sub(1);
         if line.through > 0 {
-            return;
+            return None;
         }
         line.parked = None;
-        let turns = if self.style == Style::Batch {
-            line.waiting.len()
-        } else {
-            1
-        };
-        for delivery in line.waiting.drain(..turns.min(line.waiting.len())) {
-            line.through += 1;
-            next(delivery);
-        }
-        if line.through == 0 {
+        let Some(next) = line.waiting.pop_front() else {
             let Line { waiting, .. } = entry.remove();
             if waiting.capacity() > 0 && self.spare.len() < SPARE {
                 self.spare.push(waiting);
             }
+            return None;
+        };
+        line.through = 1;
+        if self.style == Style::Batch {
+            line.through += u32::try_from(line.waiting.len()).unwrap_or(u32::MAX - 1);
+            others.extend(line.waiting.drain(..));
         }
+        Some(next)
     }
 
     /// A delivery that went through waits for another attempt: nobody passes it.
@@ -210,9 +210,8 @@ mod tests {
     }
 
     fn next(order: &mut Order, left: &Delivery) -> usize {
-        let mut count = 0;
-        order.leave(left, |_| count += 1);
-        count
+        let mut others = Vec::new();
+        usize::from(order.leave(left, &mut others).is_some()) + others.len()
     }
 
     #[test]
@@ -263,7 +262,9 @@ mod tests {
         order.line_up_again(at(2));
         order.line_up_again(at(1));
         let mut turns = Vec::new();
-        order.leave(&at(0), |delivery| turns.push(delivery.record().position));
+        let first = order.leave(&at(0), &mut turns).expect("somebody waits");
+        turns.insert(0, first);
+        let turns: Vec<_> = turns.iter().map(|turn| turn.record().position).collect();
         assert_eq!(turns, [1, 2, 3]);
     }
 }

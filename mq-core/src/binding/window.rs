@@ -37,7 +37,7 @@ impl Window {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn enter(&mut self, delivery: &Delivery) {
         self.messages += 1;
         self.bytes += delivery.message().size() as u64;
@@ -51,7 +51,7 @@ impl Window {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn leave(&mut self, delivery: &Delivery) {
         self.messages -= 1;
         self.bytes -= delivery.message().size() as u64;

@@ -1,31 +1,27 @@
 //! A circuit breaker: after too many failures it is not ready, so that the loop stops fetching.
 
 use std::{
-    future::Future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker, ready},
 };
 
-use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
-use tower_layer::Layer;
-use tower_service::Service;
 
-use super::Arrival;
+use super::{Arrival, Judge};
 use crate::{
-    error::BoxError,
     outcome::{Next, Outcome},
     policy::BreakerPolicy,
 };
 
-/// Adds [`Breaker`].
-#[derive(Clone, Debug)]
-pub struct BreakerLayer {
+/// Is not ready while the circuit is open; lets one request try when the pause is over.
+#[derive(Debug)]
+pub struct Breaker {
     circuit: Option<Arc<Circuit>>,
+    wait: Option<Pin<Box<Sleep>>>,
 }
 
-impl BreakerLayer {
+impl Breaker {
     /// With this policy; `None` never opens and costs nothing.
     #[must_use]
     pub fn new(policy: Option<BreakerPolicy>) -> Self {
@@ -36,32 +32,25 @@ impl BreakerLayer {
                 state: Mutex::new(state),
             })
         });
-        Self { circuit }
+        Self {
+            circuit,
+            wait: None,
+        }
     }
 }
 
-impl<S> Layer<S> for BreakerLayer {
-    type Service = Breaker<S>;
-
-    fn layer(&self, inner: S) -> Breaker<S> {
-        Breaker {
-            inner,
+/// Clones share the circuit.
+impl Clone for Breaker {
+    fn clone(&self) -> Self {
+        Self {
             circuit: self.circuit.clone(),
             wait: None,
         }
     }
 }
 
-/// Is not ready while the circuit is open; lets one request try when the pause is over.
 #[derive(Debug)]
-pub struct Breaker<S> {
-    inner: S,
-    circuit: Option<Arc<Circuit>>,
-    wait: Option<Pin<Box<Sleep>>>,
-}
-
-#[derive(Debug)]
-struct Circuit {
+pub(super) struct Circuit {
     policy: BreakerPolicy,
     state: Mutex<State>,
 }
@@ -165,18 +154,17 @@ fn wake(waiting: &mut Option<Waker>) {
     }
 }
 
-impl<S> Breaker<S> {
-    /// Whether a request may pass; arranges to be woken if not.
-    #[inline]
-    fn poll_circuit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &self.circuit {
-            None => Poll::Ready(()),
-            Some(circuit) => circuit.poll_passage(&mut self.wait, cx),
+impl Circuit {
+    fn begin(self: &Arc<Self>) -> Report {
+        if let State::Trial { running, .. } = &mut *self.state() {
+            *running = true;
+        }
+        Report {
+            circuit: self.clone(),
+            counts: (0, 0),
         }
     }
-}
 
-impl Circuit {
     /// Whether a request may pass; the breaker's own timer `wait` wakes it when the pause is over.
     fn poll_passage(&self, wait: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> Poll<()> {
         loop {
@@ -190,8 +178,7 @@ impl Circuit {
                 State::Open(until) => {
                     let until = *until;
                     drop(state);
-                    let wait = wait
-                        .get_or_insert_with(|| Box::pin(sleep_until(until)));
+                    let wait = wait.get_or_insert_with(|| Box::pin(sleep_until(until)));
                     if wait.deadline() != until {
                         wait.as_mut().reset(until);
                     }
@@ -206,44 +193,35 @@ impl Circuit {
     }
 }
 
-impl<R, S> Service<R> for Breaker<S>
-where
-    R: Arrival,
-    S: Service<R, Response = R::Handled, Error = BoxError>,
-{
-    type Response = R::Handled;
-    type Error = BoxError;
-    type Future = BreakerFuture<S::Future, R>;
+impl Judge for Breaker {
+    type Case = Option<Report>;
 
     #[inline(always)]
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        ready!(self.poll_circuit(cx));
-        self.inner.poll_ready(cx)
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &self.circuit {
+            None => Poll::Ready(()),
+            Some(circuit) => circuit.poll_passage(&mut self.wait, cx),
+        }
     }
 
     #[inline(always)]
-    fn call(&mut self, request: R) -> Self::Future {
-        let report = self.circuit.as_ref().map(|circuit| {
-            if let State::Trial { running, .. } = &mut *circuit.state() {
-                *running = true;
-            }
-            Report {
-                circuit: circuit.clone(),
-                counts: (0, 0),
-            }
-        });
-        let mark = request.mark();
-        BreakerFuture {
-            inner: self.inner.call(request),
-            mark,
-            report,
+    fn begin(&mut self) -> Option<Report> {
+        self.circuit.as_ref().map(Circuit::begin)
+    }
+
+    #[inline(always)]
+    fn judge<R: Arrival>(case: &mut Self::Case, handled: &mut R::Handled, mark: &R::Mark) {
+        if let Some(mut report) = case.take() {
+            R::outcomes(handled, mark, |outcome| {
+                count(outcome, &mut report.counts);
+            });
         }
     }
 }
 
 /// Tells the circuit how it went, also when the request is dropped half-way.
 #[derive(Debug)]
-struct Report {
+pub struct Report {
     circuit: Arc<Circuit>,
     counts: (u32, u32),
 }
@@ -251,40 +229,6 @@ struct Report {
 impl Drop for Report {
     fn drop(&mut self) {
         self.circuit.record(self.counts.0, self.counts.1);
-    }
-}
-
-pin_project! {
-    /// The future of [`Breaker`].
-    #[derive(Debug)]
-    pub struct BreakerFuture<F, R>
-    where
-        R: Arrival,
-    {
-        #[pin]
-        inner: F,
-        mark: R::Mark,
-        report: Option<Report>,
-    }
-}
-
-impl<F, R> Future for BreakerFuture<F, R>
-where
-    R: Arrival,
-    F: Future<Output = Result<R::Handled, BoxError>>,
-{
-    type Output = Result<R::Handled, BoxError>;
-
-    #[inline(always)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let handled = ready!(this.inner.poll(cx))?;
-        if let Some(mut report) = this.report.take() {
-            R::outcomes(&handled, this.mark, |outcome| {
-                count(outcome, &mut report.counts);
-            });
-        }
-        Poll::Ready(Ok(handled))
     }
 }
 

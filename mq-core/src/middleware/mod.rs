@@ -5,7 +5,7 @@
 //! ```
 //!
 //! One call of the stack is one attempt.
-//! The retry and dead-letter layers decide and write the decision into the failure ([`Next`](crate::outcome::Next)); waiting and
+//! The retry and dead-letter layers are judges ([`Judge`]) that decide and write the decision into the failure ([`Next`](crate::outcome::Next)); waiting and
 //! publishing is the loop's part, so that a message which waits holds neither a permit nor a future.
 
 mod arrival;
@@ -14,6 +14,7 @@ mod catch_panic;
 mod dead_letter;
 mod handled;
 mod idempotency;
+mod judged;
 mod letter;
 mod observe;
 mod pulse;
@@ -22,14 +23,15 @@ mod stack;
 mod timeout;
 
 pub use arrival::Arrival;
-pub use breaker::{Breaker, BreakerLayer};
+pub use breaker::Breaker;
 pub use catch_panic::{CatchPanic, CatchPanicLayer};
-pub use dead_letter::{DeadLetter, DeadLetterLayer};
+pub use dead_letter::DeadLetter;
 pub use handled::{Handled, HandledBatch};
 pub use idempotency::{Idempotency, IdempotencyLayer, IdempotencyOptions};
+pub use judged::{Judge, JudgeLayer, Judged};
 pub use letter::{LetterOptions, Reason, dead_letter_message, delayed_message};
 pub use observe::{Observe, ObserveLayer};
 pub use pulse::Pulse;
-pub use retry::{Retry, RetryLayer};
+pub use retry::Retry;
 pub use stack::{BoxedStack, StackOptions, Standard, standard};
 pub use timeout::{Timeout, TimeoutLayer};

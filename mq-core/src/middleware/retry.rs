@@ -1,20 +1,9 @@
 //! Decides what comes after a failure: again in place, again later, or no more.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use pin_project_lite::pin_project;
-use tower_layer::Layer;
-use tower_service::Service;
-
-use super::Arrival;
+use super::{Arrival, Judge};
 use crate::{
-    error::BoxError,
     outcome::{Decision, Failure, Next},
     policy::{NextAttempt, RetryPolicy},
 };
@@ -22,13 +11,15 @@ use crate::{
 /// A handler's own delay up to this long is waited out in place.
 const IN_PLACE: Duration = Duration::from_secs(5);
 
-/// Adds [`Retry`].
+/// Writes into each failure what comes next by the retry policy.
+///
+/// It neither waits nor calls again by itself: the loop does, so that a message which waits holds no permit.
 #[derive(Clone, Debug)]
-pub struct RetryLayer {
+pub struct Retry {
     policy: Arc<RetryPolicy>,
 }
 
-impl RetryLayer {
+impl Retry {
     /// With this policy.
     #[must_use]
     pub fn new(policy: RetryPolicy) -> Self {
@@ -38,80 +29,19 @@ impl RetryLayer {
     }
 }
 
-impl<S> Layer<S> for RetryLayer {
-    type Service = Retry<S>;
-
-    fn layer(&self, inner: S) -> Retry<S> {
-        Retry {
-            inner,
-            policy: self.policy.clone(),
-        }
-    }
-}
-
-/// Writes into each failure what comes next by the retry policy.
-///
-/// It neither waits nor calls again by itself: the loop does, so that a message which waits holds no permit.
-#[derive(Clone, Debug)]
-pub struct Retry<S> {
-    inner: S,
-    policy: Arc<RetryPolicy>,
-}
-
-impl<R, S> Service<R> for Retry<S>
-where
-    R: Arrival,
-    S: Service<R, Response = R::Handled, Error = BoxError>,
-{
-    type Response = R::Handled;
-    type Error = BoxError;
-    type Future = RetryFuture<S::Future, R>;
+impl Judge for Retry {
+    type Case = Arc<RetryPolicy>;
 
     #[inline(always)]
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
+    fn begin(&mut self) -> Arc<RetryPolicy> {
+        self.policy.clone()
     }
 
     #[inline(always)]
-    fn call(&mut self, request: R) -> Self::Future {
-        let mark = request.mark();
-        RetryFuture {
-            inner: self.inner.call(request),
-            mark,
-            policy: self.policy.clone(),
-        }
-    }
-}
-
-pin_project! {
-    /// The future of [`Retry`].
-    #[derive(Debug)]
-    pub struct RetryFuture<F, R>
-    where
-        R: Arrival,
-    {
-        #[pin]
-        inner: F,
-        mark: R::Mark,
-        policy: Arc<RetryPolicy>,
-    }
-}
-
-impl<F, R> Future for RetryFuture<F, R>
-where
-    R: Arrival,
-    F: Future<Output = Result<R::Handled, BoxError>>,
-{
-    type Output = Result<R::Handled, BoxError>;
-
-    #[inline(always)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut handled = ready!(this.inner.poll(cx))?;
-        R::failures(&mut handled, this.mark, |failure, before| {
-            failure.set_next(decide(failure, before, this.policy));
+    fn judge<R: Arrival>(policy: &mut Arc<RetryPolicy>, handled: &mut R::Handled, mark: &R::Mark) {
+        R::failures(handled, mark, |failure, before| {
+            failure.set_next(decide(failure, before, policy));
         });
-        Poll::Ready(Ok(handled))
     }
 }
 

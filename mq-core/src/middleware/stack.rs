@@ -6,8 +6,8 @@ use tower::util::BoxService;
 use tower_layer::Layer;
 
 use super::{
-    Arrival, Breaker, BreakerLayer, CatchPanic, CatchPanicLayer, DeadLetter, DeadLetterLayer,
-    Idempotency, IdempotencyLayer, ObserveLayer, Pulse, Retry, RetryLayer, Timeout, TimeoutLayer,
+    Arrival, Breaker, CatchPanic, CatchPanicLayer, DeadLetter, Idempotency, IdempotencyLayer,
+    JudgeLayer, Judged, ObserveLayer, Pulse, Retry, Timeout, TimeoutLayer,
 };
 use crate::{
     error::BoxError,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Everything below the user's layers, around a listener `L`; one type for each listener, no box.
-pub type Standard<L> = DeadLetter<Breaker<Retry<Idempotency<Timeout<CatchPanic<L>>>>>>;
+pub type Standard<L> = Judged<Idempotency<Timeout<CatchPanic<L>>>, (Retry, Breaker, DeadLetter)>;
 
 /// A stack behind a box, as user layers wrap it.
 pub type BoxedStack<R> = BoxService<R, <R as Arrival>::Handled, BoxError>;
@@ -75,7 +75,8 @@ pub fn standard<L>(listener: L, options: &StackOptions) -> Standard<L> {
     let service = CatchPanicLayer.layer(listener);
     let service = TimeoutLayer::new(options.timeout, options.pulse.clone()).layer(service);
     let service = Idempotency::new(service, options.idempotency.clone());
-    let service = RetryLayer::new(options.retry.clone()).layer(service);
-    let service = BreakerLayer::new(options.breaker.clone()).layer(service);
-    DeadLetterLayer::new(options.exhausted).layer(service)
+    let retry = Retry::new(options.retry.clone());
+    let breaker = Breaker::new(options.breaker.clone());
+    let dead_letter = DeadLetter::new(options.exhausted);
+    JudgeLayer::new((retry, breaker, dead_letter)).layer(service)
 }

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, future::Future, pin::Pin, task::Context};
 
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{Done, Subject};
+use super::{Answers, Subject};
 use crate::{
     binder::{Deliveries, Delivery},
     middleware::{Arrival, Handled, HandledBatch},
@@ -23,11 +23,11 @@ pub trait Gather: Send {
         queue: &mut VecDeque<Delivery>,
     ) -> Option<Self::Request>;
 
-    /// Puts the answers for a request into `done`.
+    /// Puts the answers for a request into `answers`.
     fn answer(
         request: Self::Request,
         handled: <Self::Request as Arrival>::Handled,
-        done: &mut Vec<Done>,
+        answers: &mut Answers,
     );
 
     /// From now on nothing more comes: do not wait for it.
@@ -45,11 +45,8 @@ impl Gather for GatherOne {
         queue.pop_front()
     }
 
-    fn answer(delivery: Delivery, handled: Handled, done: &mut Vec<Done>) {
-        done.push(Done {
-            subject: Subject::One(delivery),
-            handled,
-        });
+    fn answer(delivery: Delivery, handled: Handled, answers: &mut Answers) {
+        answers.push(Subject::One(delivery), handled);
     }
 
     fn flush(&mut self) {}
@@ -103,22 +100,16 @@ impl Gather for GatherBatch {
         Some(Deliveries::new(queue.drain(..count).collect()))
     }
 
-    fn answer(request: Deliveries, handled: HandledBatch, done: &mut Vec<Done>) {
+    fn answer(request: Deliveries, handled: HandledBatch, answers: &mut Answers) {
         match handled {
             HandledBatch::All(handled) if handled.outcome.is_ack() => {
-                done.push(Done {
-                    subject: Subject::Many(request),
-                    handled,
-                });
+                answers.push(Subject::Many(request), handled);
             }
             mut handled => {
-                let answers = std::mem::take(handled.each(request.len()));
-                let subjects = request.as_slice().iter().cloned().map(Subject::One);
-                done.extend(
-                    subjects
-                        .zip(answers)
-                        .map(|(subject, handled)| Done { subject, handled }),
-                );
+                let each = std::mem::take(handled.each(request.len()));
+                for (delivery, handled) in request.as_slice().iter().zip(each) {
+                    answers.push(Subject::One(delivery.clone()), handled);
+                }
             }
         }
     }

@@ -45,6 +45,35 @@ pub struct Done {
     pub handled: Handled,
 }
 
+/// The answers of a turn. Most are bare acknowledgements, which need nothing but the delivery.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// Done with, and nothing to publish or to complete.
+    pub acked: Vec<Delivery>,
+    /// Everything else.
+    pub others: Vec<Done>,
+}
+
+impl Answers {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.acked.is_empty() && self.others.is_empty()
+    }
+
+    /// Takes an answer in.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, subject: Subject, handled: Handled) {
+        if !handled.is_bare_ack() {
+            return self.others.push(Done { subject, handled });
+        }
+        match subject {
+            Subject::One(delivery) => self.acked.push(delivery),
+            Subject::Many(deliveries) => self.acked.extend_from_slice(deliveries.as_slice()),
+        }
+    }
+}
+
 /// What a turn of a worker has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
@@ -61,7 +90,7 @@ pub trait Worker: Send {
         &mut self,
         cx: &mut Context<'_>,
         queue: &mut VecDeque<Delivery>,
-        done: &mut Vec<Done>,
+        answers: &mut Answers,
     ) -> Turn;
 
     /// Calls that are under way.

@@ -8,7 +8,7 @@ use std::{
 
 use tower_service::Service;
 
-use super::{Done, Gather, Turn, Worker, slots::Slots};
+use super::{Answers, Gather, Turn, Worker, slots::Slots};
 use crate::{
     binder::Delivery,
     error::BoxError,
@@ -48,10 +48,10 @@ where
         }
     }
 
-    fn poll_woken(&mut self, done: &mut Vec<Done>) {
+    fn poll_woken(&mut self, answers: &mut Answers) {
         if self.slots.len() > 0 {
             self.slots
-                .poll_woken(|request, result| answer::<G>(request, result, done));
+                .poll_woken(|request, result| answer::<G>(request, result, answers));
         }
     }
 
@@ -60,7 +60,7 @@ where
         &mut self,
         cx: &mut Context<'_>,
         queue: &mut VecDeque<Delivery>,
-        done: &mut Vec<Done>,
+        answers: &mut Answers,
     ) -> Turn {
         for _ in 0..CALLS {
             if !self.slots.has_room() {
@@ -73,10 +73,10 @@ where
                 Poll::Ready(Ok(())) => {
                     let (stack, own) = (&mut self.stack, request.clone());
                     if let Some((request, result)) = self.slots.start(request, || stack.call(own)) {
-                        answer::<G>(request, result, done);
+                        answer::<G>(request, result, answers);
                     }
                 }
-                Poll::Ready(Err(error)) => answer::<G>(request, Err(error), done),
+                Poll::Ready(Err(error)) => answer::<G>(request, Err(error), answers),
                 Poll::Pending => {
                     self.gathered = Some(request);
                     return Turn::Idle;
@@ -90,12 +90,12 @@ where
 fn answer<G: Gather>(
     request: G::Request,
     result: Result<<G::Request as Arrival>::Handled, BoxError>,
-    done: &mut Vec<Done>,
+    answers: &mut Answers,
 ) {
     G::answer(
         request,
         result.unwrap_or_else(|error| layer_failure(error).into()),
-        done,
+        answers,
     );
 }
 
@@ -115,7 +115,7 @@ where
         &mut self,
         cx: &mut Context<'_>,
         queue: &mut VecDeque<Delivery>,
-        done: &mut Vec<Done>,
+        answers: &mut Answers,
     ) -> Turn {
         self.slots.register(cx);
         let now = self.pulse.refresh();
@@ -127,8 +127,8 @@ where
             self.pulse.disarm();
             self.slots.wake_all();
         }
-        self.poll_woken(done);
-        self.begin(cx, queue, done)
+        self.poll_woken(answers);
+        self.begin(cx, queue, answers)
     }
 
     fn in_flight(&self) -> usize {
