@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p mq-benches --bench dispatch [name…]`; instructions need valgrind on the path.
 
+mod backlog;
 mod scenarios;
 
 use mq_benches::{

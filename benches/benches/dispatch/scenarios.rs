@@ -43,6 +43,8 @@ pub(crate) const ALL: &[(&str, (u64, u64))] = &[
     ("bindings_1", (20_000, 120_000)),
     ("bindings_100", (20_000, 120_000)),
     ("bindings_1000", (100_000, 300_000)),
+    ("backlog_1000", (20_000, 120_000)),
+    ("backlog_1000000", (20_000, 120_000)),
 ];
 
 /// What runs a scenario.
@@ -61,6 +63,8 @@ pub(crate) fn find(name: &str) -> Option<fn(u64)> {
         "bindings_1" => |count| bindings(1, count),
         "bindings_100" => |count| bindings(100, count),
         "bindings_1000" => |count| bindings(1_000, count),
+        "backlog_1000" => |count| crate::backlog::run(1_000, count),
+        "backlog_1000000" => |count| crate::backlog::run(1_000_000, count),
         _ => return None,
     })
 }
