@@ -193,7 +193,7 @@ impl Planner<'_> {
             let help = match nearest(kind, kinds.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!(
-                    "built in: {}; others need their feature of the `mq` crate, for example features = [\"{kind}\"]",
+                    "built in: {}; others need their feature of the `mq` crate",
                     list(kinds)
                 ),
             };

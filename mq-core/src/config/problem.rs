@@ -163,6 +163,9 @@ impl Problems {
 
     /// Adds one, behind those of the same or an earlier line; one without a place goes to the end.
     pub fn push(&mut self, problem: Problem) {
+        if self.0.contains(&problem) {
+            return;
+        }
         let behind = self.0.partition_point(|other| other.place <= problem.place);
         self.0.insert(behind, problem);
     }
