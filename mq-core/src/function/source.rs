@@ -12,7 +12,7 @@ use super::Emit;
 use crate::{
     error::{Error, ErrorKind, Result},
     extract::Preparation,
-    listener::{Location, Returned},
+    listener::{Location, Returned, described},
     outcome::{Decision, Failure},
 };
 
@@ -94,47 +94,17 @@ impl SourceListener {
     #[must_use]
     #[track_caller]
     pub fn new(name: impl Into<Arc<str>>, body: Arc<dyn SourceBody>) -> Self {
-        let caller = std::panic::Location::caller();
         Self {
             name: name.into(),
             package: "",
-            location: Location {
-                file: caller.file(),
-                line: caller.line(),
-            },
+            location: Location::caller(),
             outputs: Vec::new(),
             publishes: Vec::new(),
             body,
         }
     }
 
-    /// Sets the package.
-    #[must_use]
-    pub fn package(mut self, package: &'static str) -> Self {
-        self.package = package;
-        self
-    }
-
-    /// Sets the place.
-    #[must_use]
-    pub fn at(mut self, file: &'static str, line: u32) -> Self {
-        self.location = Location { file, line };
-        self
-    }
-
-    /// Adds an output binding for the items.
-    #[must_use]
-    pub fn output(mut self, name: impl Into<String>) -> Self {
-        self.outputs.push(name.into());
-        self
-    }
-
-    /// Names the output binding of the next `Output` parameter.
-    #[must_use]
-    pub fn publishes(mut self, name: impl Into<String>) -> Self {
-        self.publishes.push(name.into());
-        self
-    }
+    described!();
 }
 
 impl fmt::Debug for SourceListener {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Body, Style};
+use super::{Body, Style, described};
 use crate::config::Value;
 
 /// Where a function stands in the source.
@@ -12,6 +12,19 @@ pub struct Location {
     pub file: &'static str,
     /// The line, from 1.
     pub line: u32,
+}
+
+impl Location {
+    /// Where the caller stands.
+    #[must_use]
+    #[track_caller]
+    pub fn caller() -> Self {
+        let caller = std::panic::Location::caller();
+        Self {
+            file: caller.file(),
+            line: caller.line(),
+        }
+    }
 }
 
 impl fmt::Display for Location {
@@ -46,14 +59,10 @@ impl Listener {
     #[must_use]
     #[track_caller]
     pub fn new(name: impl Into<Arc<str>>, input: impl Into<String>, body: Arc<dyn Body>) -> Self {
-        let caller = std::panic::Location::caller();
         Self {
             name: name.into(),
             package: "",
-            location: Location {
-                file: caller.file(),
-                line: caller.line(),
-            },
+            location: Location::caller(),
             input: input.into(),
             outputs: Vec::new(),
             publishes: Vec::new(),
@@ -62,33 +71,7 @@ impl Listener {
         }
     }
 
-    /// Sets the package.
-    #[must_use]
-    pub fn package(mut self, package: &'static str) -> Self {
-        self.package = package;
-        self
-    }
-
-    /// Sets the place.
-    #[must_use]
-    pub fn at(mut self, file: &'static str, line: u32) -> Self {
-        self.location = Location { file, line };
-        self
-    }
-
-    /// Adds an output binding for the return value.
-    #[must_use]
-    pub fn output(mut self, name: impl Into<String>) -> Self {
-        self.outputs.push(name.into());
-        self
-    }
-
-    /// Names the output binding of the next `Output` parameter.
-    #[must_use]
-    pub fn publishes(mut self, name: impl Into<String>) -> Self {
-        self.publishes.push(name.into());
-        self
-    }
+    described!();
 
     /// Adds a setting of the input binding's `consumer` table, as a TOML value: `("concurrency", "4")`.
     #[must_use]

@@ -2,6 +2,7 @@
 
 mod body;
 mod collected;
+mod described;
 mod descriptor;
 mod functions;
 mod layers;
@@ -10,6 +11,7 @@ mod returned;
 
 pub use body::{Body, BuildOptions, Ready, Style};
 pub use collected::Replies;
+pub(crate) use described::described;
 pub use descriptor::{Listener, Location};
 pub use functions::{BatchFunction, ListenerFunction};
 pub use layers::{LayerOf, UserLayer, UserLayers, only_batch, only_single};
