@@ -183,6 +183,8 @@ impl App {
     }
 
     /// Gives a binder instance that exists already, instead of one made from settings.
+    ///
+    /// The application does not close it: it may serve several applications, one after the other or at once.
     pub fn binder(mut self, name: impl Into<String>, binder: Arc<dyn Binder>) -> Self {
         self.binders.insert(name.into(), binder);
         self

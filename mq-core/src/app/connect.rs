@@ -44,6 +44,11 @@ impl Instance {
         }
     }
 
+    /// Whether it existed before the application.
+    pub(super) fn is_given(&self) -> bool {
+        self.connector.is_none()
+    }
+
     pub(super) fn capabilities(&self, spec: Option<&ConsumerSpec>) -> Capabilities {
         match (&self.connector, self.slot.get()) {
             (Some(connector), _) => connector.capabilities(spec),

@@ -24,6 +24,8 @@ pub struct AppHandle(Arc<Shared>);
 struct Shared {
     name: Arc<str>,
     binders: BTreeMap<String, Arc<dyn Binder>>,
+    /// Made from settings, and so closed when the application stops.
+    own_binders: Vec<Arc<dyn Binder>>,
     outlets: Outlets,
     inputs: BTreeMap<String, (Arc<InputPlan>, BindingHandle)>,
     sources: BTreeMap<String, BindingHandle>,
@@ -147,12 +149,13 @@ impl Planned {
     /// # Errors
     /// A broker refuses what the plan needs, for good.
     pub async fn start(mut self) -> Result<RunningApp> {
-        let mut binders = BTreeMap::new();
+        let (mut binders, mut own_binders) = (BTreeMap::new(), Vec::new());
         for (name, instance) in &mut self.instances {
-            binders.insert(
-                name.clone(),
-                instance.connect(&self.name, self.clock).await?,
-            );
+            let binder = instance.connect(&self.name, self.clock).await?;
+            if !instance.is_given() {
+                own_binders.push(binder.clone());
+            }
+            binders.insert(name.clone(), binder);
         }
         let mut inputs = JoinSet::new();
         let mut input_handles = BTreeMap::new();
@@ -181,6 +184,7 @@ impl Planned {
         let shared = Shared {
             name: self.name,
             binders,
+            own_binders,
             outlets: self.outlets,
             inputs: input_handles,
             sources: source_handles,
@@ -201,6 +205,8 @@ impl RunningApp {
     }
 
     /// Stops in order: sources, intake, handlers within the drain time, outputs, settlements, connections.
+    ///
+    /// Binders that were given to [`App::binder`](super::App::binder) stay open.
     ///
     /// # Errors
     /// A connection could not be closed in order; everything else was done.
@@ -231,7 +237,7 @@ impl RunningApp {
                 first.get_or_insert(error);
             }
         }
-        for binder in self.handle.0.binders.values() {
+        for binder in &self.handle.0.own_binders {
             if let Err(error) = binder.close().await {
                 first.get_or_insert(error);
             }

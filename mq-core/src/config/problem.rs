@@ -161,7 +161,7 @@ impl Problems {
         Self(Vec::new())
     }
 
-    /// Adds one, behind those of the same or an earlier line; one without a place goes to the end.
+    /// Adds one that is not there yet, behind those of the same or an earlier line; one without a place goes to the end.
     pub fn push(&mut self, problem: Problem) {
         if self.0.contains(&problem) {
             return;
