@@ -42,11 +42,12 @@ impl Faults {
     pub fn refuse_publish(&self, destinations: &str, times: usize, refusal: Refusal) {
         let pattern = destinations.to_owned();
         self.broker.trouble.order(|orders| {
+            orders.refusals.retain(|refused| refused.times > 0);
             orders.refusals.push(Refused {
                 pattern,
                 times,
                 refusal,
-            })
+            });
         });
     }
 

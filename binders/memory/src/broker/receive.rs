@@ -7,7 +7,6 @@ use super::{
     Broker,
     group::{Group, Reading},
     member::{Ended, LaneRef, MemberKey},
-    number,
     state::State,
     take::{Look, Taker},
 };

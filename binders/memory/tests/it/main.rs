@@ -1,4 +1,6 @@
 //! The memory binder against the contract.
 
+#[cfg(test)]
 mod delivery;
+#[cfg(test)]
 mod kit;
