@@ -26,5 +26,5 @@ async fn print(Text(greeting): Text) {
 
 #[tokio::main]
 async fn main() -> mq::Result<()> {
-    mq::App::new().run().await
+    App::new().run().await
 }

@@ -97,16 +97,17 @@ impl Broker {
             .collect()
     }
 
+    /// Messages of this destination that the service has not settled.
+    pub(crate) async fn unsettled(&self, destination: &str) -> u64 {
+        let lag = self.0.admin().lag(destination, "shop").await;
+        lag.expect("the group is there").messages
+    }
+
     /// Nothing of this destination is before the service any more.
     pub(crate) async fn assert_settled(&self, destination: &str) {
-        let lag = self
-            .0
-            .admin()
-            .lag(destination, "shop")
-            .await
-            .expect("the group is there");
+        let unsettled = self.unsettled(destination).await;
         assert_eq!(
-            lag.messages, 0,
+            unsettled, 0,
             "messages of {destination} that are not settled"
         );
     }
