@@ -6,3 +6,4 @@ mod kit;
 mod layers;
 mod mistakes;
 mod trouble;
+mod weaker;
