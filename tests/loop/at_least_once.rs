@@ -4,25 +4,31 @@ use mq::{
     binder::SettleError,
     binding::{BindingState, Command},
     error::{Error, ErrorKind},
+    memory::Refusal,
     prelude::*,
 };
 
 use crate::support::{
-    Broker, Calls, app, away, keyed, orders, pass, secs, start, text, too_large, until, until_eq,
+    Broker, Calls, app, away, keyed, orders, pass, secs, start, text,  until, until_eq,
     within,
 };
+
+/// A permanent error of the broker.
+fn refused() -> Error {
+    Error::new(ErrorKind::Rejected, "the broker takes no such message")
+}
 
 #[tokio::test(start_paused = true)]
 async fn an_input_is_acknowledged_only_after_its_output_is_confirmed() {
     within(async {
         let (broker, calls) = (Broker::new(), Calls::new());
         let app = start(app(&broker, "").processor("orders", "invoices", calls.echo())).await;
-        broker.hold_confirmations();
+        broker.hold_confirmations(true);
         broker.send("orders", "A");
         pass(secs(60)).await;
         assert_eq!(calls.texts(), ["A"]);
         assert_eq!((broker.acked(), orders(&app).unsettled()), (vec![], 1));
-        broker.confirm();
+        broker.hold_confirmations(false);
         until_eq(|| broker.acked(), vec![0]).await;
         assert_eq!(broker.texts("invoices"), ["A"]);
     })
@@ -35,11 +41,7 @@ async fn an_input_with_outputs_on_two_bindings_waits_for_both() {
         let (broker, calls) = (Broker::new(), Calls::new());
         let both = calls.handler(|order, _| (Text(order.to_owned()), vec![Text("1".into()), Text("2".into())]));
         let _app = start(app(&broker, "").processor("orders", ["invoices", "lines"], both)).await;
-        let mut times = 0;
-        broker.on_publish(move |destination, _| {
-            times += usize::from(destination == "lines");
-            (destination == "lines" && times <= 4).then(away)
-        });
+        broker.faults().refuse_publish("lines", 4, Refusal::Temporary);
         broker.send("orders", "A");
         until_eq(|| broker.texts("invoices"), vec!["A".to_owned()]).await;
         assert!(broker.acked().is_empty());
@@ -55,14 +57,10 @@ async fn a_publish_that_fails_temporarily_is_repeated_without_the_handler() {
     within(async {
         let (broker, calls) = (Broker::new(), Calls::new());
         let app = start(app(&broker, "").processor("orders", "invoices", calls.echo())).await;
-        let mut left = 12;
-        broker.on_publish(move |_, _| {
-            left -= i32::from(left > 0);
-            (left > 0).then(away)
-        });
+        broker.faults().refuse_publish("invoices", 11, Refusal::Temporary);
         broker.send("orders", "A");
         until_eq(|| broker.acked(), vec![0]).await;
-        assert_eq!((calls.len(), broker.refused("invoices")), (1, 11));
+        assert_eq!((calls.len(), orders(&app).metrics().publish_failures.get()), (1, 11));
         assert_eq!(broker.texts("invoices"), ["A"]);
         assert_eq!(orders(&app).metrics().retries.get(), 0);
     })
@@ -99,7 +97,7 @@ async fn an_output_that_the_broker_refuses_for_good_dead_letters_its_input() {
         let (broker, calls) = (Broker::new(), Calls::new());
         let _app = start(app(&broker, "").processor("orders", "invoices", calls.echo())).await;
         broker.on_publish(|destination, message| {
-            (destination == "invoices" && text(message) == "B").then(too_large)
+            (destination == "invoices" && text(message) == "B").then(refused)
         });
         ["A", "B", "C"].map(|order| broker.send("orders", order));
         until_eq(|| broker.acked().len(), 3).await;
@@ -134,13 +132,13 @@ async fn a_dead_letter_that_cannot_be_published_now_leaves_the_message_unsettled
         let (broker, calls) = (Broker::new(), Calls::new());
         let answer = calls.handler(|_, _| Err::<(), _>(Failure::dead_letter("no")));
         let app = start(app(&broker, "").sink("orders", answer)).await;
-        broker.on_publish(|_, _| Some(away()));
+        broker.faults().refuse_publish("*", usize::MAX, Refusal::Temporary);
         broker.send("orders", "A");
         pass(secs(600)).await;
         assert_eq!((broker.acked(), orders(&app).unsettled()), (vec![], 1));
         let readiness = format!("{:?}", app.handle().readiness());
-        assert!(readiness.contains("Degraded") && readiness.contains("the broker is away"), "{readiness}");
-        broker.on_publish(|_, _| None);
+        assert!(readiness.contains("Degraded") && readiness.contains("the broker refuses"), "{readiness}");
+        broker.faults().restore();
         until_eq(|| broker.acked(), vec![0]).await;
         assert_eq!(broker.texts("orders.test.dlq"), ["A"]);
         pass(secs(1)).await;
@@ -156,7 +154,7 @@ async fn a_dead_letter_that_is_refused_for_good_stops_the_binding_and_keeps_the_
         let (broker, calls) = (Broker::new(), Calls::new());
         let answer = calls.handler(|_, _| Err::<(), _>(Failure::dead_letter("no")));
         let app = start(app(&broker, "").sink("orders", answer)).await;
-        broker.on_publish(|_, _| Some(too_large()));
+        broker.on_publish(|_, _| Some(refused()));
         broker.send("orders", "A");
         let state = orders(&app).wait_for(|state| matches!(state, BindingState::Failed(_))).await;
         assert!(state.to_string().contains("takes no such message"), "{state}");
@@ -179,7 +177,7 @@ async fn a_settlement_that_fails_temporarily_is_repeated_without_the_handler() {
             left -= i32::from(left > 0 && settlement.position == 1);
             (settlement.position == 1 && left > 0).then(|| SettleError::Failed(away()))
         });
-        broker.script(|script| script.settle_calls.extend([away(), away()]));
+        broker.faults().fail_settle(2);
         ["A", "B", "C"].map(|order| broker.send("orders", order));
         until_eq(|| broker.acked().len(), 3).await;
         assert_eq!(calls.texts(), ["A", "B", "C"]);
@@ -208,11 +206,11 @@ async fn after_a_crash_unsettled_messages_come_again_and_their_outputs_have_the_
         let (broker, calls) = (Broker::new(), Calls::new());
         let service = || app(&broker, "").processor("orders", "invoices", calls.echo());
         let crashing = start(service()).await;
-        broker.script(|script| script.settle = Some(Box::new(|_| Some(SettleError::Failed(away())))));
+        broker.faults().fail_settle(usize::MAX);
         broker.send("orders", "A");
         until_eq(|| broker.texts("invoices").len(), 1).await;
         drop(crashing);
-        broker.script(|script| script.settle = None);
+        broker.faults().restore();
         let _app = start(service()).await;
         until_eq(|| broker.acked(), vec![0]).await;
         let invoices = broker.published("invoices");

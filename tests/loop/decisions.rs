@@ -73,7 +73,7 @@ async fn a_long_delay_is_held_at_the_source_where_there_is_order_or_no_other_pla
             ("", Broker::new()),
             (
                 "[bindings.orders.consumer]\nordering = 'none'",
-                Broker::new().without(&[Capability::DelayedRedelivery]),
+                Broker::without(&[Capability::DelayedRedelivery]),
             ),
         ] {
             let (broker, calls, _app) = check(settings, broker, || Failure::retry_after(secs(30), "busy")).await;

@@ -1,7 +1,7 @@
 //! Attempts are counted exactly, waits are those of the policy, and nobody else is held up more than the order asks for.
 
 use mq::{
-    binder::{Action, Capabilities, Capability, RetryState, SettlementStyle},
+    binder::{Action, Capability, RetryState},
     prelude::*,
 };
 
@@ -60,7 +60,7 @@ async fn five_attempts_and_two_delayed_ones_are_seven_calls_delayed_by_the_broke
 #[tokio::test(start_paused = true)]
 async fn five_attempts_and_two_delayed_ones_are_seven_calls_through_retry_destinations() {
     within(async {
-        let broker = Broker::new().without(&[Capability::DelayedRedelivery]);
+        let broker = Broker::without(&[Capability::DelayedRedelivery]);
         let broker = check_seven(broker, "none").await;
         assert_eq!(broker.texts("orders.test.retry.1m"), ["A"]);
         assert_eq!(broker.texts("orders.test.retry.10m"), ["A"]);
@@ -78,8 +78,8 @@ async fn five_attempts_and_two_delayed_ones_are_seven_calls_through_retry_destin
 #[tokio::test(start_paused = true)]
 async fn five_attempts_and_two_delayed_ones_are_seven_calls_on_a_positional_broker() {
     within(async {
-        check_seven(Broker::positional(4096, 1), "key").await;
-        check_seven(Broker::positional(4096, 1), "none").await;
+        check_seven(Broker::positional(1), "key").await;
+        check_seven(Broker::positional(1), "none").await;
     })
     .await;
 }
@@ -144,8 +144,7 @@ async fn a_key_is_parked_while_its_head_is_retried_and_goes_on_in_order() {
 async fn a_partition_is_parked_while_its_head_is_retried() {
     within(async {
         let calls = Calls::new();
-        let capabilities = Capabilities::new(SettlementStyle::PerMessage).with(&[Capability::Partitions]);
-        let broker = Broker::with(capabilities, 2);
+        let broker = Broker::of(|builder| builder.partitions(2));
         let handler = calls.handler(|text, attempt| match (text, attempt) {
             ("p0 first", 1) => Err(Failure::retry("broken")),
             _ => Ok(()),
@@ -204,8 +203,7 @@ async fn attempts_that_the_broker_has_recorded_go_on_after_a_crash_when_they_are
 async fn attempts_that_no_broker_records_begin_again_after_a_crash() {
     within(async {
         let calls = Calls::new();
-        let capabilities = Capabilities::new(SettlementStyle::PerMessage).with(&[Capability::KeyOrder]);
-        let broker = Broker::with(capabilities.retry_state(RetryState::None), 1);
+        let broker = Broker::of(|builder| builder.retry_state(RetryState::None));
         let settings = format!("[bindings.orders.consumer]\n{SEVEN}");
         let planned = app(&broker, &settings).sink("orders", calls.fail()).build().expect("no mistakes");
         assert!(planned.table().rows()[0].retry.contains("forgotten by a restart"));
@@ -224,7 +222,7 @@ async fn attempts_that_no_broker_records_begin_again_after_a_crash() {
 #[tokio::test(start_paused = true)]
 async fn attempts_in_a_retry_destination_go_on_after_a_crash() {
     within(async {
-        let broker = Broker::new().without(&[Capability::DelayedRedelivery]);
+        let broker = Broker::without(&[Capability::DelayedRedelivery]);
         let calls = Calls::new();
         let settings = format!("[bindings.orders.consumer]\nordering = 'none'\n{SEVEN}");
         let crashing = start(app(&broker, &settings).sink("orders", calls.fail())).await;
@@ -245,7 +243,7 @@ async fn attempts_in_a_retry_destination_go_on_after_a_crash() {
 #[tokio::test(start_paused = true)]
 async fn the_lane_of_a_retry_destination_rests_until_its_first_message_is_due() {
     within(async {
-        let broker = Broker::new().without(&[Capability::DelayedRedelivery]);
+        let broker = Broker::without(&[Capability::DelayedRedelivery]);
         let calls = Calls::new();
         let settings = "[bindings.orders.consumer]\nordering = 'none'\nwindow = { messages = 10 }
             retry = { attempts = 1, delayed = ['10m'] }";

@@ -1,12 +1,11 @@
 //! What the tests of the loop have in common: a broker under control, an application on it, and handlers that remember.
 
-mod binder;
 pub mod broker;
 mod calls;
-mod journal;
+mod spy;
 
-pub use broker::{Broker, away, too_large};
-pub use calls::{Call, Calls};
+pub use broker::{Broker, away, now};
+pub use calls::Calls;
 
 use std::{
     fmt::Debug,
@@ -52,7 +51,7 @@ pub fn app(broker: &Broker, settings: &str) -> App {
     App::builder()
         .config(Config::toml(settings))
         .set("app.name", GROUP)
-        .clock(broker.clock())
+        .clock(broker.clock.clone())
         .binder("main", broker.binder())
 }
 

@@ -112,6 +112,10 @@ impl State {
             }
         }
         found.expiry = expiry(found.reading.tracks().into_iter().flatten());
+        if found.expiry.is_some() {
+            // Whoever waits has to know when the time of others is up.
+            found.wake(&mut self.members);
+        }
         news.tell(&mut self.members, broker.options.budget);
     }
 
