@@ -40,7 +40,7 @@ fn binding(app: &RunningApp) -> &mq::binding::BindingHandle {
 
 /// Waits until the binding is in such a state.
 async fn reaches(app: &RunningApp, wanted: fn(&BindingState) -> bool) -> BindingState {
-    binding(app).wait_for(|state| wanted(state)).await
+    binding(app).wait_for(wanted).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,8 @@ use mq::{
     RunningApp,
     binder::{Capability, RetryState},
     binding::{BindingState, Command},
+    clock::Clock,
+    idempotency::MemoryIdempotencyStore,
     memory::MemoryBuilder,
     prelude::*,
 };
@@ -231,6 +233,24 @@ async fn outputs_and_settlements_are_one_step_where_the_guarantee_is_exactly_onc
     invoices.sort_unstable();
     invoices.dedup();
     assert_eq!(invoices.len(), 50, "none lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_becomes_permanent_after_the_step_that_settles_its_message() {
+    let broker = Broker::new();
+    let settings = "[bindings.orders.consumer]\nguarantee = 'exactly_once'\nidempotency = 'claims'";
+    let bill = |Json(order): Json<Order>| async move { Text(order.id.to_string()) };
+    let store = std::sync::Arc::new(MemoryIdempotencyStore::new(Clock::system()));
+    let app = broker.app(settings).store("claims", store);
+    let app = start(app.processor("orders", "invoices", bill)).await;
+    for _ in 0..3 {
+        broker.put("orders", vec![order(7).id("order-7")]).await;
+        app.until_idle().await.expect("it comes to rest");
+    }
+    broker.assert_settled("orders").await;
+    let metrics = metrics(&app, "orders");
+    assert_eq!((metrics.duplicates, metrics.deferred), (2, 0));
+    assert_eq!(broker.messages("invoices").await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -187,6 +187,7 @@ impl Engine {
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) {
         if self.poll_transactions(cx) {
+            self.finish.poll_claims(cx, &mut self.concluded);
             return self.finish.poll_settle(cx, &self.settler);
         }
         loop {
