@@ -10,9 +10,14 @@ use crate::support::{
 };
 
 /// Sends one message to a handler that fails once with this, then succeeds; returns the broker and the calls.
-async fn check(settings: &str, broker: Broker, failure: fn() -> Failure) -> (Broker, Calls, mq::RunningApp) {
+async fn check(
+    settings: &str,
+    broker: Broker,
+    failure: fn() -> Failure,
+) -> (Broker, Calls, mq::RunningApp) {
     let calls = Calls::new();
-    let handler = calls.handler(move |_, attempt| if attempt == 1 { Err(failure()) } else { Ok(()) });
+    let handler =
+        calls.handler(move |_, attempt| if attempt == 1 { Err(failure()) } else { Ok(()) });
     let app = start(app(&broker, settings).sink("orders", handler)).await;
     broker.put("orders", keyed("k", "A"));
     until_eq(|| broker.unsettled("orders"), 0).await;
@@ -22,11 +27,20 @@ async fn check(settings: &str, broker: Broker, failure: fn() -> Failure) -> (Bro
 #[tokio::test(start_paused = true)]
 async fn dead_letter_means_at_once() {
     within(async {
-        let (broker, calls, _app) = check("", Broker::new(), || Failure::dead_letter("no such country")).await;
+        let (broker, calls, _app) = check("", Broker::new(), || {
+            Failure::dead_letter("no such country")
+        })
+        .await;
         assert_eq!(calls.len(), 1);
         let letters = broker.published("orders.test.dlq");
-        assert_eq!(letters[0].as_headers().text("mq-error-reason"), Some("rejected"));
-        assert_eq!(letters[0].as_headers().text("mq-error-message"), Some("no such country"));
+        assert_eq!(
+            letters[0].as_headers().text("mq-error-reason"),
+            Some("rejected")
+        );
+        assert_eq!(
+            letters[0].as_headers().text("mq-error-message"),
+            Some("no such country")
+        );
     })
     .await;
 }
@@ -35,7 +49,10 @@ async fn dead_letter_means_at_once() {
 async fn discard_settles_and_counts_and_publishes_nothing() {
     within(async {
         let (broker, calls, app) = check("", Broker::new(), || Failure::discard("cancelled")).await;
-        assert_eq!((calls.len(), orders(&app).metrics().discarded.get()), (1, 1));
+        assert_eq!(
+            (calls.len(), orders(&app).metrics().discarded.get()),
+            (1, 1)
+        );
         assert_eq!(broker.positions(|action| *action == Action::Discard), [0]);
         assert!(broker.texts("orders.test.dlq").is_empty());
     })
@@ -45,10 +62,21 @@ async fn discard_settles_and_counts_and_publishes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_short_delay_is_waited_out_in_place() {
     within(async {
-        let (broker, calls, app) = check("", Broker::new(), || Failure::retry_after(secs(2), "busy")).await;
+        let (broker, calls, app) =
+            check("", Broker::new(), || Failure::retry_after(secs(2), "busy")).await;
         assert_eq!(calls.attempts(), ["A 1", "A 2"]);
-        assert!((2_000..2_005).contains(&calls.waits()[0]), "{:?}", calls.waits());
-        assert_eq!((broker.settlements().len(), orders(&app).metrics().retries.get()), (1, 1));
+        assert!(
+            (2_000..2_005).contains(&calls.waits()[0]),
+            "{:?}",
+            calls.waits()
+        );
+        assert_eq!(
+            (
+                broker.settlements().len(),
+                orders(&app).metrics().retries.get()
+            ),
+            (1, 1)
+        );
     })
     .await;
 }
@@ -57,10 +85,19 @@ async fn a_short_delay_is_waited_out_in_place() {
 async fn a_long_delay_is_kept_by_the_broker_where_there_is_no_order() {
     within(async {
         let settings = "[bindings.orders.consumer]\nordering = 'none'";
-        let (broker, calls, app) = check(settings, Broker::new(), || Failure::retry_after(secs(30), "busy")).await;
+        let (broker, calls, app) = check(settings, Broker::new(), || {
+            Failure::retry_after(secs(30), "busy")
+        })
+        .await;
         assert_eq!(calls.attempts(), ["A 1", "A 2"]);
         let first = &broker.settlements()[0].action;
-        assert_eq!(*first, Action::Release { after: secs(30), attempts: 1 });
+        assert_eq!(
+            *first,
+            Action::Release {
+                after: secs(30),
+                attempts: 1
+            }
+        );
         assert_eq!(orders(&app).metrics().delayed.get(), 1);
     })
     .await;
@@ -76,10 +113,18 @@ async fn a_long_delay_is_held_at_the_source_where_there_is_order_or_no_other_pla
                 Broker::without(&[Capability::DelayedRedelivery]),
             ),
         ] {
-            let (broker, calls, _app) = check(settings, broker, || Failure::retry_after(secs(30), "busy")).await;
+            let (broker, calls, _app) =
+                check(settings, broker, || Failure::retry_after(secs(30), "busy")).await;
             assert_eq!(calls.attempts(), ["A 1", "A 2"]);
-            assert!((30_000..30_005).contains(&calls.waits()[0]), "{:?}", calls.waits());
-            assert_eq!(broker.positions(|action| matches!(action, Action::Hold { attempts: 1, .. })), [0]);
+            assert!(
+                (30_000..30_005).contains(&calls.waits()[0]),
+                "{:?}",
+                calls.waits()
+            );
+            assert_eq!(
+                broker.positions(|action| matches!(action, Action::Hold { attempts: 1, .. })),
+                [0]
+            );
         }
     })
     .await;
@@ -94,7 +139,9 @@ async fn a_delay_of_the_handlers_own_is_within_the_attempts() {
                 let wait = if attempt == 2 { secs(60) } else { millis(10) };
                 Err::<(), _>(Failure::retry_after(wait, "busy"))
             });
-            let settings = format!("[bindings.orders.consumer]\nordering = '{ordering}'\nretry = {{ attempts = 4 }}");
+            let settings = format!(
+                "[bindings.orders.consumer]\nordering = '{ordering}'\nretry = {{ attempts = 4 }}"
+            );
             let _app = start(app(&broker, &settings).sink("orders", handler)).await;
             broker.put("orders", keyed("k", "A"));
             until_eq(|| broker.texts("orders.test.dlq").len(), 1).await;
@@ -117,8 +164,21 @@ async fn a_message_that_is_put_off_comes_back_without_an_attempt_counted() {
         broker.put("orders", keyed("k", "A"));
         until_eq(|| broker.acked(), vec![0]).await;
         assert_eq!(calls.attempts(), ["A 1"; 10]);
-        assert!(calls.waits().iter().all(|wait| (7_000..7_005).contains(wait)), "{:?}", calls.waits());
-        assert_eq!((orders(&app).metrics().deferred.get(), orders(&app).metrics().retries.get()), (9, 0));
+        assert!(
+            calls
+                .waits()
+                .iter()
+                .all(|wait| (7_000..7_005).contains(wait)),
+            "{:?}",
+            calls.waits()
+        );
+        assert_eq!(
+            (
+                orders(&app).metrics().deferred.get(),
+                orders(&app).metrics().retries.get()
+            ),
+            (9, 0)
+        );
     })
     .await;
 }
@@ -137,8 +197,14 @@ async fn any_error_of_the_standard_library_means_retry() {
         until_eq(|| broker.texts("orders.test.dlq").len(), 1).await;
         assert_eq!(calls.attempts(), ["A 1", "A 2", "A 3"]);
         let letters = broker.published("orders.test.dlq");
-        assert_eq!(letters[0].as_headers().text("mq-error-message"), Some("disk away"));
-        assert_eq!(letters[0].as_headers().text("mq-error-reason"), Some("exhausted"));
+        assert_eq!(
+            letters[0].as_headers().text("mq-error-message"),
+            Some("disk away")
+        );
+        assert_eq!(
+            letters[0].as_headers().text("mq-error-reason"),
+            Some("exhausted")
+        );
     })
     .await;
 }

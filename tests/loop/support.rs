@@ -1,53 +1,31 @@
 //! What the tests of the loop have in common: a broker under control, an application on it, and handlers that remember.
 
-pub mod broker;
+pub(crate) mod broker;
 mod calls;
 mod spy;
 
-pub use broker::{Broker, away, now};
-pub use calls::Calls;
+pub(crate) use broker::{Broker, away, now};
+pub(crate) use calls::Calls;
 
-use std::{
-    fmt::Debug,
-    future::Future,
-    sync::mpsc::{RecvTimeoutError, channel},
-    time::Duration,
-};
+use std::{fmt::Debug, future::Future, time::Duration};
 
 use mq::{App, Message, RunningApp, binding::BindingHandle, config::Config};
 use tokio::time::{Instant, sleep, timeout};
 
 /// The application's name, and so the group of its bindings.
-pub const GROUP: &str = "test";
+pub(crate) const GROUP: &str = "test";
 
-/// A test that hangs fails after so much paused time…
+/// A test that hangs fails after so much paused time.
 const VIRTUAL: Duration = Duration::from_secs(7 * 24 * 3600);
-/// …or, if it is busy, after so much real time.
-const REAL: Duration = Duration::from_secs(120);
 
-/// Runs a test with its deadlines.
-pub async fn within<T>(test: impl Future<Output = T>) -> T {
-    let name = std::thread::current().name().unwrap_or("a test").to_owned();
-    let (done, waiting) = channel::<()>();
-    std::thread::spawn(move || {
-        if waiting.recv_timeout(REAL) == Err(RecvTimeoutError::Timeout) {
-            // A busy loop cannot be ended from inside: the whole run has failed.
-            tracing_free_note(&name);
-            std::process::abort();
-        }
-    });
+/// Runs a test with its deadline.
+pub(crate) async fn within<T>(test: impl Future<Output = T>) -> T {
     let result = timeout(VIRTUAL, Box::pin(test)).await;
-    drop(done);
     result.expect("the test waits for something that does not come")
 }
 
-#[expect(clippy::print_stderr, reason = "the process ends with the next line")]
-fn tracing_free_note(name: &str) {
-    eprintln!("{name} is busy for {REAL:?}: the run is ended");
-}
-
 /// An application called `test` on this broker, with these settings.
-pub fn app(broker: &Broker, settings: &str) -> App {
+pub(crate) fn app(broker: &Broker, settings: &str) -> App {
     App::builder()
         .config(Config::toml(settings))
         .set("app.name", GROUP)
@@ -56,43 +34,46 @@ pub fn app(broker: &Broker, settings: &str) -> App {
 }
 
 /// Starts an application that has no mistakes.
-pub async fn start(app: App) -> RunningApp {
+pub(crate) async fn start(app: App) -> RunningApp {
     let planned = app.build().unwrap_or_else(|problems| panic!("{problems}"));
     planned.start().await.expect("it starts")
 }
 
 /// The binding `orders`, which most tests have.
-pub fn orders(app: &RunningApp) -> BindingHandle {
+pub(crate) fn orders(app: &RunningApp) -> BindingHandle {
     binding(app, "orders")
 }
 
 /// The binding of this name.
-pub fn binding(app: &RunningApp, name: &str) -> BindingHandle {
+pub(crate) fn binding(app: &RunningApp, name: &str) -> BindingHandle {
     let found = app.handle().binding(name);
     found.expect("there is such a binding").clone()
 }
 
 /// Lets time pass; everything that can happen in it happens.
-pub async fn pass(time: Duration) {
+pub(crate) async fn pass(time: Duration) {
     sleep(time).await;
 }
 
 /// Lets everything happen that takes no time.
-pub async fn at_once() {
+pub(crate) async fn at_once() {
     pass(Duration::from_millis(1)).await;
 }
 
 /// Waits until the condition holds, for at most an hour of paused time.
-pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !holds() {
-        assert!(begin.elapsed() < Duration::from_secs(3600), "not within an hour: {what}");
+        assert!(
+            begin.elapsed() < Duration::from_secs(3600),
+            "not within an hour: {what}"
+        );
         pass(Duration::from_millis(5)).await;
     }
 }
 
 /// Waits until `value` is as expected, and shows both if that does not come.
-pub async fn until_eq<T: PartialEq + Debug>(mut value: impl FnMut() -> T, expected: T) {
+pub(crate) async fn until_eq<T: PartialEq + Debug>(mut value: impl FnMut() -> T, expected: T) {
     let begin = Instant::now();
     loop {
         let found = value();
@@ -108,21 +89,21 @@ pub async fn until_eq<T: PartialEq + Debug>(mut value: impl FnMut() -> T, expect
 }
 
 /// A message with a key.
-pub fn keyed(key: &'static str, text: impl Into<String>) -> Message {
+pub(crate) fn keyed(key: &'static str, text: impl Into<String>) -> Message {
     Message::new(text.into()).key(key)
 }
 
 /// The payload as text.
-pub fn text(message: &Message) -> String {
+pub(crate) fn text(message: &Message) -> String {
     String::from_utf8_lossy(message.as_bytes()).into_owned()
 }
 
 /// Seconds.
-pub const fn secs(seconds: u64) -> Duration {
+pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
 /// Milliseconds.
-pub const fn millis(millis: u64) -> Duration {
+pub(crate) const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }

@@ -16,20 +16,20 @@ use tokio::{
 };
 
 /// The future of a handler.
-pub type Answering<R> = Pin<Box<dyn Future<Output = R> + Send>>;
+pub(crate) type Answering<R> = Pin<Box<dyn Future<Output = R> + Send>>;
 
 /// One call of a handler.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Call {
-    pub text: String,
-    pub attempt: u32,
+pub(crate) struct Call {
+    pub(crate) text: String,
+    pub(crate) attempt: u32,
     /// When, in milliseconds since the test began.
-    pub at: u64,
+    pub(crate) at: u64,
 }
 
 /// Remembers calls, and holds them up when it is told to. Clones are the same.
 #[derive(Clone)]
-pub struct Calls(Arc<Inner>);
+pub(crate) struct Calls(Arc<Inner>);
 
 struct Inner {
     begin: Instant,
@@ -40,7 +40,7 @@ struct Inner {
 }
 
 impl Calls {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(Inner {
             begin: Instant::now(),
             calls: Mutex::default(),
@@ -51,11 +51,14 @@ impl Calls {
     }
 
     fn list(&self) -> MutexGuard<'_, Vec<Call>> {
-        self.0.calls.lock().expect("no test panics while it holds this")
+        self.0
+            .calls
+            .lock()
+            .expect("no test panics while it holds this")
     }
 
     /// A handler was called with this.
-    pub fn note(&self, text: impl Into<String>, attempt: u32) {
+    pub(crate) fn note(&self, text: impl Into<String>, attempt: u32) {
         let at = u64::try_from(self.0.begin.elapsed().as_millis()).expect("a short test");
         self.list().push(Call {
             text: text.into(),
@@ -65,7 +68,7 @@ impl Calls {
     }
 
     /// A handler that notes its calls, waits while they are held, and answers what `answer` says of payload and attempt.
-    pub fn handler<R: Send + 'static>(
+    pub(crate) fn handler<R: Send + 'static>(
         &self,
         answer: impl Fn(&str, u32) -> R + Clone + Send + Sync + 'static,
     ) -> impl Fn(Text, Attempt) -> Answering<R> + Send + Sync + 'static {
@@ -81,39 +84,41 @@ impl Calls {
     }
 
     /// A handler that succeeds.
-    pub fn succeed(&self) -> impl Fn(Text, Attempt) -> Answering<()> + Send + Sync + 'static {
+    pub(crate) fn succeed(
+        &self,
+    ) -> impl Fn(Text, Attempt) -> Answering<()> + Send + Sync + 'static {
         self.handler(|_, _| ())
     }
 
     /// A handler that publishes what it was given.
-    pub fn echo(&self) -> impl Fn(Text, Attempt) -> Answering<Text> + Send + Sync + 'static {
+    pub(crate) fn echo(&self) -> impl Fn(Text, Attempt) -> Answering<Text> + Send + Sync + 'static {
         self.handler(|text, _| Text(text.to_owned()))
     }
 
     /// A handler that always fails and is to be tried again.
-    pub fn fail(
+    pub(crate) fn fail(
         &self,
     ) -> impl Fn(Text, Attempt) -> Answering<Result<(), Failure>> + Send + Sync + 'static {
         self.handler(|_, _| Err(Failure::retry("broken")))
     }
 
     /// From now on [`pause`](Self::pause) waits for [`let_go`](Self::let_go).
-    pub fn hold(&self) {
+    pub(crate) fn hold(&self) {
         self.0.is_held.send_replace(true);
     }
 
     /// Lets so many held calls go on.
-    pub fn let_go(&self, count: usize) {
+    pub(crate) fn let_go(&self, count: usize) {
         self.0.gate.add_permits(count);
     }
 
     /// Lets all calls go on.
-    pub fn free(&self) {
+    pub(crate) fn free(&self) {
         self.0.is_held.send_replace(false);
     }
 
     /// Waits while calls are held; counts who is here at the same time.
-    pub async fn pause(&self) {
+    pub(crate) async fn pause(&self) {
         let _here = Here::enter(&self.0);
         let mut is_held = self.0.is_held.subscribe();
         tokio::select! {
@@ -123,44 +128,44 @@ impl Calls {
     }
 
     /// Every call so far.
-    pub fn all(&self) -> Vec<Call> {
+    pub(crate) fn all(&self) -> Vec<Call> {
         self.list().clone()
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.list().len()
     }
 
     /// The payloads in the order of the calls.
-    pub fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         self.list().iter().map(|call| call.text.clone()).collect()
     }
 
     /// Payload and attempt of each call, as `payload attempt`.
-    pub fn attempts(&self) -> Vec<String> {
+    pub(crate) fn attempts(&self) -> Vec<String> {
         let one = |call: &Call| format!("{} {}", call.text, call.attempt);
         self.list().iter().map(one).collect()
     }
 
     /// Payload and attempt of the calls with this payload's beginning.
-    pub fn attempts_of(&self, beginning: &str) -> Vec<String> {
+    pub(crate) fn attempts_of(&self, beginning: &str) -> Vec<String> {
         let all = self.attempts().into_iter();
         all.filter(|call| call.starts_with(beginning)).collect()
     }
 
     /// Milliseconds between one call and the next.
-    pub fn waits(&self) -> Vec<u64> {
+    pub(crate) fn waits(&self) -> Vec<u64> {
         let list = self.list();
         list.windows(2).map(|two| two[1].at - two[0].at).collect()
     }
 
     /// How many are in [`pause`](Self::pause) now.
-    pub fn running(&self) -> usize {
+    pub(crate) fn running(&self) -> usize {
         self.0.running.lock().expect("as above").0
     }
 
     /// How many were at most.
-    pub fn most(&self) -> usize {
+    pub(crate) fn most(&self) -> usize {
         self.0.running.lock().expect("as above").1
     }
 }

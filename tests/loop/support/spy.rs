@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mq::{
     binder::{
-        Admin, Binder, Capabilities, Consumer, ConsumerSpec, DestinationPlan, Event, Health, LaneId,
-        Producer, ProducerSpec, ProvisionReport, Receipt, Record, Settlement, Settler, Transaction,
-        Unsettled,
+        Admin, Binder, Capabilities, Consumer, ConsumerSpec, DestinationPlan, Event, Health,
+        LaneId, Producer, ProducerSpec, ProvisionReport, Receipt, Record, Settlement, Settler,
+        Transaction, Unsettled,
     },
     error::Result,
     memory::MemoryBinder,
@@ -17,9 +17,9 @@ use mq::{
 
 use super::broker::Seen;
 
-pub struct Spy {
-    pub inner: MemoryBinder,
-    pub seen: Arc<Seen>,
+pub(crate) struct Spy {
+    pub(crate) inner: MemoryBinder,
+    pub(crate) seen: Arc<Seen>,
 }
 
 impl std::fmt::Debug for Spy {
@@ -34,20 +34,31 @@ impl Binder for Spy {
         self.inner.capabilities()
     }
 
-    async fn provision(&self, plan: &[DestinationPlan], mode: Provision) -> Result<ProvisionReport> {
+    async fn provision(
+        &self,
+        plan: &[DestinationPlan],
+        mode: Provision,
+    ) -> Result<ProvisionReport> {
         self.inner.provision(plan, mode).await
     }
 
     async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
         let inner = self.inner.consumer(spec).await?;
         self.seen.notes().subscriptions += 1;
-        Ok(Box::new(SpyConsumer { inner, seen: self.seen.clone() }))
+        Ok(Box::new(SpyConsumer {
+            inner,
+            seen: self.seen.clone(),
+        }))
     }
 
     async fn producer(&self, spec: &ProducerSpec) -> Result<Arc<dyn Producer>> {
         let inner = self.inner.producer(spec).await?;
         let destination = spec.destination.clone();
-        Ok(Arc::new(SpyProducer { inner, destination, seen: self.seen.clone() }))
+        Ok(Arc::new(SpyProducer {
+            inner,
+            destination,
+            seen: self.seen.clone(),
+        }))
     }
 
     fn health(&self) -> Health {
@@ -76,7 +87,10 @@ impl Consumer for SpyConsumer {
     }
 
     fn settler(&self) -> Arc<dyn Settler> {
-        Arc::new(SpySettler { inner: self.inner.settler(), seen: self.seen.clone() })
+        Arc::new(SpySettler {
+            inner: self.inner.settler(),
+            seen: self.seen.clone(),
+        })
     }
 
     async fn released(&mut self, lanes: &[LaneId]) -> Result<()> {
@@ -117,7 +131,12 @@ impl Settler for SpySettler {
         let mut refused = Vec::new();
         let (mut asked, mut indices) = (Vec::new(), Vec::new());
         for (index, settlement) in settlements.iter().enumerate() {
-            let answer = self.seen.notes().on_settle.as_mut().and_then(|answer| answer(settlement));
+            let answer = self
+                .seen
+                .notes()
+                .on_settle
+                .as_mut()
+                .and_then(|answer| answer(settlement));
             match answer {
                 Some(error) => refused.push(Unsettled { index, error }),
                 None => {
@@ -128,9 +147,17 @@ impl Settler for SpySettler {
         }
         let mut unsettled = self.inner.settle(&asked).await?;
         let failed: Vec<usize> = unsettled.iter().map(|one| one.index).collect();
-        let good = asked.into_iter().enumerate().filter(|(index, _)| !failed.contains(index));
-        self.seen.notes().settlements.extend(good.map(|(_, settlement)| settlement));
-        unsettled.iter_mut().for_each(|one| one.index = indices[one.index]);
+        let good = asked
+            .into_iter()
+            .enumerate()
+            .filter(|(index, _)| !failed.contains(index));
+        self.seen
+            .notes()
+            .settlements
+            .extend(good.map(|(_, settlement)| settlement));
+        unsettled
+            .iter_mut()
+            .for_each(|one| one.index = indices[one.index]);
         refused.append(&mut unsettled);
         Ok(refused)
     }
@@ -145,17 +172,31 @@ struct SpyProducer {
 impl SpyProducer {
     /// Asks the test; as the contract says, what has the key of a refused message is refused with it.
     async fn publish_one(&self, message: &Message, refused: &mut Vec<Message>) -> Result<Receipt> {
-        let destination = message.properties().destination.as_ref().unwrap_or(&self.destination);
-        if message.as_key().is_some() && refused.iter().any(|one| one.as_key() == message.as_key()) {
+        let destination = message
+            .properties()
+            .destination
+            .as_ref()
+            .unwrap_or(&self.destination);
+        if message.as_key().is_some() && refused.iter().any(|one| one.as_key() == message.as_key())
+        {
             return Err(super::away());
         }
-        let answer = self.seen.notes().on_publish.as_mut().and_then(|answer| answer(destination, message));
+        let answer = self
+            .seen
+            .notes()
+            .on_publish
+            .as_mut()
+            .and_then(|answer| answer(destination, message));
         match answer {
             Some(error) => {
                 refused.extend(error.is_temporary().then(|| message.clone()));
                 Err(error)
             }
-            None => self.inner.publish(std::slice::from_ref(message)).await.remove(0),
+            None => self
+                .inner
+                .publish(std::slice::from_ref(message))
+                .await
+                .remove(0),
         }
     }
 }
@@ -173,7 +214,10 @@ impl Producer for SpyProducer {
             results
         };
         let mut holding = self.seen.holding.subscribe();
-        holding.wait_for(|holding| !holding).await.expect("the broker outlives its producers");
+        holding
+            .wait_for(|holding| !holding)
+            .await
+            .expect("the broker outlives its producers");
         results
     }
 
