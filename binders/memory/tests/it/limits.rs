@@ -164,7 +164,7 @@ async fn bytes_are_limited_too() {
         .await;
     let kinds: Vec<_> = results
         .iter()
-        .map(|result| result.as_ref().err().map(|error| error.kind()))
+        .map(|result| result.as_ref().err().map(mq_core::error::Error::kind))
         .collect();
     assert_eq!(kinds, [None, Some(ErrorKind::Full), None]);
 }
