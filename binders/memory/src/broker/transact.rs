@@ -1,6 +1,6 @@
 //! Messages and settlements that take effect together.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use mq_core::{
     binder::{Action, Capability, Receipt, SettleError, Settlement},
@@ -157,23 +157,34 @@ impl State {
     /// The room that the settlements of the step make themselves.
     fn freed_by(&mut self, key: MemberKey, settlements: &[Settlement]) -> Sums {
         let mut freed = Sums::new();
+        let mut commits = BTreeMap::new();
         for settlement in settlements {
             let Some(lane) = self.lane_of(key, settlement) else {
                 continue;
             };
-            let positions = match settlement.action {
-                Action::Ack | Action::Discard => settlement.position..settlement.position + 1,
-                Action::Commit { .. } => {
-                    let committed = self.track(lane).map(|track| track.committed);
-                    committed.unwrap_or(settlement.position)..settlement.position
+            match settlement.action {
+                Action::Ack | Action::Discard => {
+                    let end = settlement.position.saturating_add(1);
+                    self.add_freed(lane, settlement.position..end, &mut freed);
                 }
-                _ => continue,
-            };
-            let sum = freed.entry(lane.destination).or_default();
-            let (messages, bytes) = self.destinations[lane.destination].freed_by(lane, positions);
-            *sum = (sum.0 + messages, sum.1 + bytes);
+                // Of several for one lane the last one counts.
+                Action::Commit { .. } => {
+                    commits.insert(settlement.lane, (lane, settlement.position));
+                }
+                _ => {}
+            }
+        }
+        for (lane, end) in commits.into_values() {
+            let start = self.track(lane).map_or(end, |track| track.committed);
+            self.add_freed(lane, start..end, &mut freed);
         }
         freed
+    }
+
+    fn add_freed(&self, lane: LaneRef, positions: Range<u64>, freed: &mut Sums) {
+        let sum = freed.entry(lane.destination).or_default();
+        let (messages, bytes) = self.destinations[lane.destination].freed_by(lane, positions);
+        *sum = (sum.0 + messages, sum.1 + bytes);
     }
 
     /// Makes room for everything at once, beyond what the step frees itself.
