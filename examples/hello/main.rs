@@ -7,10 +7,7 @@
 //! There is no settings file, and nothing to install: without a binder in the settings, both ends meet in memory.
 //! Ctrl-C stops it: what is in flight finishes, and a report says so.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "printing is what this service is for"
-)]
+#![expect(clippy::print_stdout, reason = "printing is what this service is for")]
 
 use mq::prelude::*;
 
@@ -26,5 +23,5 @@ async fn print(Text(greeting): Text) {
 
 #[tokio::main]
 async fn main() -> mq::Result<()> {
-    mq::App::new().run().await
+    App::new().run().await
 }

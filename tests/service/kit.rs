@@ -1,12 +1,16 @@
 //! A broker in memory, a service called `shop` on it, and what became of its messages.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
 
 use mq::{
     RunningApp,
     binder::{Binder, Cursor, ProducerSpec},
+    clock::Clock,
     config::Config,
-    memory::MemoryBinder,
+    memory::{MemoryBinder, MemoryBuilder},
     prelude::*,
     telemetry::MetricsSnapshot,
 };
@@ -37,17 +41,19 @@ impl Seen {
 /// A dead letter: why, the kind of the error, and after how many attempts.
 pub(crate) type Letter = (String, String, String);
 
-/// The broker.
+/// The broker, and the clock that it shares with its services: wall time goes with tokio's.
 #[derive(Clone, Debug)]
-pub(crate) struct Broker(pub(crate) Arc<MemoryBinder>);
+pub(crate) struct Broker(pub(crate) Arc<MemoryBinder>, Clock);
 
 impl Broker {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(
-            MemoryBinder::builder()
-                .build()
-                .expect("settings without mistakes"),
-        ))
+        Self::with(|builder| builder)
+    }
+
+    pub(crate) fn with(build: impl FnOnce(MemoryBuilder) -> MemoryBuilder) -> Self {
+        let clock = Clock::starting_at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+        let binder = build(MemoryBinder::builder().clock(clock)).build();
+        Self(Arc::new(binder.expect("settings without mistakes")), clock)
     }
 
     /// A service on this broker that has no listeners yet.
@@ -55,6 +61,7 @@ impl Broker {
         App::builder()
             .config(Config::toml(settings))
             .set("app.name", "shop")
+            .clock(self.1)
             .binder("main", self.0.clone())
     }
 
@@ -97,16 +104,17 @@ impl Broker {
             .collect()
     }
 
+    /// Messages of this destination that the service has not settled.
+    pub(crate) async fn unsettled(&self, destination: &str) -> u64 {
+        let lag = self.0.admin().lag(destination, "shop").await;
+        lag.expect("the group is there").messages
+    }
+
     /// Nothing of this destination is before the service any more.
     pub(crate) async fn assert_settled(&self, destination: &str) {
-        let lag = self
-            .0
-            .admin()
-            .lag(destination, "shop")
-            .await
-            .expect("the group is there");
+        let unsettled = self.unsettled(destination).await;
         assert_eq!(
-            lag.messages, 0,
+            unsettled, 0,
             "messages of {destination} that are not settled"
         );
     }

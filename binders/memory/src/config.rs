@@ -27,7 +27,7 @@ use crate::{
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct MemorySettings {
-    /// The partitions of a destination for which nobody asks for another number: 1 or more, 1 by default.
+    /// The partitions of a destination for which nobody asks for another number: 1 to 4,096, 1 by default.
     pub partitions: u32,
     /// How much a destination keeps.
     pub limit: Limit,
@@ -94,6 +94,9 @@ impl Default for MemorySettings {
     }
 }
 
+/// More partitions than this are refused: each costs memory in every group.
+pub(crate) const MAX_PARTITIONS: u32 = 4_096;
+
 /// What the positional style has: the rest needs settlements of single messages.
 const POSITIONAL: [Capability; 8] = [
     Capability::Partitions,
@@ -141,6 +144,10 @@ impl MemorySettings {
                     "is over 1 although `without` names them",
                     "remove one of the two",
                 ),
+            ),
+            (
+                self.partitions > MAX_PARTITIONS,
+                Mistake("partitions", "is over 4,096", "set 4096 or less"),
             ),
             (
                 self.limit.messages == 0,

@@ -6,7 +6,9 @@ use mq_core::error::{Error, ErrorKind};
 
 /// What is switched off, or what the broker never had.
 pub(crate) fn unsupported(what: &str) -> Error {
-    let text = format!("this binder has no {what}; remove it from `without`, or do without it");
+    let text = format!(
+        "this binder has no {what}, as `without` or `positional` says; allow it there, or do without it"
+    );
     Error::new(ErrorKind::Unsupported, text)
 }
 
@@ -100,6 +102,10 @@ pub(crate) fn lost() -> Error {
 
 pub(crate) fn no_target() -> Error {
     config("a message of a transaction names no destination; set one with `Message::destination`")
+}
+
+pub(crate) fn broken_step() -> Error {
+    config("something could not be added to the transaction; abort it, and begin again")
 }
 
 pub(crate) fn step_too_large(destination: &str) -> Error {

@@ -1,6 +1,6 @@
 //! The publishing side.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
 use mq_core::{
@@ -32,23 +32,21 @@ pub(crate) struct MemoryProducer {
 #[derive(Debug, Default)]
 struct Results<'a> {
     all: Vec<Result<Receipt>>,
-    failed: Vec<(&'a Arc<str>, &'a [u8])>,
+    failed: HashSet<(&'a str, &'a [u8])>,
 }
 
 impl<'a> Results<'a> {
     fn fail(&mut self, name: &'a Arc<str>, message: &'a Message, error: Error) {
         if let Some(key) = message.as_key().filter(|_| error.is_temporary()) {
-            self.failed.push((name, key));
+            self.failed.insert((name, key));
         }
         self.all.push(Err(error));
     }
 
     /// Whether an earlier message of this key may be published again.
     fn has_failed(&self, name: &str, message: &Message) -> bool {
-        let key = message.as_key().map(|key| &key[..]);
-        self.failed
-            .iter()
-            .any(|(failed, of)| failed.as_ref() == name && Some(*of) == key)
+        let key = message.as_key();
+        key.is_some_and(|key| self.failed.contains(&(name, &key[..])))
     }
 }
 
@@ -119,7 +117,7 @@ impl MemoryProducer {
     async fn store_all(&self, messages: &[Message]) -> Vec<Result<Receipt>> {
         let mut results = Results {
             all: Vec::with_capacity(messages.len()),
-            failed: Vec::new(),
+            failed: HashSet::new(),
         };
         while results.all.len() < messages.len() {
             let opened = self

@@ -22,6 +22,8 @@ pub(crate) struct MemoryTransaction {
     settlements: Vec<Settlement>,
     /// The step took effect, but nobody was told.
     receipts: Option<Receipts>,
+    /// Something could not be added: the step must be aborted.
+    is_broken: bool,
 }
 
 impl MemoryTransaction {
@@ -32,6 +34,7 @@ impl MemoryTransaction {
             messages: Vec::new(),
             settlements: Vec::new(),
             receipts: None,
+            is_broken: false,
         }
     }
 
@@ -80,6 +83,7 @@ impl Transaction for MemoryTransaction {
             .iter()
             .any(|message| message.properties().destination.is_none())
         {
+            self.is_broken = true;
             return Err(error::no_target());
         }
         self.messages.extend_from_slice(messages);
@@ -96,6 +100,9 @@ impl Transaction for MemoryTransaction {
         if let Some(receipts) = self.receipts.take() {
             return Ok(receipts);
         }
+        if self.is_broken {
+            return Err(error::broken_step());
+        }
         self.refuse()?;
         let receipts = self.apply().await?;
         if self.session.broker.trouble.withhold() {
@@ -109,6 +116,7 @@ impl Transaction for MemoryTransaction {
         self.messages.clear();
         self.settlements.clear();
         self.receipts = None;
+        self.is_broken = false;
         Ok(())
     }
 }

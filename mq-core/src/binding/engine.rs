@@ -21,7 +21,7 @@ use super::{
     publish::Exit,
     resting::Resting,
     transact::Transact,
-    waiting::Waiting,
+    waiting::{Wait, Waiting},
     window::Window,
 };
 use crate::{
@@ -157,9 +157,19 @@ impl Engine {
     }
 
     fn poll_waiting(&mut self, cx: &mut Context<'_>) {
-        if self.waiting.len() > 0 {
-            let (waiting, queue) = (&mut self.waiting, &mut self.queue);
-            waiting.poll_due(cx, |delivery| queue.push_back(delivery));
+        if self.waiting.len() == 0 {
+            return;
+        }
+        let mut back = Vec::new();
+        let (waiting, queue) = (&mut self.waiting, &mut self.queue);
+        waiting.poll_due(cx, |delivery, wait| match wait {
+            Wait::InPlace | Wait::Held => queue.push_back(delivery),
+            Wait::GiveBack => back.push(delivery),
+        });
+        if !back.is_empty() {
+            back.into_iter()
+                .for_each(|delivery| self.hand_back(delivery));
+            cx.waker().wake_by_ref();
         }
     }
 
@@ -177,6 +187,7 @@ impl Engine {
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) {
         if self.poll_transactions(cx) {
+            self.finish.poll_claims(cx, &mut self.concluded);
             return self.finish.poll_settle(cx, &self.settler);
         }
         loop {

@@ -71,6 +71,11 @@ impl Finish {
         &mut self.publishing
     }
 
+    /// Takes an exit whose claim is to become permanent.
+    pub(super) fn complete(&mut self, exit: Exit) {
+        self.completing.push(exit);
+    }
+
     /// A claim whose handling is not to count.
     pub(super) fn release(&mut self, claim: Claim) {
         self.releasing.push(claim);
@@ -117,6 +122,11 @@ impl Finish {
     /// Gets on with outputs and claims; what is confirmed, or refused for good, goes into `out`.
     pub(super) fn poll_exits(&mut self, cx: &mut Context<'_>, out: &mut Vec<Exit>) {
         self.poll_publish(cx, out);
+        self.poll_claims(cx, out);
+    }
+
+    /// Gets on with claims alone: outputs go another way.
+    pub(super) fn poll_claims(&mut self, cx: &mut Context<'_>, out: &mut Vec<Exit>) {
         self.poll_complete(cx, out);
         self.poll_release(cx);
     }
@@ -194,7 +204,7 @@ impl Finish {
                 Ok(kept) => {
                     self.complete.succeeded();
                     self.note_taken_over(&kept);
-                    out.extend(exits);
+                    out.extend(exits.into_iter().filter(|exit| !exit.is_settled));
                 }
                 Err(error) => self.not_completed(exits, claims, &error),
             }

@@ -11,7 +11,7 @@ use super::{
     waiting::Wait,
 };
 use crate::{
-    binder::{Action, Delivery, RetryState, Settlement},
+    binder::{Action, Capability, Delivery, RetryState, Settlement},
     error::Error,
     listener::Style,
     message::Message,
@@ -138,10 +138,31 @@ impl Engine {
             }
             Next::Requeue => {
                 self.note_failure(&delivery, failure, "giving it back to the broker");
-                self.hand_back(delivery);
+                self.give_back_later(delivery);
             }
             Next::Stop => self.stop_because(delivery, failure),
         }
+    }
+
+    /// Gives the message back to the broker after the longest wait of the retry policy: at once would be a busy loop.
+    ///
+    /// A message with an order stays here all the same, so that nobody passes it.
+    fn give_back_later(&mut self, delivery: Delivery) {
+        let (after, attempts) = (self.plan.build.stack.retry.max, delivery.failures());
+        let is_ordered = self.order.turnstile(&delivery).is_some();
+        if !is_ordered && self.plan.capabilities.has(Capability::DelayedRedelivery) {
+            self.plan.metrics().released.increment();
+            return self.leave_with(delivery, Action::Release { after, attempts });
+        }
+        self.park(&delivery);
+        let wait = if is_ordered {
+            Wait::InPlace
+        } else {
+            Wait::GiveBack
+        };
+        let due = self.plan.clock.now() + after;
+        self.waiting
+            .push(due, delivery.after_failures(attempts), wait);
     }
 
     fn note_failure(&mut self, delivery: &Delivery, failure: &Failure, what: &str) {

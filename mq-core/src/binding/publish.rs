@@ -30,6 +30,8 @@ pub(super) struct Exit {
     pub(super) refused: Option<Error>,
     /// Counted once it is confirmed.
     pub(super) is_dead_letter: bool,
+    /// Its input was settled together with its outputs: only the claim is left.
+    pub(super) is_settled: bool,
     /// Some of its outputs are to be published again.
     again: bool,
 }
@@ -41,6 +43,7 @@ impl Exit {
             claim,
             refused: None,
             is_dead_letter: false,
+            is_settled: false,
             again: false,
         }
     }

@@ -6,7 +6,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{engine::Engine, judge::settlement, plan::InputPlan, publish::Round, stage::Stage};
+use super::{
+    engine::Engine,
+    judge::settlement,
+    plan::InputPlan,
+    publish::{Exit, Round},
+    stage::Stage,
+};
 use crate::{
     binder::{Action, Settlement, Transaction},
     error::{Error, ErrorKind, Result},
@@ -141,7 +147,7 @@ impl Engine {
             Ok(()) => {
                 transact.stage.succeeded();
                 self.finish.set_problem(None);
-                round.take_finished(|exit| self.committed(&exit));
+                round.take_finished(|exit| self.committed(exit));
             }
             Err(error) if error.kind() == ErrorKind::Lost || self.finish.is_lost() => {
                 self.plan.metrics().lost.add(round.len() as u64);
@@ -161,13 +167,18 @@ impl Engine {
         }
     }
 
-    fn committed(&mut self, exit: &super::publish::Exit) {
+    /// Outputs and settlement have taken effect; a claim becomes permanent only now, because a step that fails is handled again.
+    fn committed(&mut self, mut exit: Exit) {
         if exit.is_dead_letter {
             self.plan.metrics().dead_letters.increment();
         }
         exit.deliveries()
             .iter()
             .for_each(|delivery| self.forget(delivery));
+        if exit.claim.is_some() {
+            exit.is_settled = true;
+            self.finish.complete(exit);
+        }
     }
 
     fn cannot_commit(&mut self, round: &mut Round, error: &Error) {
@@ -181,7 +192,7 @@ impl Engine {
         round.take_finished(|exit| exits.push(exit));
         take(exits)
             .iter()
-            .flat_map(super::publish::Exit::deliveries)
+            .flat_map(Exit::deliveries)
             .for_each(|delivery| self.abandon(delivery.clone()));
     }
 }

@@ -11,6 +11,8 @@ use crate::binder::Delivery;
 pub(super) enum Wait {
     /// A retry in place: ends at once when the binding drains.
     InPlace,
+    /// Given back to the broker when it is due.
+    GiveBack,
     /// Held at the source until it is due: handed back with its attempts when the binding drains.
     Held,
 }
@@ -45,14 +47,14 @@ impl Waiting {
     }
 
     /// Gives out what is due, and arranges to be woken for the next.
-    pub(super) fn poll_due(&mut self, cx: &mut Context<'_>, mut each: impl FnMut(Delivery)) {
+    pub(super) fn poll_due(&mut self, cx: &mut Context<'_>, mut each: impl FnMut(Delivery, Wait)) {
         while let Some(Reverse((due, place))) = self.due.peek().copied() {
             if self.places[place].is_some() && due > Instant::now() && !self.timer_fired(cx, due) {
                 return;
             }
             self.due.pop();
-            if let Some((delivery, _)) = self.vacate(place) {
-                each(delivery);
+            if let Some((delivery, wait)) = self.vacate(place) {
+                each(delivery, wait);
             }
         }
     }
@@ -106,7 +108,7 @@ mod tests {
         }
         let mut seen = Vec::new();
         poll_fn(|cx| {
-            waiting.poll_due(cx, |delivery| {
+            waiting.poll_due(cx, |delivery, _| {
                 seen.push((delivery, now.elapsed().as_secs()));
             });
             if waiting.len() == 0 {

@@ -8,16 +8,10 @@ pub struct ContentType(Kind);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Kind {
-    Known(Known),
-    Other(Arc<str>),
-}
-
-/// Content types that are compared and copied as one byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Known {
     Json,
     Text,
     Bytes,
+    Other(Arc<str>),
 }
 
 const JSON: &str = "application/json";
@@ -26,19 +20,19 @@ const BYTES: &str = "application/octet-stream";
 
 impl ContentType {
     /// `application/json`, the default.
-    pub const JSON: Self = Self(Kind::Known(Known::Json));
+    pub const JSON: Self = Self(Kind::Json);
     /// `text/plain`
-    pub const TEXT: Self = Self(Kind::Known(Known::Text));
+    pub const TEXT: Self = Self(Kind::Text);
     /// `application/octet-stream`
-    pub const BYTES: Self = Self(Kind::Known(Known::Bytes));
+    pub const BYTES: Self = Self(Kind::Bytes);
 
     /// The whole text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Kind::Known(Known::Json) => JSON,
-            Kind::Known(Known::Text) => TEXT,
-            Kind::Known(Known::Bytes) => BYTES,
+            Kind::Json => JSON,
+            Kind::Text => TEXT,
+            Kind::Bytes => BYTES,
             Kind::Other(text) => text,
         }
     }
@@ -55,7 +49,7 @@ impl ContentType {
     /// Whether this is JSON: `application/json` or any `+json` (RFC 6839).
     #[must_use]
     pub fn is_json(&self) -> bool {
-        if self.0 == Kind::Known(Known::Json) {
+        if self.0 == Kind::Json {
             return true;
         }
         let essence = self.essence();
@@ -81,9 +75,9 @@ fn ends_with_ignore_case(text: &str, end: &str) -> bool {
 impl From<&str> for ContentType {
     fn from(text: &str) -> Self {
         Self(match text {
-            JSON => Kind::Known(Known::Json),
-            TEXT => Kind::Known(Known::Text),
-            BYTES => Kind::Known(Known::Bytes),
+            JSON => Kind::Json,
+            TEXT => Kind::Text,
+            BYTES => Kind::Bytes,
             other => Kind::Other(other.into()),
         })
     }

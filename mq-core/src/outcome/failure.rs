@@ -59,8 +59,8 @@ impl Failure {
 
     /// Try again after `delay`, within the attempts of the retry policy.
     ///
-    /// A delay of more than five seconds survives a crash of the process where the group is durable: it is kept by the broker, or
-    /// in a retry destination, where it may be rounded up to the next of 5s, 30s, 1m, 5m, 10m, 30m, 1h, 6h, 1d.
+    /// A delay of more than five seconds survives a crash of the process where the group is durable: it is kept by the broker, in a
+    /// retry destination, or held where a key keeps its order. It is not rounded.
     #[must_use]
     pub fn retry_after(delay: Duration, reason: impl Into<String>) -> Self {
         Self::new(Decision::RetryAfter(delay), "failure", reason)

@@ -13,7 +13,8 @@ pub enum Exhausted {
     DeadLetter,
     /// Leave it unsettled, and mark the binding as down with the reason.
     Stop,
-    /// Give it back to the broker for another round; for brokers that settle single messages only.
+    /// Give it back to the broker for another round after the longest wait of the retry policy; for brokers that settle single
+    /// messages only.
     Requeue,
     /// Acknowledge it and forget it: loses messages, and therefore must be written out.
     Discard,

@@ -53,6 +53,32 @@ impl News {
             }
         }
     }
+
+    /// Asks whoever reads a partition that is another's to let go, and takes it from whoever has not in time.
+    fn part(
+        &mut self,
+        track: &mut Track,
+        lane: LaneRef,
+        target: Option<usize>,
+        (now, until): (Instant, Instant),
+        members: &mut Slab<Member>,
+    ) {
+        match track.holder {
+            Holder::Leaver { member, until } if until <= now => {
+                track.holder = Holder::Nobody;
+                let gone = drop_lane(members, member, lane);
+                self.lost.entry(member).or_default().extend(gone);
+            }
+            Holder::Reader { member, .. } if Some(member) != target => {
+                track.holder = Holder::Leaver { member, until };
+                let id = members
+                    .get(member)
+                    .and_then(|member| member.find_lane(lane));
+                self.revoking.entry(member).or_default().extend(id);
+            }
+            _ => {}
+        }
+    }
 }
 
 impl State {
@@ -84,34 +110,18 @@ impl State {
                 epoch: track.epoch,
             };
             let target = targets.get(partition).copied();
-            match track.holder {
-                Holder::Leaver { member, until } if until <= now => {
-                    track.holder = Holder::Nobody;
-                    news.lost.entry(member).or_default().extend(drop_lane(
-                        &mut self.members,
-                        member,
-                        lane,
-                    ));
-                }
-                Holder::Reader { member, .. } if Some(member) != target => {
-                    track.holder = Holder::Leaver {
-                        member,
-                        until: later(now, broker.options.budget),
-                    };
-                    let id = self
-                        .members
-                        .get(member)
-                        .and_then(|member| member.find_lane(lane));
-                    news.revoking.entry(member).or_default().extend(id);
-                }
-                _ => {}
-            }
+            let until = later(now, broker.options.budget);
+            news.part(track, lane, target, (now, until), &mut self.members);
             if let (Holder::Nobody, Some(target)) = (track.holder, target) {
                 let assigned = give(track, target, lane, &mut self.members, &name);
                 news.assigned.entry(target).or_default().extend(assigned);
             }
         }
         found.expiry = expiry(found.reading.tracks().into_iter().flatten());
+        if found.expiry.is_some() {
+            // Whoever waits has to know when the time of others is up.
+            found.wake(&mut self.members);
+        }
         news.tell(&mut self.members, broker.options.budget);
     }
 

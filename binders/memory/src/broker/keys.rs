@@ -67,6 +67,13 @@ impl Keys {
         }
     }
 
+    /// The message at `tail`, which waited behind `before`, is gone from the end of its line.
+    pub(super) fn shorten(&mut self, key: u64, tail: u64, before: u64) {
+        if let Some(line) = self.0.get_mut(&key).filter(|line| line.tail == tail) {
+            line.tail = before;
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }

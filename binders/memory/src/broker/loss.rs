@@ -62,6 +62,10 @@ impl State {
                     epoch: lane.epoch,
                 });
             }
+            // Lanes that are assigned anew are read, whatever was said of the old ones.
+            lost.iter().for_each(|id| {
+                member.paused.remove(id);
+            });
             member.events.push_back(Event::Lost { lanes: lost });
             member.events.push_back(Event::Assigned(assigned));
         }

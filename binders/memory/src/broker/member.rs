@@ -1,6 +1,9 @@
 //! A consumer, as the broker sees it.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use mq_core::binder::{Event, LaneId};
 use tokio::sync::Notify;
@@ -56,7 +59,7 @@ pub(crate) struct Member {
     pub(super) window: usize,
     pub(super) lanes: Vec<Option<LaneRef>>,
     /// Lanes that it does not want to hear of for the time being.
-    pub(super) paused: Vec<LaneId>,
+    pub(super) paused: BTreeSet<LaneId>,
     /// Its groups, by destination.
     pub(super) groups: Vec<(usize, usize)>,
     /// The lane that is asked first, in turn.
@@ -109,7 +112,7 @@ impl Member {
     /// A lane is gone; its number is free.
     pub(super) fn drop_lane(&mut self, id: LaneId) {
         self.lanes[id.0 as usize] = None;
-        self.paused.retain(|paused| *paused != id);
+        self.paused.remove(&id);
     }
 
     pub(super) fn lane(&self, id: LaneId) -> Option<LaneRef> {

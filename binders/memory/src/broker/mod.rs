@@ -15,6 +15,8 @@ mod member;
 mod state;
 
 mod assignment;
+mod bury;
+mod commit;
 mod inspect;
 mod loss;
 mod provision;

@@ -7,7 +7,7 @@ use mq_core::{
 };
 
 use super::{Broker, number, state::State};
-use crate::error;
+use crate::{config::MAX_PARTITIONS, error};
 
 impl State {
     /// Creates or verifies what is planned.
@@ -111,6 +111,10 @@ fn check(plan: &DestinationPlan, broker: &Broker) -> Result<()> {
     match plan.partitions {
         Some(0) => Err(error::config("a destination needs at least 1 partition")
             .context("destination", &plan.name)),
+        Some(wanted) if wanted > MAX_PARTITIONS => {
+            let text = "a destination has at most 4096 partitions; ask for fewer";
+            Err(error::config(text).context("destination", &plan.name))
+        }
         Some(wanted) if wanted > 1 && !broker.options.has(Capability::Partitions) => {
             Err(error::unsupported("partitions").context("destination", &plan.name))
         }

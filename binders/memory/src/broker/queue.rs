@@ -27,9 +27,10 @@ pub(crate) struct Queue {
     /// Holds that were recorded.
     pub(super) holds: HashMap<u64, SystemTime>,
     pub(super) keys: Keys,
-    /// Messages with a slot that are gone, and with no consumer.
-    pub(super) missing: u64,
 }
+
+/// Times of lost messages that are tolerated beyond twice the number of slots.
+const SLACK: usize = 1_024;
 
 /// The message is not with this consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl Queue {
     /// Messages that are not settled.
     pub(crate) fn lag(&self, log: &Log) -> u64 {
         let untouched = log.end() - self.next().max(log.start());
-        (self.slots.len() as u64).saturating_sub(self.missing) + untouched
+        self.slots.len() as u64 + untouched
     }
 
     /// When the oldest message that is not settled was stored.
@@ -100,6 +101,9 @@ impl Queue {
         if let Some(slot) = self.slots.get_mut(before) {
             slot.next = position;
         }
+        if let Some(slot) = self.slots.get_mut(position) {
+            slot.before = before;
+        }
         false
     }
 }
@@ -118,6 +122,21 @@ impl Queue {
             return Ok(false);
         }
         self.settle_in_line(position, owner)
+    }
+
+    /// The same for a settlement that may be of an older assignment.
+    #[inline]
+    pub(super) fn settle_as(
+        &mut self,
+        position: u64,
+        owner: u32,
+        is_current: bool,
+    ) -> Result<bool, NotYours> {
+        if is_current {
+            self.settle(position, owner)
+        } else {
+            Err(NotYours)
+        }
     }
 
     /// The same where others depend on the message.
@@ -162,12 +181,48 @@ impl Queue {
 
     /// The message itself is gone, whatever the group thinks of it; if a consumer has it, it may still settle it.
     pub(crate) fn lose(&mut self, position: u64) {
-        if self
-            .slots
-            .get(position)
-            .is_some_and(|slot| slot.place != Place::Out)
-        {
-            self.missing += 1;
+        let Some(slot) = self.slots.get(position).copied() else {
+            return;
+        };
+        match slot.place {
+            Place::Out => {}
+            Place::Ready => {
+                self.ready.remove(&(slot.rank, position));
+                self.drop_slot(position);
+            }
+            Place::Delayed => {
+                self.drop_slot(position);
+                self.forget_times();
+            }
+            Place::Parked => {
+                self.step_out(position, &slot);
+                self.slots.clear(position);
+                self.slots.tidy();
+            }
+        }
+    }
+
+    /// A waiting message leaves the line of its key.
+    fn step_out(&mut self, position: u64, slot: &Slot) {
+        if let Some(before) = self.slots.get_mut(slot.before) {
+            before.next = slot.next;
+        }
+        match slot.waiting_behind() {
+            Some(next) => {
+                if let Some(next) = self.slots.get_mut(next) {
+                    next.before = slot.before;
+                }
+            }
+            None => self.keys.shorten(slot.key, position, slot.before),
+        }
+    }
+
+    /// Forgets times of messages that are gone, as soon as they are more than the others.
+    fn forget_times(&mut self) {
+        if self.delayed.len() > 2 * self.slots.len() + SLACK {
+            let slots = &self.slots;
+            self.delayed
+                .retain(|(_, position)| slots.get(*position).is_some());
         }
     }
 

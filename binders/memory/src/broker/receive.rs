@@ -120,18 +120,17 @@ impl State {
     pub(crate) fn pause(&mut self, key: MemberKey, lanes: &[LaneId]) {
         if let Some(member) = self.member(key) {
             let known = lanes.iter().filter(|id| member.lane(**id).is_some());
-            let new: Vec<_> = known
-                .filter(|id| !member.paused.contains(id))
-                .copied()
-                .collect();
-            member.paused.extend(new);
+            let known: Vec<_> = known.copied().collect();
+            member.paused.extend(known);
         }
     }
 
     /// Hands over messages of these lanes again.
     pub(crate) fn resume(&mut self, key: MemberKey, lanes: &[LaneId]) {
         if let Some(member) = self.member(key) {
-            member.paused.retain(|paused| !lanes.contains(paused));
+            lanes.iter().for_each(|id| {
+                member.paused.remove(id);
+            });
         }
     }
 

@@ -56,7 +56,6 @@ impl Queue {
         self.ready.clear();
         self.delayed.clear();
         self.keys.clear();
-        self.missing = 0;
         let waiting = self
             .slots
             .iter()
@@ -96,6 +95,8 @@ impl State {
             .iter()
             .map(|log| log.find(from))
             .collect();
+        // From here on it is decided where the group begins.
+        self.destinations[destination].groups[group].founded = None;
         self.lose(destination, group);
         self.move_group(destination, group, positions, broker);
         self.rebalance(destination, group, broker);

@@ -2,24 +2,30 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use mq_core::{
-    binder::{Action, Capability, RetryState, SettleError, Settlement, Unsettled},
-    error::{Error, ErrorKind},
-};
+use mq_core::binder::{Action, Capability, SettleError, Settlement, Unsettled};
 
 use super::{
     Broker,
+    commit::check_commit,
+    destination::Destination,
     group::Reading,
     later,
     member::{LaneRef, MemberKey},
-    publish::Stored,
     queue::{NotYours, Queue},
     state::State,
 };
-use crate::{error, headers};
+use crate::error;
 
-type Settled = Result<(), SettleError>;
+pub(super) type Settled = Result<(), SettleError>;
+
+/// Whether acknowledgements are answered without taking effect.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Losses<'a> {
+    /// All take effect.
+    None,
+    /// As many as were ordered of this broker do not.
+    AsOrdered(&'a Broker),
+}
 
 impl State {
     /// Applies settlements one by one; returns those that did not take effect.
@@ -32,10 +38,12 @@ impl State {
         if broker.options.is_positional {
             self.expire(key, broker);
         }
-        let repeats = broker.trouble.repeats();
-        self.settle_with(key, settlements, broker, |settlement| {
-            repeats && is_end(&settlement.action)
-        })
+        let losses = if broker.trouble.repeats() {
+            Losses::AsOrdered(broker)
+        } else {
+            Losses::None
+        };
+        self.settle_with(key, settlements, broker, losses)
     }
 
     /// The same, where some acknowledgements get lost.
@@ -44,16 +52,18 @@ impl State {
         key: MemberKey,
         settlements: &[Settlement],
         broker: &Broker,
-        gets_lost: impl Fn(&Settlement) -> bool,
+        losses: Losses<'_>,
     ) -> Vec<Unsettled> {
         let mut unsettled = Vec::new();
         let mut index = 0;
         while let Some(settlement) = settlements.get(index) {
-            if is_end(&settlement.action) && !gets_lost(settlement) {
-                index = self.settle_run(key, settlements, index, &mut unsettled);
+            if is_end(&settlement.action) && matches!(losses, Losses::None) {
+                let run = run_of(&settlements[index..]);
+                self.settle_run(key, run, index, &mut unsettled);
+                index += run.len();
                 continue;
             }
-            if let Err(error) = self.settle_one(key, settlement, broker) {
+            if let Err(error) = self.settle_one(key, settlement, broker, losses) {
                 unsettled.push(Unsettled { index, error });
             }
             index += 1;
@@ -61,71 +71,59 @@ impl State {
         unsettled
     }
 
-    /// Settles from `first` on what is of the same lane and ends its message; returns the index of the next.
+    /// Settles ends of messages of one lane; `first` is the index of the first.
     fn settle_run(
         &mut self,
         key: MemberKey,
-        settlements: &[Settlement],
+        run: &[Settlement],
         first: usize,
         unsettled: &mut Vec<Unsettled>,
-    ) -> usize {
-        let id = settlements[first].lane;
-        let lane = self.member(key).and_then(|member| member.lane(id));
+    ) {
+        let lane = run
+            .first()
+            .and_then(|settlement| self.member(key)?.lane(settlement.lane));
         let found =
             lane.and_then(|lane| Some((self.destinations.get_mut(lane.destination)?, lane)));
         let Some((destination, lane)) = found else {
-            unsettled.push(Unsettled {
-                index: first,
-                error: SettleError::Lost,
-            });
-            return first + 1;
+            unsettled.extend((first..first + run.len()).map(lost));
+            return;
         };
         let Reading::Shared(queues) = &mut destination.groups[lane.group].reading else {
-            unsettled.push(Unsettled {
-                index: first,
+            let refused = |index| Unsettled {
+                index,
                 error: cannot("single messages where positions are committed"),
-            });
-            return first + 1;
+            };
+            unsettled.extend((first..first + run.len()).map(refused));
+            return;
         };
         let queue = &mut queues[lane.partition];
-        let (mut end, mut settled, mut ready, mut lowest) = (first, 0, false, u64::MAX);
-        for settlement in &settlements[first..] {
-            if settlement.lane != id || !is_end(&settlement.action) {
-                break;
-            }
-            let known = settlement.epoch == lane.epoch;
-            match if known {
-                queue.settle(settlement.position, key.owner())
-            } else {
-                Err(NotYours)
-            } {
+        let (mut settled, mut ready, mut lowest) = (0, false, u64::MAX);
+        for (settlement, index) in run.iter().zip(first..) {
+            let position = settlement.position;
+            match queue.settle_as(position, key.owner(), settlement.epoch == lane.epoch) {
                 Ok(freed) => {
                     settled += 1;
                     ready |= freed;
-                    lowest = lowest.min(settlement.position);
+                    lowest = lowest.min(position);
                 }
-                Err(NotYours) => unsettled.push(Unsettled {
-                    index: end,
-                    error: SettleError::Lost,
-                }),
+                Err(NotYours) => unsettled.push(lost(index)),
             }
-            end += 1;
         }
         queue.tidy();
-        if lowest < destination.logs[lane.partition].swept() {
-            destination.free(
-                lane.partition,
-                settlements[first..end]
-                    .iter()
-                    .map(|settlement| settlement.position),
-            );
-        }
-        destination.wake_publishers();
+        settled_in(destination, lane, run, lowest);
         if ready {
             destination.groups[lane.group].wake(&mut self.members);
         }
         self.has_less(key, settled);
-        end
+    }
+
+    /// Settles the end of one message.
+    pub(super) fn settle_alone(&mut self, key: MemberKey, settlement: &Settlement) -> Settled {
+        let mut unsettled = Vec::new();
+        self.settle_run(key, std::slice::from_ref(settlement), 0, &mut unsettled);
+        unsettled
+            .pop()
+            .map_or(Ok(()), |unsettled| Err(unsettled.error))
     }
 
     /// The consumer has so many messages less.
@@ -139,7 +137,13 @@ impl State {
         }
     }
 
-    fn settle_one(&mut self, key: MemberKey, settlement: &Settlement, broker: &Broker) -> Settled {
+    fn settle_one(
+        &mut self,
+        key: MemberKey,
+        settlement: &Settlement,
+        broker: &Broker,
+        losses: Losses<'_>,
+    ) -> Settled {
         let lane = self.lane_of(key, settlement).ok_or(SettleError::Lost)?;
         let position = settlement.position;
         match &settlement.action {
@@ -163,7 +167,8 @@ impl State {
             }
             Action::DeadLetter { reason } => self.bury(key, settlement, lane, reason, broker),
             Action::Commit { saved } => {
-                self.commit_position(key, lane, position, saved.as_ref(), broker)
+                check_commit(saved.as_ref(), broker)?;
+                self.commit_position(key, lane, position, saved.as_ref(), losses)
             }
             _ => Err(cannot("this action")),
         }
@@ -250,137 +255,7 @@ impl State {
                 broker,
             );
         }
-        let mut unsettled = Vec::new();
-        self.settle_run(key, std::slice::from_ref(settlement), 0, &mut unsettled);
-        unsettled
-            .pop()
-            .map_or(Ok(()), |unsettled| Err(unsettled.error))
-    }
-
-    /// Moves the message to the dead letters.
-    fn bury(
-        &mut self,
-        key: MemberKey,
-        settlement: &Settlement,
-        lane: LaneRef,
-        reason: &str,
-        broker: &Broker,
-    ) -> Settled {
-        require(Capability::DeadLetter, broker)?;
-        let attempts = self
-            .queue(lane)?
-            .out_with(settlement.position, key.owner())?
-            .attempts;
-        if let Some(letter) = self.letter(key, lane, settlement.position, reason, attempts) {
-            let target = self.find_or_create(&letter.0, &broker.options);
-            match self.store(target, &letter.1, broker.stamp(), &broker.options) {
-                Stored::At(_) => self.stored(target, &broker.options),
-                Stored::Refused(error) => return Err(SettleError::Failed(error)),
-                Stored::Full(_) => return Err(SettleError::Failed(error::full(&letter.0))),
-            }
-        }
-        let ack = Settlement {
-            action: Action::Ack,
-            ..settlement.clone()
-        };
-        let mut unsettled = Vec::new();
-        self.settle_run(key, &[ack], 0, &mut unsettled);
-        unsettled
-            .pop()
-            .map_or(Ok(()), |unsettled| Err(unsettled.error))
-    }
-
-    /// The dead letter of a message, and where it goes; nothing if the message is gone.
-    pub(super) fn letter(
-        &mut self,
-        key: MemberKey,
-        lane: LaneRef,
-        position: u64,
-        reason: &str,
-        attempts: u32,
-    ) -> Option<(std::sync::Arc<str>, mq_core::message::Message)> {
-        let configured = self.member(key)?.letters.clone();
-        let destination = self.destinations.get(lane.destination)?;
-        let group = destination.groups[lane.group].name.as_deref();
-        let message = &destination.logs[lane.partition].get(position)?.message;
-        let origin = headers::Origin {
-            destination: &destination.name,
-            partition: super::number(lane.partition),
-            position,
-            group,
-        };
-        let target =
-            configured.unwrap_or_else(|| headers::dead_letters(&destination.name, group).into());
-        Some((
-            target,
-            headers::dead_letter(message, &origin, reason, attempts),
-        ))
-    }
-
-    /// Everything of the lane below `position` is done with.
-    fn commit_position(
-        &mut self,
-        key: MemberKey,
-        lane: LaneRef,
-        position: u64,
-        saved: Option<&Bytes>,
-        broker: &Broker,
-    ) -> Settled {
-        check_saved(saved, broker)?;
-        if !broker.options.is_positional {
-            return Err(cannot("position; it settles each message by itself"));
-        }
-        let destination = self
-            .destinations
-            .get_mut(lane.destination)
-            .ok_or(SettleError::Lost)?;
-        let end = destination.logs[lane.partition].end();
-        let tracks = destination.groups[lane.group]
-            .reading
-            .tracks()
-            .ok_or(SettleError::Lost)?;
-        let track = &mut tracks[lane.partition];
-        if !track.is_held_by(key.index, lane.epoch) {
-            return Err(SettleError::Lost);
-        }
-        if position > end {
-            let error = Error::new(
-                ErrorKind::Rejected,
-                "positions beyond the last message cannot be committed",
-            );
-            return Err(SettleError::Failed(
-                error.context("position", position).context("end", end),
-            ));
-        }
-        if broker.trouble.take_repeat() {
-            self.lose(lane.destination, lane.group);
-            self.rebalance(lane.destination, lane.group, broker);
-            return Ok(());
-        }
-        let before = std::mem::replace(&mut track.committed, position);
-        track.saved = saved.cloned();
-        destination.free(lane.partition, before..position);
-        destination.wake_publishers();
-        Ok(())
-    }
-}
-
-/// Whether what is to be saved beside a position fits there.
-pub(super) fn check_saved(saved: Option<&Bytes>, broker: &Broker) -> Settled {
-    let Some(saved) = saved else { return Ok(()) };
-    match broker.options.capabilities.retry_state {
-        RetryState::Full => Ok(()),
-        RetryState::None => Err(cannot("positions with something saved beside them")),
-        RetryState::Bounded(limit) if saved.len() <= limit => Ok(()),
-        RetryState::Bounded(limit) => {
-            let error = Error::new(
-                ErrorKind::TooLarge,
-                "what is to be saved beside a position is too long",
-            );
-            Err(SettleError::Failed(
-                error.context("bytes", saved.len()).context("limit", limit),
-            ))
-        }
+        self.settle_alone(key, settlement)
     }
 }
 
@@ -392,8 +267,34 @@ pub(super) fn require(capability: Capability, broker: &Broker) -> Settled {
     }
 }
 
-fn cannot(what: &str) -> SettleError {
+pub(super) fn cannot(what: &str) -> SettleError {
     SettleError::Failed(error::unsupported_settlement(what))
+}
+
+/// The settlements at the beginning that end messages of one lane.
+fn run_of(settlements: &[Settlement]) -> &[Settlement] {
+    let lane = settlements.first().map(|settlement| settlement.lane);
+    let run = settlements
+        .iter()
+        .take_while(|settlement| Some(settlement.lane) == lane && is_end(&settlement.action));
+    &settlements[..run.count()]
+}
+
+/// Frees what may go now, and tells publishers.
+#[inline]
+fn settled_in(destination: &mut Destination, lane: LaneRef, run: &[Settlement], lowest: u64) {
+    if lowest < destination.logs[lane.partition].swept() {
+        let positions = run.iter().map(|settlement| settlement.position);
+        destination.free(lane.partition, positions);
+    }
+    destination.wake_publishers();
+}
+
+fn lost(index: usize) -> Unsettled {
+    Unsettled {
+        index,
+        error: SettleError::Lost,
+    }
 }
 
 /// Whether the action is the end of the message.

@@ -23,6 +23,8 @@ pub(super) struct Slot {
     pub(super) key: u64,
     /// The message of its key that waits behind it.
     pub(super) next: u64,
+    /// The message of its key that it waits behind, while it is parked.
+    pub(super) before: u64,
     /// The consumer that has it, while it is out.
     pub(super) owner: u32,
     pub(super) attempts: u32,
@@ -41,6 +43,7 @@ impl Slot {
         Self {
             key,
             next: NOBODY,
+            before: NOBODY,
             owner: 0,
             attempts: 0,
             deliveries: 0,

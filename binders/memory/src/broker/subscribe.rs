@@ -1,6 +1,9 @@
 //! Consumers come and go.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use mq_core::{
     binder::{AssignedLane, Capability, ConsumerSpec, Event, Lane, ReplayFrom},
@@ -146,7 +149,7 @@ impl State {
             unsettled: 0,
             window: joining.spec.window.max(1),
             lanes: Vec::new(),
-            paused: Vec::new(),
+            paused: BTreeSet::new(),
             groups: groups.to_vec(),
             first: 0,
             events: VecDeque::new(),

@@ -133,7 +133,6 @@ impl Queue {
             return;
         };
         let Some(entry) = log.get(position) else {
-            self.missing = self.missing.saturating_sub(1);
             return self.drop_slot(position);
         };
         if !is_wanted(entry, filter) {

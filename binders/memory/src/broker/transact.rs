@@ -11,9 +11,10 @@ use tokio::sync::futures::OwnedNotified;
 
 use super::{
     Broker,
+    commit::check_commit,
     member::{LaneRef, MemberKey},
     publish::{Stored, check, partition_exists},
-    settle::{check_saved, require},
+    settle::{Losses, require},
     state::State,
 };
 use crate::{error, options::Full};
@@ -51,6 +52,9 @@ impl State {
         if broker.options.is_positional {
             self.expire(key, broker);
         }
+        if self.member(key).is_none_or(|member| member.ended.is_some()) {
+            return Committed::Refused(error::lost());
+        }
         let prepared = self.check_settlements(key, settlements, broker);
         let (settlements, letters) = match prepared {
             Ok(prepared) => prepared,
@@ -73,7 +77,7 @@ impl State {
         if let Err(refusal) = self.make_room_for(&outgoing, broker) {
             return refusal;
         }
-        let unsettled = self.settle_with(key, &settlements, broker, |_| false);
+        let unsettled = self.settle_with(key, &settlements, broker, Losses::None);
         debug_assert!(unsettled.is_empty(), "they were checked: {unsettled:?}");
         let mut receipts = self.store_all(&outgoing, broker);
         receipts.truncate(messages.len());
@@ -94,7 +98,7 @@ impl State {
             let position = settlement.position;
             match &settlement.action {
                 Action::Commit { saved } => {
-                    check_saved(saved.as_ref(), broker)?;
+                    check_commit(saved.as_ref(), broker)?;
                     let held = self
                         .track(lane)
                         .is_some_and(|track| track.is_held_by(key.index, lane.epoch));

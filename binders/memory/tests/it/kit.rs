@@ -7,10 +7,12 @@ use std::{
 
 use mq_core::{
     binder::{
-        Action, AssignedLane, Binder, Consumer, ConsumerSpec, Event, LaneId, Producer,
-        ProducerSpec, Record, Settlement, Unsettled,
+        Action, AssignedLane, Binder, Browsed, Consumer, ConsumerSpec, Cursor, Event, Producer,
+        ProducerSpec, Record, SettleError, Settlement, Unsettled,
     },
     clock::Clock,
+    config::{Config, Node},
+    error::Error,
     message::Message,
 };
 use mq_memory::MemoryBinder;
@@ -69,8 +71,7 @@ impl Reader {
     /// What there is at the moment.
     pub(crate) async fn now(&mut self) -> Vec<Record> {
         let mut records = Vec::new();
-        let mut unpolled = tokio_test_poll(self.consumer.receive(&mut records, 10_000)).await;
-        match unpolled.take() {
+        match poll_once(self.consumer.receive(&mut records, 10_000)).await {
             Some(event) => assert!(matches!(event.unwrap(), Event::Messages)),
             None => assert!(records.is_empty()),
         }
@@ -96,7 +97,7 @@ impl Reader {
 }
 
 /// Polls a future once.
-async fn tokio_test_poll<T>(future: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(|cx| {
         std::task::Poll::Ready(match future.as_mut().poll(cx) {
@@ -146,6 +147,82 @@ pub(crate) fn texts(records: &[Record]) -> Vec<String> {
         .collect()
 }
 
-pub(crate) fn lane(number: u32) -> LaneId {
-    LaneId(number)
+/// The numbers of the partitions of these lanes, in order.
+pub(crate) fn partitions(lanes: &[AssignedLane]) -> Vec<u32> {
+    let mut partitions: Vec<_> = lanes.iter().map(|lane| lane.lane.partition).collect();
+    partitions.sort_unstable();
+    partitions
+}
+
+/// A `native` table.
+pub(crate) fn table(toml: &str) -> Node {
+    let config = Config::toml(format!("[binders.main]\nkind = 'memory'\n{toml}"));
+    config.settings().unwrap().0.binders["main"].rest.clone()
+}
+
+/// A release at once, after so many failed attempts.
+pub(crate) fn release(attempts: u32) -> Action {
+    release_after(Duration::ZERO, attempts)
+}
+
+pub(crate) fn release_after(after: Duration, attempts: u32) -> Action {
+    Action::Release { after, attempts }
+}
+
+pub(crate) fn dead_letter(reason: &str) -> Action {
+    Action::DeadLetter {
+        reason: reason.to_owned(),
+    }
+}
+
+pub(crate) fn commit_to(lane: &AssignedLane, position: u64) -> Settlement {
+    Settlement {
+        lane: lane.id,
+        position,
+        epoch: lane.epoch,
+        action: Action::Commit { saved: None },
+    }
+}
+
+/// Whether all of these were lost.
+pub(crate) fn all_lost(unsettled: &[Unsettled]) -> bool {
+    !unsettled.is_empty()
+        && unsettled
+            .iter()
+            .all(|one| matches!(one.error, SettleError::Lost))
+}
+
+/// The error of the one settlement that failed.
+pub(crate) fn failure(mut unsettled: Vec<Unsettled>) -> Error {
+    match unsettled.pop().map(|one| one.error) {
+        Some(SettleError::Failed(error)) => error,
+        other => panic!("a failed settlement is expected, not {other:?}"),
+    }
+}
+
+/// A binder on a virtual clock.
+pub(crate) fn virtual_binder() -> MemoryBinder {
+    MemoryBinder::builder().clock(clock()).build().unwrap()
+}
+
+/// Messages with the texts of these numbers.
+pub(crate) fn numbered(numbers: std::ops::Range<u32>) -> Vec<Message> {
+    numbers.map(|number| text(number.to_string())).collect()
+}
+
+/// What is not settled by a group.
+pub(crate) async fn lag(binder: &MemoryBinder, destination: &str, group: &str) -> u64 {
+    let lag = binder.admin().lag(destination, group).await;
+    lag.unwrap().messages
+}
+
+/// Every kept message of a destination.
+pub(crate) async fn kept(binder: &MemoryBinder, destination: &str) -> Vec<String> {
+    let mut cursor = Cursor::default();
+    let shown = binder
+        .admin()
+        .browse(destination, &mut cursor, 1_000_000)
+        .await;
+    let text = |shown: &Browsed| String::from_utf8_lossy(shown.message.as_bytes()).into_owned();
+    shown.unwrap().iter().map(text).collect()
 }
