@@ -4,5 +4,8 @@
 
 mod at_least_once;
 mod decisions;
+mod exhausted;
+mod ordering;
+mod positions;
 mod retry;
 mod support;
