@@ -63,10 +63,13 @@ async fn handle(backlog: u64, count: u64) {
         .config(settings)
         .binder("main", binder)
         .state(handled.clone())
-        .sink("in", |payload: Bytes, State(handled): State<Handled>| async move {
-            drop(black_box(payload));
-            handled.one_more();
-        });
+        .sink(
+            "in",
+            |payload: Bytes, State(handled): State<Handled>| async move {
+                drop(black_box(payload));
+                handled.one_more();
+            },
+        );
     let planned = app.build().expect("a plan");
     let batch: Vec<_> = (0..BATCH).map(|_| Message::new(vec![7_u8; 64])).collect();
     for _ in 0..backlog.div_ceil(BATCH) {

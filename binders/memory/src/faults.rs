@@ -72,7 +72,7 @@ impl Faults {
         self.broker.trouble.order(|orders| orders.repeats += count);
     }
 
-    /// Lets every call of `publish`, `settle` and `receive` take this much longer; zero ends it.
+    /// Lets every call of `publish`, `settle`, `receive` and `commit` take this much longer; zero ends it.
     pub fn slow(&self, by: Duration) {
         self.broker.trouble.order(|orders| orders.delay = by);
     }

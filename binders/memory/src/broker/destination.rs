@@ -1,6 +1,6 @@
 //! A destination: its partitions, groups and limits.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use slab::Slab;
 use tokio::sync::{Notify, futures::OwnedNotified};
@@ -8,6 +8,7 @@ use tokio::sync::{Notify, futures::OwnedNotified};
 use super::{
     group::Group,
     log::{Entry, Log, Usage},
+    member::LaneRef,
 };
 use crate::options::{Full, Options};
 
@@ -100,6 +101,21 @@ impl Destination {
         if freed {
             log.tidy();
         }
+    }
+
+    /// The messages and bytes that may go once a group has settled these positions of a lane.
+    pub(super) fn freed_by(&self, lane: LaneRef, positions: Range<u64>) -> (u64, u64) {
+        let others = |position| {
+            let mut others = self.groups.iter().filter(|(index, _)| *index != lane.group);
+            others.all(|(_, group)| group.is_settled(lane.partition, position))
+        };
+        let entries = self.logs[lane.partition]
+            .iter_from(positions.start)
+            .take_while(|(position, _)| *position < positions.end)
+            .filter(|(position, _)| others(*position));
+        entries.fold((0, 0), |(messages, bytes), (_, entry)| {
+            (messages + 1, bytes + u64::from(entry.size))
+        })
     }
 
     /// Makes room for so many messages and bytes, as far as the limit's policy allows.

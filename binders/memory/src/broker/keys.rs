@@ -36,7 +36,7 @@ pub(super) enum Turn {
 pub(super) struct Keys(HashMap<u64, Line, BuildHasherDefault<SameHash>>);
 
 impl Keys {
-    /// Asks for a turn; who waits is told of it by [`leave`](Self::leave).
+    /// Asks for a turn; who waits gets it by [`pass`](Self::pass).
     #[inline]
     pub(super) fn enter(&mut self, key: u64, position: u64) -> Turn {
         let new = Line {

@@ -1,6 +1,6 @@
 //! Messages and settlements that take effect together.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use mq_core::{
     binder::{Action, Capability, Receipt, SettleError, Settlement},
@@ -32,6 +32,9 @@ pub(crate) enum Committed {
 
 /// A dead letter, and where it goes.
 type Letter = (Arc<str>, Message);
+
+/// Messages and bytes, by destination.
+type Sums = BTreeMap<usize, (u64, u64)>;
 
 /// A message with its target.
 struct Outgoing {
@@ -74,7 +77,8 @@ impl State {
             Ok(outgoing) => outgoing,
             Err(error) => return Committed::Refused(error),
         };
-        if let Err(refusal) = self.make_room_for(&outgoing, broker) {
+        let freed = self.freed_by(key, &settlements);
+        if let Err(refusal) = self.make_room_for(&outgoing, &freed, broker) {
             return refusal;
         }
         let unsettled = self.settle_with(key, &settlements, broker, Losses::None);
@@ -150,9 +154,47 @@ impl State {
         })
     }
 
-    /// Makes room for everything at once.
-    fn make_room_for(&mut self, outgoing: &[Outgoing], broker: &Broker) -> Result<(), Committed> {
-        let mut sums: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+    /// The room that the settlements of the step make themselves.
+    fn freed_by(&mut self, key: MemberKey, settlements: &[Settlement]) -> Sums {
+        let mut freed = Sums::new();
+        let mut commits = BTreeMap::new();
+        for settlement in settlements {
+            let Some(lane) = self.lane_of(key, settlement) else {
+                continue;
+            };
+            match settlement.action {
+                Action::Ack | Action::Discard => {
+                    let end = settlement.position.saturating_add(1);
+                    self.add_freed(lane, settlement.position..end, &mut freed);
+                }
+                // Of several for one lane the last one counts.
+                Action::Commit { .. } => {
+                    commits.insert(settlement.lane, (lane, settlement.position));
+                }
+                _ => {}
+            }
+        }
+        for (lane, end) in commits.into_values() {
+            let start = self.track(lane).map_or(end, |track| track.committed);
+            self.add_freed(lane, start..end, &mut freed);
+        }
+        freed
+    }
+
+    fn add_freed(&self, lane: LaneRef, positions: Range<u64>, freed: &mut Sums) {
+        let sum = freed.entry(lane.destination).or_default();
+        let (messages, bytes) = self.destinations[lane.destination].freed_by(lane, positions);
+        *sum = (sum.0 + messages, sum.1 + bytes);
+    }
+
+    /// Makes room for everything at once, beyond what the step frees itself.
+    fn make_room_for(
+        &mut self,
+        outgoing: &[Outgoing],
+        freed: &Sums,
+        broker: &Broker,
+    ) -> Result<(), Committed> {
+        let mut sums = Sums::new();
         for Outgoing { target, size, .. } in outgoing {
             let sum = sums.entry(*target).or_default();
             *sum = (sum.0 + 1, sum.1 + u64::from(*size));
@@ -163,6 +205,9 @@ impl State {
             if messages > limit.messages || bytes > limit.bytes {
                 return Err(Committed::Refused(error::step_too_large(&destination.name)));
             }
+            let (less, lighter) = freed.get(&target).copied().unwrap_or_default();
+            let messages = messages.saturating_sub(less);
+            let bytes = bytes.saturating_sub(lighter);
             if !destination.make_room(messages, bytes, &broker.options) {
                 let waits = broker.options.full == Full::Block;
                 let refused = || Committed::Refused(error::full(&destination.name));

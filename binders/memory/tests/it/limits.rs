@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mq_core::error::{Error, ErrorKind};
+use mq_core::error::ErrorKind;
 use mq_memory::{Full, Limit, MemoryBinder, MemoryBuilder};
 
 use crate::kit::{Reader, kept, keyed, lag, numbered, poll_once, producer, publish, text, texts};
@@ -164,7 +164,7 @@ async fn bytes_are_limited_too() {
         .await;
     let kinds: Vec<_> = results
         .iter()
-        .map(|result| result.as_ref().err().map(Error::kind))
+        .map(|result| result.as_ref().err().map(mq_core::error::Error::kind))
         .collect();
     assert_eq!(kinds, [None, Some(ErrorKind::Full), None]);
 }

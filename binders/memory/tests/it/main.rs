@@ -34,3 +34,5 @@ mod limits;
 mod provisioning;
 #[cfg(test)]
 mod capabilities;
+#[cfg(test)]
+mod mixed;

@@ -287,6 +287,76 @@ async fn a_commit_waits_for_room_without_taking_effect() {
 }
 
 #[tokio::test]
+async fn a_step_uses_the_room_that_it_makes_itself() {
+    for builder in [
+        MemoryBinder::builder(),
+        MemoryBinder::builder().positional(),
+    ] {
+        let builder = builder.limit(Limit::new(1, 1_000)).full(Full::Reject);
+        let binder = builder.build().unwrap();
+        let (mut reader, record) = with_one(&binder).await;
+        let mut step = open(&mut reader).await;
+        step.publish(&[text("b").destination("orders")])
+            .await
+            .unwrap();
+        let done = if binder.capabilities().settles_each() {
+            settlement(&record, Action::Ack)
+        } else {
+            commit_to(&reader.lanes[0], 1)
+        };
+        step.settle(&[done]).await.unwrap();
+        assert_eq!(step.commit().await.unwrap().len(), 1);
+        assert_eq!(kept(&binder, "orders").await, ["b"]);
+    }
+}
+
+#[tokio::test]
+async fn a_lane_that_is_committed_twice_in_a_step_makes_its_room_once() {
+    let builder = MemoryBinder::builder()
+        .limit(Limit::new(2, 1_000))
+        .positional();
+    let binder = builder.full(Full::Reject).build().unwrap();
+    publish(&binder, "orders", &numbered(0..2)).await;
+    let mut reader = Reader::of(&binder, "orders", "billing").await;
+    assert_eq!(reader.next(2).await.len(), 2);
+    let mut step = open(&mut reader).await;
+    let outputs = [
+        text("b").destination("orders"),
+        text("c").destination("orders"),
+    ];
+    step.publish(&outputs).await.unwrap();
+    let commits = [
+        commit_to(&reader.lanes[0], 1),
+        commit_to(&reader.lanes[0], 1),
+    ];
+    step.settle(&commits).await.unwrap();
+    assert_eq!(step.commit().await.unwrap_err().kind(), ErrorKind::Full);
+    assert_eq!(lag(&binder, "orders", "billing").await, 2);
+    step.settle(&[commit_to(&reader.lanes[0], 2)])
+        .await
+        .unwrap();
+    assert_eq!(step.commit().await.unwrap().len(), 2);
+    assert_eq!(kept(&binder, "orders").await, ["b", "c"]);
+}
+
+#[tokio::test]
+async fn a_step_makes_no_room_that_another_group_needs() {
+    let builder = MemoryBinder::builder().limit(Limit::new(1, 1_000));
+    let binder = builder.full(Full::Reject).build().unwrap();
+    let _audit = Reader::of(&binder, "orders", "audit").await;
+    let (mut reader, record) = with_one(&binder).await;
+    let mut step = open(&mut reader).await;
+    step.publish(&[text("b").destination("orders")])
+        .await
+        .unwrap();
+    step.settle(&[settlement(&record, Action::Ack)])
+        .await
+        .unwrap();
+    assert_eq!(step.commit().await.unwrap_err().kind(), ErrorKind::Full);
+    assert_eq!(lag(&binder, "orders", "billing").await, 1);
+}
+
+#[tokio::test]
 async fn a_step_that_never_fits_is_refused() {
     let builder = MemoryBinder::builder().limit(Limit::new(2, 1_000));
     let binder = builder.full(Full::Block).build().unwrap();
