@@ -1,14 +1,14 @@
 //! What becomes of a message whose attempts are used up, and what a dead letter says.
 
 use mq::{
-    binder::{Action, Health},
+    binder::{Action, Binder, Capability, Health},
     binding::{BindingState, Command},
     memory::Refusal,
     prelude::*,
 };
 
 use crate::support::{
-    Broker, Calls, app, keyed, millis, orders, pass, secs, start, until, until_eq, within,
+    Broker, Calls, app, keyed, millis, now, orders, pass, secs, start, until, until_eq, within,
 };
 
 /// Settings with two attempts and this end.
@@ -87,23 +87,34 @@ async fn a_binding_that_stopped_begins_with_the_same_message_when_it_is_started(
 }
 
 #[tokio::test(start_paused = true)]
-async fn exhausted_requeue_gives_the_message_back_for_another_round() {
+async fn exhausted_requeue_gives_the_message_back_until_it_succeeds() {
     within(async {
-        let (broker, calls) = (Broker::new(), Calls::new());
-        let seen = calls.clone();
-        let handler = calls.handler(move |_, _| match seen.len() {
-            ..=4 => Err(Failure::retry("broken")),
-            _ => Ok(()),
-        });
-        let settings = two_attempts("exhausted = 'requeue'");
-        let app = start(app(&broker, &settings).sink("orders", handler)).await;
-        broker.put("orders", keyed("k", "A"));
-        until_eq(|| broker.acked(), vec![0]).await;
-        let released = broker.positions(|action| matches!(action, Action::Release { .. }));
-        assert!(!released.is_empty());
-        assert!(broker.texts("orders.test.dlq").is_empty());
-        assert_eq!(calls.len(), 5);
-        assert_eq!(orders(&app).metrics().dead_letters.get(), 0);
+        for ordering in ["none", "key"] {
+            let (broker, calls) = (Broker::new(), Calls::new());
+            let seen = calls.clone();
+            let handler = calls.handler(move |text, _| match (text, seen.len()) {
+                ("A", ..=4) => Err(Failure::retry("broken")),
+                _ => Ok(()),
+            });
+            let settings = two_attempts(&format!("exhausted = 'requeue'\nordering = '{ordering}'"));
+            let app = start(app(&broker, &settings).sink("orders", handler)).await;
+            broker.put("orders", keyed("k", "A"));
+            broker.put("orders", keyed("k", "B"));
+            until_eq(|| broker.unsettled("orders"), 0).await;
+            assert_eq!(
+                calls.texts(),
+                ["A", "A", "A", "A", "A", "B"],
+                "nobody passes it"
+            );
+            assert!(broker.texts("orders.test.dlq").is_empty());
+            let released = broker.positions(|action| matches!(action, Action::Release { .. }));
+            assert_eq!(
+                released.is_empty(),
+                ordering == "key",
+                "with order it stays here"
+            );
+            assert_eq!(orders(&app).metrics().dead_letters.get(), 0);
+        }
     })
     .await;
 }
@@ -111,13 +122,25 @@ async fn exhausted_requeue_gives_the_message_back_for_another_round() {
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_requeued_for_ever_is_no_busy_loop() {
     within(async {
-        let (broker, calls) = (Broker::new(), Calls::new());
-        let settings = two_attempts("exhausted = 'requeue'");
-        let _app = start(app(&broker, &settings).sink("orders", calls.fail())).await;
-        broker.put("orders", keyed("k", "A"));
-        pass(secs(60)).await;
-        // Two calls with a second between them make a round.
-        assert!(calls.len() <= 130, "{} calls in a minute", calls.len());
+        for broker in [
+            Broker::new(),
+            Broker::without(&[Capability::DelayedRedelivery]),
+        ] {
+            for ordering in ["none", "key"] {
+                let calls = Calls::new();
+                let settings =
+                    two_attempts(&format!("exhausted = 'requeue'\nordering = '{ordering}'"));
+                let _app = start(app(&broker, &settings).sink("orders", calls.fail())).await;
+                broker.put("orders", keyed("k", "A"));
+                pass(secs(60)).await;
+                assert!(
+                    (6..=14).contains(&calls.len()),
+                    "{} calls in a minute",
+                    calls.len()
+                );
+                now(broker.memory.admin().purge("orders")).expect("it is there");
+            }
+        }
     })
     .await;
 }

@@ -7,7 +7,12 @@ mod spy;
 pub(crate) use broker::{Broker, away, now};
 pub(crate) use calls::Calls;
 
-use std::{fmt::Debug, future::Future, time::Duration};
+use std::{
+    fmt::Debug,
+    future::Future,
+    sync::mpsc::{RecvTimeoutError, channel},
+    time::Duration,
+};
 
 use mq::{App, Message, RunningApp, binding::BindingHandle, config::Config};
 use tokio::time::{Instant, sleep, timeout};
@@ -18,10 +23,28 @@ pub(crate) const GROUP: &str = "test";
 /// A test that hangs fails after so much paused time.
 const VIRTUAL: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Runs a test with its deadline.
+/// ...or, if it is busy and so lets no time pass, after so much real time.
+const REAL: Duration = Duration::from_secs(60);
+
+/// Runs a test with its deadlines.
 pub(crate) async fn within<T>(test: impl Future<Output = T>) -> T {
+    let name = std::thread::current().name().unwrap_or("a test").to_owned();
+    let (done, waiting) = channel::<()>();
+    std::thread::spawn(move || {
+        if waiting.recv_timeout(REAL) == Err(RecvTimeoutError::Timeout) {
+            // A busy loop cannot be ended from inside: the whole run has failed.
+            busy(&name);
+        }
+    });
     let result = timeout(VIRTUAL, Box::pin(test)).await;
+    drop(done);
     result.expect("the test waits for something that does not come")
+}
+
+#[expect(clippy::print_stderr, reason = "the process ends with the next line")]
+fn busy(name: &str) -> ! {
+    eprintln!("{name} is busy for {REAL:?}: the run is ended");
+    std::process::abort();
 }
 
 /// An application called `test` on this broker, with these settings.
@@ -64,11 +87,8 @@ pub(crate) async fn at_once() {
 pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !holds() {
-        assert!(
-            begin.elapsed() < Duration::from_secs(3600),
-            "not within an hour: {what}"
-        );
-        pass(Duration::from_millis(5)).await;
+        assert!(begin.elapsed() < secs(3600), "not within an hour: {what}");
+        look_again(begin).await;
     }
 }
 
@@ -81,11 +101,17 @@ pub(crate) async fn until_eq<T: PartialEq + Debug>(mut value: impl FnMut() -> T,
             return;
         }
         assert!(
-            begin.elapsed() < Duration::from_secs(3600),
+            begin.elapsed() < secs(3600),
             "not within an hour: {expected:?}, but {found:?}"
         );
-        pass(Duration::from_millis(5)).await;
+        look_again(begin).await;
     }
+}
+
+/// Often at first.
+async fn look_again(begin: Instant) {
+    let waited = begin.elapsed();
+    pass((waited / 100).clamp(millis(5), millis(500))).await;
 }
 
 /// A message with a key.

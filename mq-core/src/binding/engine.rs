@@ -199,14 +199,14 @@ impl Engine {
             concluded.drain(..).for_each(|exit| self.conclude(exit));
             self.concluded = concluded;
         }
-        self.commit_positions();
+        self.commit_positions(cx);
         self.finish.poll_settle(cx, &self.settler);
     }
 
-    fn commit_positions(&mut self) {
+    fn commit_positions(&mut self, cx: &mut Context<'_>) {
         let idle = self.worker.in_flight() == 0 && self.queue.is_empty();
         if let Some(positions) = &mut self.positions
-            && positions.is_due(idle)
+            && positions.is_due(idle, cx)
         {
             positions
                 .commits()

@@ -1,8 +1,8 @@
 //! The positional lanes of a binding: what is settled becomes commits.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, future::Future, pin::Pin, task::Context, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::tracker::{Arrived, Held, Tracker};
 use crate::{
@@ -21,6 +21,8 @@ pub(super) struct Positions {
     span: u64,
     last: Instant,
     dirty: bool,
+    /// Wakes the task for a commit that is not due yet.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Positions {
@@ -36,6 +38,7 @@ impl Positions {
             span: window.messages as u64,
             last: Instant::now(),
             dirty: false,
+            timer: None,
         }
     }
 
@@ -85,9 +88,21 @@ impl Positions {
             .all(|tracker| tracker.span() < self.span && tracker.fits(self.limit))
     }
 
-    /// Whether a commit is due: something has changed, and nothing is under way or the interval has passed.
-    pub(super) fn is_due(&self, idle: bool) -> bool {
-        self.dirty && (idle || self.last.elapsed() >= INTERVAL)
+    /// Whether a commit is due: something has changed, and nothing is under way or the interval has passed; if it is not yet, the
+    /// task is woken when it is.
+    pub(super) fn is_due(&mut self, idle: bool, cx: &mut Context<'_>) -> bool {
+        if !self.dirty {
+            return false;
+        }
+        let due = self.last + INTERVAL;
+        if idle || due <= Instant::now() {
+            return true;
+        }
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if timer.deadline() != due {
+            timer.as_mut().reset(due);
+        }
+        timer.as_mut().poll(cx).is_ready()
     }
 
     /// The commits of every lane that has changed.
