@@ -1,6 +1,6 @@
 //! What a message causes can be told from anything else: by its id, its trace and its correlation id.
 
-use mq::{listener_of, prelude::*};
+use mq::{listener_of, message::MessageId, prelude::*};
 
 use crate::kit::{Broker, Order, order, start};
 
@@ -66,4 +66,29 @@ async fn trace_and_correlation_id_go_on_to_what_a_message_causes() {
             Some(&b"basket-9"[..])
         );
     }
+}
+
+/// The id of the sum that a batch listener publishes for these orders.
+async fn id_of_sum(orders: Vec<Message>) -> MessageId {
+    let broker = Broker::new();
+    let sum = |orders: Batch<Json<Order>>| async move {
+        Some(Json(orders.values().map(|order| order.id).sum::<u64>()))
+    };
+    broker.put("orders", orders).await;
+    let app = broker.app("").batch_processor("orders", "sums", sum);
+    let app = start(app).await;
+    app.until_idle().await.expect("it comes to rest");
+    broker.messages("sums").await[0]
+        .as_id()
+        .expect("an id")
+        .clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_batch_causes_is_known_by_all_its_messages() {
+    let order = |id: u64| order(id).id(format!("order-{id}"));
+    let two = id_of_sum(vec![order(1), order(2)]).await;
+    assert_eq!(id_of_sum(vec![order(1), order(2)]).await, two);
+    assert_ne!(id_of_sum(vec![order(1), order(2), order(3)]).await, two);
+    assert_ne!(id_of_sum(vec![order(1)]).await, two);
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     binder::{Delivery, OutputIndex, OutputRange, Staged},
-    message::{IdSeed, Message},
+    message::{IdSeed, Message, MessageId},
     middleware::Handled,
     outcome::Outcome,
 };
@@ -48,19 +48,30 @@ impl Replies {
         if self.is_empty() || !outcome.is_ack() {
             return outcome.into();
         }
-        Handled::with_outputs(self.stage(delivery, seeds))
+        Handled::with_outputs(self.stage(delivery, &delivery.id(), seeds))
+    }
+
+    /// The answer for all of these deliveries: ids are derived from all of theirs, so that another batch makes other ids.
+    pub(crate) fn answer_all(&mut self, deliveries: &[Delivery], seeds: &[IdSeed]) -> Handled {
+        let ids = deliveries.iter().map(Delivery::id);
+        let all = ids.reduce(|all, id| IdSeed::after(&all).derive(&id, 0));
+        match (deliveries.first(), all) {
+            (Some(first), Some(all)) if !self.is_empty() => {
+                Handled::with_outputs(self.stage(first, &all, seeds))
+            }
+            _ => Handled::default(),
+        }
     }
 
     /// Gives every message an id and the trace of its input, and leaves it with the input.
-    fn stage(&mut self, delivery: &Delivery, seeds: &[IdSeed]) -> OutputRange {
-        let input = delivery.id();
+    fn stage(&mut self, delivery: &Delivery, input: &MessageId, seeds: &[IdSeed]) -> OutputRange {
         for (index, staged) in (0..).zip(self.first.iter_mut().chain(&mut self.rest)) {
             if staged.message.as_id().is_none() {
                 let seed = seeds
                     .get(usize::from(staged.output.0))
                     .copied()
                     .unwrap_or_else(|| IdSeed::new(&[]));
-                staged.message.set_id(seed.derive(&input, index));
+                staged.message.set_id(seed.derive(input, index));
             }
             delivery.pass_on(&mut staged.message);
         }

@@ -119,9 +119,8 @@ whole! {
 /// Outputs of the whole batch: no delivery is settled before all of them are confirmed.
 fn whole(reply: impl Reply, deliveries: &Deliveries, seeds: &[IdSeed]) -> HandledBatch {
     let mut replies = Replies::default();
-    match (reply.reply(0, &mut replies), deliveries.as_slice().first()) {
-        (Err(failure), _) => failure.into(),
-        (Ok(()), None) => HandledBatch::All(Handled::default()),
-        (Ok(()), Some(first)) => HandledBatch::All(replies.answer(first, Outcome::Ack, seeds)),
+    match reply.reply(0, &mut replies) {
+        Err(failure) => failure.into(),
+        Ok(()) => HandledBatch::All(replies.answer_all(deliveries.as_slice(), seeds)),
     }
 }
