@@ -3,9 +3,12 @@
 //! Time is paused: waiting takes none, and nothing depends on how fast the machine is.
 
 mod at_least_once;
+mod control;
 mod decisions;
+mod drain;
 mod exhausted;
 mod ordering;
 mod positions;
+mod reconnect;
 mod retry;
 mod support;
