@@ -5,5 +5,6 @@ mod control;
 mod kit;
 mod layers;
 mod mistakes;
+mod outputs;
 mod trouble;
 mod weaker;

@@ -113,8 +113,13 @@ impl Planner<'_> {
         let seed = |output: &String| IdSeed::new(&[&listener.name, output]);
         let seeds: Arc<[IdSeed]> = listener.outputs.iter().map(seed).collect();
         let app = self.app;
-        let mut start =
-            Preparation::new(&app.states, &app.codecs, &self.outlets, &listener.publishes);
+        let mut start = Preparation::new(
+            &app.states,
+            &app.codecs,
+            &self.outlets,
+            &listener.name,
+            &listener.publishes,
+        );
         match listener.body.prepare(&mut start, seeds) {
             Ok(ready) => Some(ready),
             Err(error) => {

@@ -133,8 +133,13 @@ impl Planner<'_> {
                     source.body.outputs(),
                     source.outputs.len(),
                 );
-                let mut start =
-                    Preparation::new(&app.states, &app.codecs, &self.outlets, &source.publishes);
+                let mut start = Preparation::new(
+                    &app.states,
+                    &app.codecs,
+                    &self.outlets,
+                    &source.name,
+                    &source.publishes,
+                );
                 let prepared = source.body.prepare(&mut start);
                 match (prepared, self.outlets_of(&source.outputs)) {
                     (Ok(task), Some(outlets)) => Some(SourcePlan {

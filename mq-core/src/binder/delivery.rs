@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Lane, Lanes, OutputRange, Record, Staged};
-use crate::message::{Headers, Message, MessageId};
+use crate::message::{Headers, Message, MessageId, names};
 
 /// Records that arrived together, with the outputs made from them.
 ///
@@ -216,6 +216,28 @@ impl Delivery {
             if let Some(output) = slot.take() {
                 each(output);
             }
+        }
+    }
+}
+
+/// What a message causes.
+impl Delivery {
+    /// Gives the trace context and the correlation id to a message that is made from this one, unless it has its own.
+    pub fn pass_on(&self, message: &mut Message) {
+        if self.message().is_plain() {
+            return;
+        }
+        for name in [names::TRACEPARENT, names::TRACESTATE, names::BAGGAGE] {
+            if let Some(value) = self.headers().get(name)
+                && message.as_headers().get(name).is_none()
+            {
+                message.headers_mut().append(name, value.clone());
+            }
+        }
+        if let Some(id) = &self.message().properties().correlation_id
+            && message.properties().correlation_id.is_none()
+        {
+            message.properties_mut().correlation_id = Some(id.clone());
         }
     }
 }

@@ -47,13 +47,10 @@ impl<T: Standing> ExtractBatch for T {
 
     async fn extract(
         prepared: &T::Prepared,
-        deliveries: &Deliveries,
+        _: &Deliveries,
         _: &mut Vec<(usize, Failure)>,
     ) -> Result<Self, Failure> {
-        match deliveries.as_slice().first() {
-            Some(first) => <T as Extract>::extract(prepared, first).await,
-            None => Err(Failure::retry("an empty batch")),
-        }
+        Ok(T::standing(prepared))
     }
 }
 

@@ -80,7 +80,10 @@ pub trait Extract: Sized + Send {
     label = "not an extractor for sources",
     note = "a source takes `State<T>` and `Output<T>`; a batch listener takes these and one `Batch<…>`"
 )]
-pub trait Standing: Extract {}
+pub trait Standing: Extract {
+    /// The parameter, for a function that is not called for one delivery.
+    fn standing(prepared: &Self::Prepared) -> Self;
+}
 
 /// The delivery itself: a cheap handle to message, headers, position and attempt.
 #[diagnostic::do_not_recommend]

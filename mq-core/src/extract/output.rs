@@ -4,7 +4,10 @@ use std::{
     borrow::Cow,
     fmt,
     marker::PhantomData,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -16,7 +19,7 @@ use crate::{
     binder::{Delivery, Receipt},
     codec::encode_exact,
     error::{Error, ErrorKind, Result},
-    message::{ContentType, HeaderValue, Message},
+    message::{ContentType, HeaderValue, IdSeed, Message, MessageId},
     outcome::Failure,
     output::Outlet,
     units,
@@ -25,9 +28,30 @@ use crate::{
 /// A typed publisher to one output binding; JSON.
 ///
 /// `#[output("invoices")] out: Output<Invoice>` in a listener, or `app.output("invoices")?` anywhere.
+///
+/// In a listener of single messages, what it sends gets ids that are derived from the input's, so that a repeated attempt sends the
+/// same ids again, and carries on its trace context and correlation id. Elsewhere a message has an id where one is given.
 pub struct Output<T: ?Sized> {
     outlet: Arc<Outlet>,
+    cause: Option<Arc<Cause>>,
     value: PhantomData<fn(&T)>,
+}
+
+/// What the messages of a listener's `Output` are made from.
+struct Cause {
+    delivery: Delivery,
+    seed: IdSeed,
+    sent: AtomicU32,
+}
+
+impl Cause {
+    fn mark(&self, message: &mut Message) {
+        if message.as_id().is_none() {
+            let index = self.sent.fetch_add(1, Relaxed);
+            message.set_id(self.seed.derive(&self.delivery.id(), index));
+        }
+        self.delivery.pass_on(message);
+    }
 }
 
 impl<T: ?Sized> Output<T> {
@@ -36,6 +60,7 @@ impl<T: ?Sized> Output<T> {
     pub fn new(outlet: Arc<Outlet>) -> Self {
         Self {
             outlet,
+            cause: None,
             value: PhantomData,
         }
     }
@@ -65,6 +90,7 @@ impl<T: Serialize + ?Sized> Output<T> {
             });
         OutputMessage {
             outlet: &self.outlet,
+            cause: self.cause.as_deref(),
             message,
         }
     }
@@ -74,6 +100,7 @@ impl<T: Serialize + ?Sized> Output<T> {
 #[must_use = "a message goes nowhere until `send` is awaited"]
 pub struct OutputMessage<'a> {
     outlet: &'a Outlet,
+    cause: Option<&'a Cause>,
     message: Result<Message>,
 }
 
@@ -109,6 +136,11 @@ impl OutputMessage<'_> {
         self.with(|message| message.key(key))
     }
 
+    /// Sets the id, by which idempotent consumers know the message again.
+    pub fn id(self, id: impl Into<MessageId>) -> Self {
+        self.with(|message| message.id(id))
+    }
+
     /// Appends a header.
     pub fn header(self, name: impl Into<Cow<'static, str>>, value: impl Into<HeaderValue>) -> Self {
         self.with(|message| message.header(name, value))
@@ -135,6 +167,9 @@ impl OutputMessage<'_> {
     /// As for [`Output::send`]; also what was wrong in building the message.
     pub async fn send(self) -> Result<Receipt> {
         let mut message = self.message?;
+        if let Some(cause) = self.cause {
+            cause.mark(&mut message);
+        }
         self.outlet.prepare(&mut message)?;
         let mut results = self.outlet.publish(std::slice::from_ref(&message)).await;
         results.pop().unwrap_or_else(|| {
@@ -148,7 +183,11 @@ impl OutputMessage<'_> {
 
 impl<T: ?Sized> Clone for Output<T> {
     fn clone(&self) -> Self {
-        Self::new(self.outlet.clone())
+        Self {
+            outlet: self.outlet.clone(),
+            cause: self.cause.clone(),
+            value: PhantomData,
+        }
     }
 }
 
@@ -166,16 +205,34 @@ impl fmt::Debug for OutputMessage<'_> {
     }
 }
 
-impl<T: ?Sized + 'static> Standing for Output<T> {}
+impl<T: ?Sized + 'static> Standing for Output<T> {
+    fn standing((outlet, _): &(Arc<Outlet>, IdSeed)) -> Self {
+        Self::new(outlet.clone())
+    }
+}
 
 impl<T: ?Sized + 'static> Extract for Output<T> {
-    type Prepared = Arc<Outlet>;
+    type Prepared = (Arc<Outlet>, IdSeed);
 
-    fn prepare(start: &mut Preparation<'_>) -> Result<Arc<Outlet>> {
-        start.next_outlet()
+    fn prepare(start: &mut Preparation<'_>) -> Result<(Arc<Outlet>, IdSeed)> {
+        let outlet = start.next_outlet()?;
+        let seed = IdSeed::new(&["output", start.function(), outlet.name()]);
+        Ok((outlet, seed))
     }
 
-    async fn extract(outlet: &Arc<Outlet>, _: &Delivery) -> Result<Self, Failure> {
-        Ok(Self::new(outlet.clone()))
+    async fn extract(
+        (outlet, seed): &(Arc<Outlet>, IdSeed),
+        delivery: &Delivery,
+    ) -> Result<Self, Failure> {
+        let cause = Cause {
+            delivery: delivery.clone(),
+            seed: *seed,
+            sent: AtomicU32::new(0),
+        };
+        Ok(Self {
+            outlet: outlet.clone(),
+            cause: Some(Arc::new(cause)),
+            value: PhantomData,
+        })
     }
 }

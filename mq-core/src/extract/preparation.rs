@@ -44,24 +44,34 @@ pub struct Preparation<'a> {
     states: &'a States,
     codecs: &'a Codecs,
     outlets: &'a Outlets,
+    function: &'a str,
     publishes: std::slice::Iter<'a, String>,
 }
 
 impl<'a> Preparation<'a> {
-    /// With these states, codecs and outputs; `publishes` names the outputs of the `Output` parameters, in order.
+    /// With these states, codecs and outputs, for the function of this name; `publishes` names the outputs of its `Output`
+    /// parameters, in order.
     #[must_use]
     pub fn new(
         states: &'a States,
         codecs: &'a Codecs,
         outlets: &'a Outlets,
+        function: &'a str,
         publishes: &'a [String],
     ) -> Self {
         Self {
             states,
             codecs,
             outlets,
+            function,
             publishes: publishes.iter(),
         }
+    }
+
+    /// The name of the function.
+    #[must_use]
+    pub fn function(&self) -> &str {
+        self.function
     }
 
     /// The application's codecs.

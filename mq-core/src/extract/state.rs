@@ -18,7 +18,11 @@ impl<S> Deref for State<S> {
     }
 }
 
-impl<S: Clone + Send + Sync + 'static> Standing for State<S> {}
+impl<S: Clone + Send + Sync + 'static> Standing for State<S> {
+    fn standing(state: &S) -> Self {
+        Self(state.clone())
+    }
+}
 
 impl<S: Clone + Send + Sync + 'static> Extract for State<S> {
     type Prepared = S;
@@ -28,6 +32,6 @@ impl<S: Clone + Send + Sync + 'static> Extract for State<S> {
     }
 
     async fn extract(state: &S, _: &Delivery) -> Result<Self, Failure> {
-        Ok(Self(state.clone()))
+        Ok(Self::standing(state))
     }
 }

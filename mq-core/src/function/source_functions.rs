@@ -13,11 +13,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{Emit, IntoSource, SourceBody, SourceTask, source::pause};
 use crate::{
-    binder::Delivery,
     error::{Error, ErrorKind, Result},
     extract::{Preparation, Standing},
     listener::Returned,
-    message::Message,
     outcome::Failure,
     units,
 };
@@ -142,11 +140,6 @@ async fn drain<S: Stream<Item: Returned>>(stream: S, emit: Emit) -> Result<(), F
     Ok(())
 }
 
-/// A delivery for extractors that do not look at it.
-fn nothing() -> Delivery {
-    Delivery::of(Message::tombstone())
-}
-
 macro_rules! functions {
     ($($param:ident $slot:tt),*) => {
         impl<F, Fut, R, $($param),*> PeriodicFunction<Periodic<($($param,)*), R>> for F
@@ -193,9 +186,8 @@ macro_rules! functions {
             fn run(self: Box<Self>, emit: Emit) -> Running {
                 Box::pin(async move {
                     let (this, sink) = (&*self, &emit);
-                    let _nothing = &nothing();
                     periodically(this.period, emit.clone(), move || async move {
-                        let item = (this.function)($($param::extract(&this.prepared.$slot, _nothing).await?),*).await;
+                        let item = (this.function)($($param::standing(&this.prepared.$slot)),*).await;
                         sink.item(item).await
                     }).await
                 })
@@ -243,8 +235,7 @@ macro_rules! functions {
         {
             fn run(self: Box<Self>, emit: Emit) -> Running {
                 Box::pin(async move {
-                    let _nothing = nothing();
-                    let stream = (self.function)($($param::extract(&self.prepared.$slot, &_nothing).await?),*);
+                    let stream = (self.function)($($param::standing(&self.prepared.$slot)),*);
                     drain(stream, emit).await
                 })
             }

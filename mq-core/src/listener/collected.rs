@@ -2,7 +2,7 @@
 
 use crate::{
     binder::{Delivery, OutputIndex, OutputRange, Staged},
-    message::{IdSeed, Message, names},
+    message::{IdSeed, Message},
     middleware::Handled,
     outcome::Outcome,
 };
@@ -62,30 +62,8 @@ impl Replies {
                     .unwrap_or_else(|| IdSeed::new(&[]));
                 staged.message.set_id(seed.derive(&input, index));
             }
-            inherit(&mut staged.message, delivery);
+            delivery.pass_on(&mut staged.message);
         }
         delivery.stage(&mut self.first, &mut self.rest)
-    }
-}
-
-/// The trace context and the correlation id go on to what a message causes.
-fn inherit(message: &mut Message, delivery: &Delivery) {
-    if delivery.message().is_plain() {
-        return;
-    }
-    let headers = delivery.headers();
-    if !headers.is_empty() {
-        for name in [names::TRACEPARENT, names::TRACESTATE, names::BAGGAGE] {
-            if let Some(value) = headers.get(name)
-                && message.as_headers().get(name).is_none()
-            {
-                message.headers_mut().append(name, value.clone());
-            }
-        }
-    }
-    if let Some(id) = &delivery.message().properties().correlation_id
-        && message.properties().correlation_id.is_none()
-    {
-        message.properties_mut().correlation_id = Some(id.clone());
     }
 }
