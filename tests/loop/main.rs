@@ -3,9 +3,14 @@
 //! Time is paused: waiting takes none, and nothing depends on how fast the machine is.
 
 mod at_least_once;
+mod batches;
+mod control;
 mod decisions;
+mod drain;
 mod exhausted;
+mod idempotency;
 mod ordering;
 mod positions;
+mod reconnect;
 mod retry;
 mod support;

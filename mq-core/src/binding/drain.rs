@@ -4,8 +4,8 @@ use std::{future::poll_fn, task::Poll, time::Duration};
 
 use tokio::time::timeout;
 
-use super::engine::Engine;
-use crate::binder::{Delivery, LaneId};
+use super::{engine::Engine, waiting::Wait};
+use crate::binder::{Delivery, LaneId, RetryState};
 
 /// What became of the messages that were taken in when a binding ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct DrainReport {
     pub finished: usize,
     /// Given back to the broker without having been handled, or while waiting for another attempt.
     pub handed_back: usize,
-    /// Still in the handler when the time was over: the broker delivers them again.
+    /// Still in the handler, or with outputs that were not confirmed, when the time was over: the broker delivers them again.
     pub abandoned: usize,
 }
 
@@ -50,6 +50,8 @@ impl Engine {
         self.commit_now();
         // What is left to settle is given a little more time: it saves redeliveries.
         let _ = timeout(Duration::from_secs(2), poll_fn(|cx| self.poll_settled(cx))).await;
+        // Outputs that were not confirmed in time: their inputs are not settled.
+        let abandoned = abandoned + self.window.messages();
         let finished = in_flight.saturating_sub(abandoned + more);
         DrainReport {
             finished,
@@ -96,23 +98,25 @@ impl Engine {
         in_line
             .into_iter()
             .for_each(|delivery| self.give_back(delivery));
-        with_turn
-            .into_iter()
-            .for_each(|delivery| self.hand_back(delivery));
+        for (delivery, wait) in with_turn {
+            if wait == Wait::Held && self.plan.capabilities.retry_state != RetryState::None {
+                // The broker has recorded the hold: a release would make the message due at once.
+                self.plan.metrics().released.increment();
+                self.pass_turn(&delivery);
+                self.abandon(delivery);
+            } else {
+                self.hand_back(delivery);
+            }
+        }
         count
     }
 
     /// Deliveries that have their turn and wait for a place or for another attempt.
-    fn take_with_turn(&mut self, wanted: impl Fn(&Delivery) -> bool) -> Vec<Delivery> {
-        let (mut taken, kept): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(&wanted);
+    fn take_with_turn(&mut self, wanted: impl Fn(&Delivery) -> bool) -> Vec<(Delivery, Wait)> {
+        let (taken, kept): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(&wanted);
         self.queue.extend(kept);
-        taken.extend(
-            self.waiting
-                .take(&wanted)
-                .into_iter()
-                .map(|(delivery, _)| delivery),
-        );
-        taken
+        let queued = taken.into_iter().map(|delivery| (delivery, Wait::InPlace));
+        queued.chain(self.waiting.take(&wanted)).collect()
     }
 
     /// Finishes these lanes within `budget` and commits them: they go to somebody else.
@@ -147,7 +151,7 @@ impl Engine {
         in_line
             .into_iter()
             .for_each(|delivery| self.abandon(delivery));
-        for delivery in self.take_with_turn(theirs) {
+        for (delivery, _) in self.take_with_turn(theirs) {
             self.pass_turn(&delivery);
             self.abandon(delivery);
         }

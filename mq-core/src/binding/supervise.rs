@@ -165,6 +165,10 @@ impl Supervisor {
             Err(error) => return End::Failed(error.chain()),
         };
         engine.paused = self.paused;
+        if self.paused {
+            // Nothing is asked for, so nothing will arrive that says it is subscribed.
+            self.up();
+        }
         let end = self.work(&mut engine, &mut *consumer).await;
         if let End::Lost(_) = end {
             engine.lose(self.plan.drain).await;
