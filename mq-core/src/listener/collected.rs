@@ -4,7 +4,7 @@ use crate::{
     binder::{Delivery, OutputIndex, OutputRange, Staged},
     message::{IdSeed, Message, MessageId},
     middleware::Handled,
-    outcome::Outcome,
+    outcome::{Failure, Outcome},
 };
 
 /// What a function has returned, message by message; one message costs no allocation.
@@ -48,7 +48,23 @@ impl Replies {
         if self.is_empty() || !outcome.is_ack() {
             return outcome.into();
         }
+        if let Some(failure) = self.without_output(seeds.len()) {
+            return failure.into();
+        }
         Handled::with_outputs(self.stage(delivery, &delivery.id(), seeds))
+    }
+
+    /// A value was returned for an output that there is not: publishing nothing would lose it.
+    fn without_output(&self, outputs: usize) -> Option<Failure> {
+        let all = self.first.iter().chain(&self.rest);
+        let last = all.map(|staged| staged.output.0).max()?;
+        (usize::from(last) >= outputs).then(|| {
+            let text = format!(
+                "the listener returned a value for output number {}, but names {outputs}; name an output, or return `()`",
+                last + 1
+            );
+            Failure::dead_letter(text).kind("outputs")
+        })
     }
 
     /// The answer for all of these deliveries: ids are derived from all of theirs, so that another batch makes other ids.

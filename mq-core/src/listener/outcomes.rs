@@ -38,6 +38,9 @@ impl<P> Batch<P> {
     }
 }
 
+/// Feeds as many outputs as are named; a value for an output that is not fails its message.
+pub const ANY_OUTPUTS: u16 = u16::MAX;
+
 /// What a batch listener may return: nothing, [`Outcomes`], outputs of the whole batch, or a `Result` of these.
 #[diagnostic::on_unimplemented(
     message = "a batch listener cannot return `{Self}`",
@@ -46,7 +49,7 @@ impl<P> Batch<P> {
     note = "return `Result<_, E>` where `E` derives `mq::Failure` to fail the whole batch, or `()`"
 )]
 pub trait BatchReturned {
-    /// How many outputs it feeds.
+    /// How many outputs it feeds; [`ANY_OUTPUTS`] where only the values say.
     const OUTPUTS: u16;
 
     /// The answer for these deliveries.
@@ -62,7 +65,7 @@ impl BatchReturned for () {
 }
 
 impl BatchReturned for Outcomes {
-    const OUTPUTS: u16 = 0;
+    const OUTPUTS: u16 = ANY_OUTPUTS;
 
     fn returned(self, deliveries: &Deliveries, seeds: &[IdSeed]) -> HandledBatch {
         let found = self.items.len();
