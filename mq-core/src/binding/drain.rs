@@ -87,6 +87,12 @@ impl Engine {
         abandoned
             .into_iter()
             .for_each(|delivery| self.abandon(delivery));
+        let layer = self.plan.build.stack.idempotency.clone();
+        let claims = layer.map(|layer| layer.take_dropped());
+        claims
+            .into_iter()
+            .flatten()
+            .for_each(|claim| self.finish.release(claim));
         count
     }
 

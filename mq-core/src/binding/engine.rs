@@ -27,6 +27,7 @@ use super::{
 use crate::{
     binder::{Action, Delivery, LaneId, Lanes, Settler, Transaction},
     error::Result,
+    listener::Style,
     worker::{Answers, Turn, Worker},
 };
 
@@ -178,9 +179,14 @@ impl Engine {
             return false;
         }
         let mut answers = std::mem::take(&mut self.answers);
-        self.acknowledge(&mut answers.acked);
+        // In a batch with an order, what has failed takes back the acknowledgements behind it.
+        let failures_first = !self.order.is_free() && self.plan.listener.style() == Style::Batch;
+        if !failures_first {
+            self.acknowledge(&mut answers.acked);
+        }
         let others = answers.others.drain(..);
         others.for_each(|done| self.judge(done));
+        self.acknowledge(&mut answers.acked);
         self.answers = answers;
         true
     }

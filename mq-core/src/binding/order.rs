@@ -161,7 +161,7 @@ impl Order {
             && self
                 .line(delivery)
                 .and_then(|line| line.parked)
-                .is_some_and(|parked| parked != place(delivery))
+                .is_some_and(|parked| parked < place(delivery))
     }
 
     /// A delivery that went through goes back in line, before those who came after it.

@@ -20,7 +20,9 @@ pub(super) enum Wait {
 /// Who waits, and until when.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    due: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// When, who came first, and the place.
+    due: BinaryHeap<Reverse<(Instant, u64, usize)>>,
+    last: u64,
     places: Vec<Option<(Delivery, Wait)>>,
     free: Vec<usize>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -43,12 +45,13 @@ impl Waiting {
                 self.places.len() - 1
             }
         };
-        self.due.push(Reverse((due, place)));
+        self.last += 1;
+        self.due.push(Reverse((due, self.last, place)));
     }
 
-    /// Gives out what is due, and arranges to be woken for the next.
+    /// Gives out what is due, in the order in which it came where it is due at the same time, and arranges to be woken for the next.
     pub(super) fn poll_due(&mut self, cx: &mut Context<'_>, mut each: impl FnMut(Delivery, Wait)) {
-        while let Some(Reverse((due, place))) = self.due.peek().copied() {
+        while let Some(Reverse((due, _, place))) = self.due.peek().copied() {
             if self.places[place].is_some() && due > Instant::now() && !self.timer_fired(cx, due) {
                 return;
             }
@@ -71,10 +74,10 @@ impl Waiting {
     pub(super) fn take(&mut self, wanted: impl Fn(&Delivery) -> bool) -> Vec<(Delivery, Wait)> {
         let entries: Vec<_> = std::mem::take(&mut self.due).into_sorted_vec();
         let mut taken = Vec::new();
-        for Reverse((due, place)) in entries.into_iter().rev() {
+        for Reverse((due, number, place)) in entries.into_iter().rev() {
             match &self.places[place] {
                 Some((delivery, _)) if wanted(delivery) => taken.extend(self.vacate(place)),
-                Some(_) => self.due.push(Reverse((due, place))),
+                Some(_) => self.due.push(Reverse((due, number, place))),
                 None => {}
             }
         }

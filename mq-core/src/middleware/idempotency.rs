@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -40,26 +40,38 @@ pub struct IdempotencyOptions {
 
 /// Adds [`Idempotency`].
 #[derive(Clone, Debug)]
-pub struct IdempotencyLayer(Arc<IdempotencyOptions>);
+pub struct IdempotencyLayer {
+    options: Arc<IdempotencyOptions>,
+    /// Claims of calls that were dropped half-way.
+    dropped: Arc<Mutex<Vec<Claim>>>,
+}
 
 impl IdempotencyLayer {
     /// With these options.
     #[must_use]
     pub fn new(options: IdempotencyOptions) -> Self {
-        Self(Arc::new(options))
+        Self {
+            options: Arc::new(options),
+            dropped: Arc::default(),
+        }
     }
 
     /// The options.
     #[must_use]
     pub fn options(&self) -> &IdempotencyOptions {
-        &self.0
+        &self.options
     }
 }
 
 impl IdempotencyLayer {
     /// Gives claims back; where that fails, they end with their lease.
     pub(crate) async fn release(&self, claims: &[Claim]) {
-        release(&self.0, claims).await;
+        release(&self.options, claims).await;
+    }
+
+    /// The claims of calls that were dropped half-way since the last call: nobody else gives them back.
+    pub(crate) fn take_dropped(&self) -> Vec<Claim> {
+        std::mem::take(&mut self.dropped.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -166,6 +178,10 @@ where
         Err(error) => return Ok(store_away(error).into()),
     };
     let keep: Vec<bool> = others.iter().map(Option::is_none).collect();
+    let mut claims = Held {
+        claims,
+        layer: layer.clone(),
+    };
     let Some(left) = request.retain(&keep) else {
         return Ok(R::join(None, others));
     };
@@ -176,12 +192,32 @@ where
         tokio::select! {
             biased;
             handled = &mut call => break handled?,
-            () = tokio::time::sleep(options.lease / 3) => renew(options, &claims).await,
+            () = tokio::time::sleep(options.lease / 3) => renew(options, &claims.claims).await,
         }
     };
+    let claims = std::mem::take(&mut claims.claims);
     let failed = attach(R::answers(&mut handled, &mark), claims);
     release(options, &failed).await;
     Ok(R::join(Some(handled), others))
+}
+
+/// Claims of a call that is under way.
+struct Held {
+    claims: Vec<Claim>,
+    layer: IdempotencyLayer,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.claims.is_empty() {
+            let mut dropped = self
+                .layer
+                .dropped
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            dropped.append(&mut self.claims);
+        }
+    }
 }
 
 async fn claim(
