@@ -94,7 +94,7 @@ async fn what_a_batch_causes_is_known_by_all_its_messages() {
 }
 
 /// A reply for each item but the third, which fails.
-fn bill(orders: &Batch<Json<Order>>) -> mq::listener::Outcomes {
+fn bill(orders: &Batch<Json<Order>>) -> Outcomes {
     let bill = |order: &Order| match order.id {
         3 => Err(Failure::dead_letter("too many")),
         id => Ok(Text(format!("invoice {id}"))),
