@@ -33,6 +33,12 @@ pub fn asked_for_one() -> Option<One> {
     Some(One { scenario, count })
 }
 
+/// Whether this is `cargo bench`, and not a test run.
+#[must_use]
+pub fn is_bench() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
 /// Whether this scenario was asked for: no filter on the command line, or one that is part of the name.
 #[must_use]
 pub fn is_wanted(scenario: &str) -> bool {

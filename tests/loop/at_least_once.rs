@@ -130,7 +130,9 @@ async fn an_output_that_the_broker_refuses_for_good_dead_letters_its_input() {
         broker.on_publish(|destination, message| {
             (destination == "invoices" && text(message) == "B").then(refused)
         });
-        ["A", "B", "C"].map(|order| broker.send("orders", order));
+        ["A", "B", "C"]
+            .into_iter()
+            .for_each(|order| broker.send("orders", order));
         until_eq(|| broker.acked().len(), 3).await;
         assert_eq!(broker.texts("invoices"), ["A", "C"]);
         let letters = broker.published("orders.test.dlq");
@@ -229,7 +231,9 @@ async fn a_settlement_that_fails_temporarily_is_repeated_without_the_handler() {
             (settlement.position == 1 && left > 0).then(|| SettleError::Failed(away()))
         });
         broker.faults().fail_settle(2);
-        ["A", "B", "C"].map(|order| broker.send("orders", order));
+        ["A", "B", "C"]
+            .into_iter()
+            .for_each(|order| broker.send("orders", order));
         until_eq(|| broker.acked().len(), 3).await;
         assert_eq!(calls.texts(), ["A", "B", "C"]);
         assert_eq!(orders(&app).metrics().lost.get(), 0);
@@ -243,7 +247,9 @@ async fn a_settlement_that_comes_too_late_is_counted_and_nothing_waits_for_it() 
         let (broker, calls) = (Broker::new(), Calls::new());
         let app = start(app(&broker, "").sink("orders", calls.succeed())).await;
         broker.on_settle(|settlement| (settlement.position == 0).then_some(SettleError::Lost));
-        ["A", "B"].map(|order| broker.send("orders", order));
+        ["A", "B"]
+            .into_iter()
+            .for_each(|order| broker.send("orders", order));
         until_eq(|| broker.acked(), vec![1]).await;
         assert_eq!(orders(&app).metrics().lost.get(), 1);
         assert_eq!(orders(&app).unsettled(), 0);

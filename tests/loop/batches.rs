@@ -80,7 +80,9 @@ async fn only_the_items_that_failed_are_handled_again() {
             let app =
                 app(&broker, &settings("none", "")).batch_sink("orders", each(&calls, answer));
             let app = start(app).await;
-            ["A", "B", "C", "D"].map(|text| broker.send("orders", text));
+            ["A", "B", "C", "D"]
+                .into_iter()
+                .for_each(|text| broker.send("orders", text));
             until_eq(|| broker.unsettled("orders"), 0).await;
             assert_eq!(calls.texts(), ["A B C D", "B D", "D"]);
             assert_eq!(orders(&app).metrics().retries.get(), 3);
@@ -103,7 +105,9 @@ async fn each_item_has_its_own_decision() {
             let app =
                 app(&broker, &settings("none", "")).batch_sink("orders", each(&calls, answer));
             let app = start(app).await;
-            ["dead", "gone", "good", "never"].map(|text| broker.send("orders", text));
+            ["dead", "gone", "good", "never"]
+                .into_iter()
+                .for_each(|text| broker.send("orders", text));
             until_eq(|| broker.unsettled("orders"), 0).await;
             let letters = broker.published("orders.test.dlq");
             let facts: Vec<_> = letters
@@ -149,7 +153,9 @@ async fn the_error_of_a_whole_batch_counts_for_each_of_its_items() {
             }
         };
         let app = start(app(&broker, &settings("none", "")).batch_sink("orders", handler)).await;
-        ["A", "B", "C", "D"].map(|text| broker.send("orders", text));
+        ["A", "B", "C", "D"]
+            .into_iter()
+            .for_each(|text| broker.send("orders", text));
         until_eq(|| broker.texts("orders.test.dlq").len(), 4).await;
         assert_eq!(calls.attempts(), ["A B C D 1", "A B C D 2", "A B C D 3"]);
         assert_eq!(orders(&app).metrics().dead_letters.get(), 4);
@@ -214,7 +220,9 @@ async fn outputs_of_a_whole_batch_are_confirmed_before_any_of_it_is_settled() {
             app(&broker, &settings("none", "")).batch_processor("orders", "totals", handler);
         let _app = start(service).await;
         broker.hold_confirmations(true);
-        ["A", "B", "C", "D"].map(|text| broker.send("orders", text));
+        ["A", "B", "C", "D"]
+            .into_iter()
+            .for_each(|text| broker.send("orders", text));
         pass(secs(5)).await;
         assert!(broker.acked().is_empty() && calls.len() == 1);
         broker.hold_confirmations(false);
@@ -234,7 +242,9 @@ async fn the_output_of_a_whole_batch_that_is_refused_for_good_stops_the_binding_
         let service =
             app(&broker, &settings("none", more)).batch_processor("orders", "totals", handler);
         let app = start(service).await;
-        ["A", "B", "C", "D"].map(|text| broker.send("orders", text));
+        ["A", "B", "C", "D"]
+            .into_iter()
+            .for_each(|text| broker.send("orders", text));
         until("it ends", || {
             matches!(orders(&app).state(), mq::binding::BindingState::Failed(_))
                 || broker.unsettled("orders") == 0
@@ -261,7 +271,9 @@ async fn as_many_outcomes_as_items_or_the_batch_has_failed() {
             }
         };
         let _app = start(app(&broker, &settings("none", "")).batch_sink("orders", handler)).await;
-        ["A", "B", "C", "D"].map(|text| broker.send("orders", text));
+        ["A", "B", "C", "D"]
+            .into_iter()
+            .for_each(|text| broker.send("orders", text));
         until_eq(|| broker.texts("orders.test.dlq").len(), 4).await;
         assert_eq!(calls.len(), 3);
         let letter = &broker.published("orders.test.dlq")[0];
@@ -289,7 +301,9 @@ async fn a_batch_listener_that_panics_or_never_returns_has_failed() {
         let service =
             app(&broker, &settings("none", "timeout = '5s'")).batch_sink("orders", handler);
         let app = start(service).await;
-        ["A", "B", "C", "D"].map(|text| broker.send("orders", text));
+        ["A", "B", "C", "D"]
+            .into_iter()
+            .for_each(|text| broker.send("orders", text));
         until_eq(|| broker.unsettled("orders"), 0).await;
         assert_eq!(calls.texts(), ["A B C D"; 3]);
         let metrics = orders(&app).metrics().snapshot();
@@ -306,7 +320,9 @@ async fn a_drain_takes_a_batch_that_is_not_full_as_it_is_or_hands_it_back() {
         let settings = "[bindings.orders.consumer]\nbatch = { max = 100, wait = '10m' }";
         let app =
             start(app(&broker, settings).batch_sink("orders", each(&calls, |_, _| Ok(())))).await;
-        ["A", "B"].map(|text| broker.put("orders", keyed("k", text)));
+        ["A", "B"]
+            .into_iter()
+            .for_each(|text| broker.put("orders", keyed("k", text)));
         pass(secs(1)).await;
         let report = app.stop().await.expect("it stops");
         assert!(report.took < secs(1), "{report}");

@@ -3,7 +3,6 @@
 use mq::{
     binder::Health,
     binding::{BindingState, Command},
-    prelude::*,
 };
 
 use crate::support::{

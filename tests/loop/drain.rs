@@ -130,7 +130,9 @@ async fn outputs_under_way_are_confirmed_and_their_inputs_settled_before_the_end
         let (broker, calls) = (Broker::new(), Calls::new());
         let app = start(app(&broker, "").processor("orders", "invoices", calls.echo())).await;
         broker.hold_confirmations(true);
-        ["A", "B"].map(|order| broker.send("orders", order));
+        ["A", "B"]
+            .into_iter()
+            .for_each(|order| broker.send("orders", order));
         until_eq(|| broker.texts("invoices").len(), 2).await;
         let stopping = tokio::spawn(app.stop());
         pass(secs(5)).await;
@@ -181,7 +183,7 @@ async fn an_orderly_stop_repeats_nothing() {
                 broker.put(
                     "orders",
                     Message::new(number.to_string()).key(number.to_string()),
-                )
+                );
             });
             for round in 0..8 {
                 let app = start(app(&broker, settings).sink("orders", handler())).await;
@@ -223,7 +225,7 @@ async fn kills_lose_nothing_and_repeat_no_more_than_what_was_not_settled() {
                 broker.put(
                     "orders",
                     Message::new(number.to_string()).key((number % 20).to_string()),
-                )
+                );
             });
             for round in 0..8 {
                 let app = start(app(&broker, "").processor("orders", "invoices", handler())).await;

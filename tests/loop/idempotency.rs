@@ -25,7 +25,7 @@ async fn a_message_with_an_id_that_was_handled_is_acknowledged_without_the_handl
     within(async {
         for broker in [Broker::new(), Broker::positional(1)] {
             let calls = Calls::new();
-            let store = MemoryIdempotencyStore::new(broker.clock.clone());
+            let store = MemoryIdempotencyStore::new(broker.clock);
             let app = service(&broker, &store, "").processor("orders", "invoices", calls.echo());
             let app = start(app).await;
             broker.put("orders", order("1", "A"));
@@ -49,7 +49,7 @@ async fn two_copies_at_the_same_time_run_once() {
     within(async {
         let (broker, calls) = (Broker::new(), Calls::new());
         calls.hold();
-        let store = MemoryIdempotencyStore::new(broker.clock.clone());
+        let store = MemoryIdempotencyStore::new(broker.clock);
         let app = start(service(&broker, &store, "").sink("orders", calls.succeed())).await;
         broker.put("orders", order("1", "first"));
         broker.put("orders", order("1", "second"));
@@ -74,7 +74,7 @@ async fn two_copies_at_the_same_time_run_once() {
 async fn a_claim_is_released_after_a_failure_and_the_retry_runs() {
     within(async {
         let (broker, calls) = (Broker::new(), Calls::new());
-        let store = MemoryIdempotencyStore::new(broker.clock.clone());
+        let store = MemoryIdempotencyStore::new(broker.clock);
         let handler = calls.handler(|_, attempt| match attempt {
             1 => Err(Failure::retry("broken")),
             _ => Ok(()),
@@ -101,7 +101,7 @@ async fn a_claim_is_released_after_a_failure_and_the_retry_runs() {
 async fn a_message_that_went_to_the_dead_letters_can_be_replayed() {
     within(async {
         let (broker, calls) = (Broker::new(), Calls::new());
-        let store = MemoryIdempotencyStore::new(broker.clock.clone());
+        let store = MemoryIdempotencyStore::new(broker.clock);
         let seen = calls.clone();
         let handler = calls.handler(move |_, _| match seen.len() {
             ..=2 => Err(Failure::retry("broken")),
@@ -123,7 +123,7 @@ async fn a_message_that_went_to_the_dead_letters_can_be_replayed() {
 async fn an_id_is_forgotten_after_its_window() {
     within(async {
         let (broker, calls) = (Broker::new(), Calls::new());
-        let store = MemoryIdempotencyStore::new(broker.clock.clone());
+        let store = MemoryIdempotencyStore::new(broker.clock);
         let app =
             start(service(&broker, &store, "ttl = '1h'").sink("orders", calls.succeed())).await;
         for (wait, expected) in [(0, 1), (3_500, 1), (200, 2)] {
@@ -141,7 +141,7 @@ async fn an_id_is_forgotten_after_its_window() {
 async fn a_claim_becomes_permanent_only_after_the_outputs_are_confirmed() {
     within(async {
         let (broker, calls) = (Broker::new(), Calls::new());
-        let store = MemoryIdempotencyStore::new(broker.clock.clone());
+        let store = MemoryIdempotencyStore::new(broker.clock);
         let policy = "lease = '10s'";
         let crashing =
             start(service(&broker, &store, policy).processor("orders", "invoices", calls.echo()))
@@ -175,7 +175,7 @@ async fn a_claim_becomes_permanent_only_after_the_outputs_are_confirmed() {
 async fn after_a_crash_between_effect_and_settlement_there_is_one_effect() {
     within(async {
         let (broker, calls) = (Broker::new(), Calls::new());
-        let store = MemoryIdempotencyStore::new(broker.clock.clone());
+        let store = MemoryIdempotencyStore::new(broker.clock);
         let new = || service(&broker, &store, "").processor("orders", "invoices", calls.echo());
         broker.put("orders", order("1", "A"));
         broker.faults().fail_settle(usize::MAX);
@@ -196,7 +196,7 @@ async fn after_a_crash_between_effect_and_settlement_there_is_one_effect() {
 async fn a_long_handler_keeps_its_claim() {
     within(async {
         let broker = Broker::new();
-        let store = MemoryIdempotencyStore::new(broker.clock.clone());
+        let store = MemoryIdempotencyStore::new(broker.clock);
         let (first, second) = (Calls::new(), Calls::new());
         first.hold();
         let settings = "lease = '5s'";
@@ -236,7 +236,7 @@ async fn the_key_of_a_message_or_a_header_can_say_what_is_the_same() {
             ),
         ] {
             let (broker, calls) = (Broker::new(), Calls::new());
-            let store = MemoryIdempotencyStore::new(broker.clock.clone());
+            let store = MemoryIdempotencyStore::new(broker.clock);
             let _app =
                 start(service(&broker, &store, policy).sink("orders", calls.succeed())).await;
             for message in [same.clone(), other, same] {
@@ -253,7 +253,7 @@ async fn the_key_of_a_message_or_a_header_can_say_what_is_the_same() {
 async fn a_message_without_what_it_is_to_be_known_by_is_a_dead_letter() {
     within(async {
         let (broker, calls) = (Broker::new(), Calls::new());
-        let store = MemoryIdempotencyStore::new(broker.clock.clone());
+        let store = MemoryIdempotencyStore::new(broker.clock);
         let _app =
             start(service(&broker, &store, "key = 'header:order'").sink("orders", calls.succeed()))
                 .await;
@@ -271,7 +271,7 @@ async fn duplicates_leave_a_batch_before_the_handler_sees_it() {
     within(async {
         for broker in [Broker::new(), Broker::positional(1)] {
             let calls = Calls::new();
-            let store = MemoryIdempotencyStore::new(broker.clock.clone());
+            let store = MemoryIdempotencyStore::new(broker.clock);
             let seen = calls.clone();
             let handler = move |batch: Batch<Text>| {
                 let seen = seen.clone();
@@ -303,7 +303,7 @@ async fn duplicates_leave_a_batch_before_the_handler_sees_it() {
 async fn a_store_that_is_full_makes_messages_wait_and_forgets_nothing() {
     within(async {
         let (broker, calls) = (Broker::new(), Calls::new());
-        let store = MemoryIdempotencyStore::new(broker.clock.clone()).limit(2);
+        let store = MemoryIdempotencyStore::new(broker.clock).limit(2);
         let app =
             start(service(&broker, &store, "ttl = '10m'").sink("orders", calls.succeed())).await;
         for (id, text) in [("1", "A"), ("2", "B"), ("3", "C")] {
@@ -325,7 +325,7 @@ async fn a_claim_is_released_when_a_drain_gives_its_message_up() {
     within(async {
         let (broker, calls) = (Broker::new(), Calls::new());
         calls.hold();
-        let store = MemoryIdempotencyStore::new(broker.clock.clone());
+        let store = MemoryIdempotencyStore::new(broker.clock);
         let new = || {
             let app = service(&broker, &store, "lease = '30m'").set("app.drain", "1s");
             app.sink("orders", calls.succeed())
@@ -350,7 +350,7 @@ async fn a_claim_is_released_when_a_drain_gives_its_message_up() {
 #[tokio::test(start_paused = true)]
 async fn idempotency_by_id_is_refused_where_ids_do_not_survive_redelivery_and_without_its_store() {
     let broker = Broker::without(&[mq::binder::Capability::StableIds]);
-    let store = MemoryIdempotencyStore::new(broker.clock.clone());
+    let store = MemoryIdempotencyStore::new(broker.clock);
     let app = service(&broker, &store, "").sink("orders", Calls::new().succeed());
     let problems = app.build().expect_err("it cannot be kept").to_string();
     assert!(

@@ -18,7 +18,9 @@ async fn without_order_as_many_run_at_once_as_the_concurrency_says() {
             calls.hold();
             let app = app(&broker, &settings("none", 3)).sink("orders", calls.succeed());
             let app = start(app).await;
-            ["1", "2", "3", "4", "5", "6", "7"].map(|text| broker.send("orders", text));
+            ["1", "2", "3", "4", "5", "6", "7"]
+                .into_iter()
+                .for_each(|text| broker.send("orders", text));
             at_once().await;
             assert_eq!((calls.running(), orders(&app).in_flight()), (3, 3));
             calls.let_go(1);
@@ -161,7 +163,9 @@ async fn a_message_without_a_key_waits_for_nobody_and_is_counted() {
         calls.hold();
         let app = start(app(&broker, &settings("key", 8)).sink("orders", calls.succeed())).await;
         broker.put("orders", keyed("k", "A"));
-        ["B", "C"].map(|text| broker.send("orders", text));
+        ["B", "C"]
+            .into_iter()
+            .for_each(|text| broker.send("orders", text));
         at_once().await;
         assert_eq!(calls.running(), 3);
         assert_eq!(orders(&app).metrics().keyless.get(), 2);

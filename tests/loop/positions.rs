@@ -143,7 +143,7 @@ async fn a_second_member_takes_over_partitions_without_anything_being_repeated()
                 broker.put(
                     "orders",
                     Message::new(number.to_string()).key(number.to_string()),
-                )
+                );
             });
         };
         put(0, 200);
@@ -178,7 +178,7 @@ async fn a_member_that_leaves_in_order_hands_its_partitions_over_without_repeats
                 broker.put(
                     "orders",
                     Message::new(number.to_string()).key(number.to_string()),
-                )
+                );
             });
         };
         put(0, 100);

@@ -253,7 +253,7 @@ async fn not_receiving_for_minutes_is_harmless() {
             calls.hold();
             let settings = "[bindings.orders.consumer]\nconcurrency = 1\ntimeout = 'none'\nwindow = { messages = 1 }";
             let app = start(app(&broker, settings).sink("orders", calls.succeed())).await;
-            ["A", "B", "C"].map(|text| broker.send("orders", text));
+            ["A", "B", "C"].into_iter().for_each(|text| broker.send("orders", text));
             until_eq(|| calls.running(), 1).await;
             pass(secs(3600)).await;
             calls.free();

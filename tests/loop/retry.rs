@@ -155,7 +155,7 @@ async fn a_message_that_waits_for_its_retry_gives_its_permit_back() {
         });
         let settings = "[bindings.orders.consumer]\nconcurrency = 1\nretry = { initial = '10s', jitter = false }";
         let _app = start(app(&broker, settings).sink("orders", handler)).await;
-        ["a", "b", "c"].map(|key| broker.put("orders", keyed(key, key.to_uppercase())));
+        ["a", "b", "c"].into_iter().for_each(|key| broker.put("orders", keyed(key, key.to_uppercase())));
         until_eq(|| broker.acked(), vec![1, 2]).await;
         assert_eq!(calls.attempts(), ["A 1", "B 1", "C 1"]);
         until_eq(|| broker.acked(), vec![1, 2, 0]).await;
@@ -220,7 +220,9 @@ async fn messages_without_a_key_do_not_wait_for_each_other() {
         });
         let settings = "[bindings.orders.consumer]\nretry = { initial = '5s', jitter = false }";
         let app = start(app(&broker, settings).sink("orders", handler)).await;
-        ["A", "B"].map(|text| broker.send("orders", text));
+        ["A", "B"]
+            .into_iter()
+            .for_each(|text| broker.send("orders", text));
         until_eq(|| broker.acked(), vec![1, 0]).await;
         assert_eq!(orders(&app).metrics().keyless.get(), 2);
     })

@@ -52,7 +52,7 @@ pub(crate) fn app(broker: &Broker, settings: &str) -> App {
     App::builder()
         .config(Config::toml(settings))
         .set("app.name", GROUP)
-        .clock(broker.clock.clone())
+        .clock(broker.clock)
         .binder("main", broker.binder())
 }
 

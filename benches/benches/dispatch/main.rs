@@ -20,6 +20,9 @@ fn main() -> std::io::Result<()> {
         measure::counting(|| run(count));
         return Ok(());
     }
+    if !measure::is_bench() {
+        return tried();
+    }
     let mut figures = Figures::default();
     for (name, counts) in scenarios::ALL {
         if measure::is_wanted(name) {
@@ -27,5 +30,15 @@ fn main() -> std::io::Result<()> {
         }
     }
     figures.print("dispatch");
+    Ok(())
+}
+
+/// As a test, every scenario runs once with few messages and nothing is measured.
+fn tried() -> std::io::Result<()> {
+    for (name, _) in scenarios::ALL {
+        let run = scenarios::find(name)
+            .ok_or_else(|| std::io::Error::other(format!("no scenario `{name}`")))?;
+        run(1_000);
+    }
     Ok(())
 }

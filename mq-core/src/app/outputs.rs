@@ -8,6 +8,7 @@ use crate::{
     binding::SourcePlan,
     config::nearest,
     extract::Preparation,
+    listener::ANY_OUTPUTS,
     output::{KeyRule, Outlet, OutletOptions},
     telemetry::BindingMetrics,
 };
@@ -99,7 +100,7 @@ impl Planner<'_> {
         feeds: u16,
         outputs: usize,
     ) {
-        if usize::from(feeds) == outputs {
+        if usize::from(feeds) == outputs || feeds == ANY_OUTPUTS {
             return;
         }
         let (message, help) = match (feeds, outputs) {

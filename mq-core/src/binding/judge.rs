@@ -144,11 +144,12 @@ impl Engine {
         }
     }
 
-    /// Gives the message back to the broker after the longest wait of the retry policy: at once would be a busy loop.
+    /// Gives the message back to the broker for another round after the longest wait of the retry policy: at once would be a busy
+    /// loop.
     ///
     /// A message with an order stays here all the same, so that nobody passes it.
     fn give_back_later(&mut self, delivery: Delivery) {
-        let (after, attempts) = (self.plan.build.stack.retry.max, delivery.failures());
+        let (after, attempts) = (self.plan.build.stack.retry.max, 0);
         let is_ordered = self.order.turnstile(&delivery).is_some();
         if !is_ordered && self.plan.capabilities.has(Capability::DelayedRedelivery) {
             self.plan.metrics().released.increment();

@@ -2,9 +2,9 @@
 
 use crate::{
     binder::{Delivery, OutputIndex, OutputRange, Staged},
-    message::{IdSeed, Message},
+    message::{IdSeed, Message, MessageId},
     middleware::Handled,
-    outcome::Outcome,
+    outcome::{Failure, Outcome},
 };
 
 /// What a function has returned, message by message; one message costs no allocation.
@@ -48,19 +48,46 @@ impl Replies {
         if self.is_empty() || !outcome.is_ack() {
             return outcome.into();
         }
-        Handled::with_outputs(self.stage(delivery, seeds))
+        if let Some(failure) = self.without_output(seeds.len()) {
+            return failure.into();
+        }
+        Handled::with_outputs(self.stage(delivery, &delivery.id(), seeds))
+    }
+
+    /// A value was returned for an output that there is not: publishing nothing would lose it.
+    fn without_output(&self, outputs: usize) -> Option<Failure> {
+        let all = self.first.iter().chain(&self.rest);
+        let last = all.map(|staged| staged.output.0).max()?;
+        (usize::from(last) >= outputs).then(|| {
+            let text = format!(
+                "the listener returned a value for output number {}, but names {outputs}; name an output, or return `()`",
+                last + 1
+            );
+            Failure::dead_letter(text).kind("outputs")
+        })
+    }
+
+    /// The answer for all of these deliveries: ids are derived from all of theirs, so that another batch makes other ids.
+    pub(crate) fn answer_all(&mut self, deliveries: &[Delivery], seeds: &[IdSeed]) -> Handled {
+        let ids = deliveries.iter().map(Delivery::id);
+        let all = ids.reduce(|all, id| IdSeed::after(&all).derive(&id, 0));
+        match (deliveries.first(), all) {
+            (Some(first), Some(all)) if !self.is_empty() => {
+                Handled::with_outputs(self.stage(first, &all, seeds))
+            }
+            _ => Handled::default(),
+        }
     }
 
     /// Gives every message an id and the trace of its input, and leaves it with the input.
-    fn stage(&mut self, delivery: &Delivery, seeds: &[IdSeed]) -> OutputRange {
-        let input = delivery.id();
+    fn stage(&mut self, delivery: &Delivery, input: &MessageId, seeds: &[IdSeed]) -> OutputRange {
         for (index, staged) in (0..).zip(self.first.iter_mut().chain(&mut self.rest)) {
             if staged.message.as_id().is_none() {
                 let seed = seeds
                     .get(usize::from(staged.output.0))
                     .copied()
                     .unwrap_or_else(|| IdSeed::new(&[]));
-                staged.message.set_id(seed.derive(&input, index));
+                staged.message.set_id(seed.derive(input, index));
             }
             delivery.pass_on(&mut staged.message);
         }

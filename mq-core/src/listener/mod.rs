@@ -15,5 +15,5 @@ pub(crate) use described::described;
 pub use descriptor::{Listener, Location};
 pub use functions::{BatchFunction, ListenerFunction};
 pub use layers::{LayerOf, UserLayer, UserLayers, only_batch, only_single};
-pub use outcomes::{BatchReturned, Outcomes};
+pub use outcomes::{ANY_OUTPUTS, BatchReturned, Outcomes};
 pub use returned::{Each, Encode, IntoMessage, Keyed, Reply, Returned, WithHeaders};

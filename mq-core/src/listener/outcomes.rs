@@ -38,6 +38,9 @@ impl<P> Batch<P> {
     }
 }
 
+/// Feeds as many outputs as are named; a value for an output that is not fails its message.
+pub const ANY_OUTPUTS: u16 = u16::MAX;
+
 /// What a batch listener may return: nothing, [`Outcomes`], outputs of the whole batch, or a `Result` of these.
 #[diagnostic::on_unimplemented(
     message = "a batch listener cannot return `{Self}`",
@@ -46,7 +49,7 @@ impl<P> Batch<P> {
     note = "return `Result<_, E>` where `E` derives `mq::Failure` to fail the whole batch, or `()`"
 )]
 pub trait BatchReturned {
-    /// How many outputs it feeds.
+    /// How many outputs it feeds; [`ANY_OUTPUTS`] where only the values say.
     const OUTPUTS: u16;
 
     /// The answer for these deliveries.
@@ -62,7 +65,7 @@ impl BatchReturned for () {
 }
 
 impl BatchReturned for Outcomes {
-    const OUTPUTS: u16 = 0;
+    const OUTPUTS: u16 = ANY_OUTPUTS;
 
     fn returned(self, deliveries: &Deliveries, seeds: &[IdSeed]) -> HandledBatch {
         let found = self.items.len();
@@ -119,9 +122,8 @@ whole! {
 /// Outputs of the whole batch: no delivery is settled before all of them are confirmed.
 fn whole(reply: impl Reply, deliveries: &Deliveries, seeds: &[IdSeed]) -> HandledBatch {
     let mut replies = Replies::default();
-    match (reply.reply(0, &mut replies), deliveries.as_slice().first()) {
-        (Err(failure), _) => failure.into(),
-        (Ok(()), None) => HandledBatch::All(Handled::default()),
-        (Ok(()), Some(first)) => HandledBatch::All(replies.answer(first, Outcome::Ack, seeds)),
+    match reply.reply(0, &mut replies) {
+        Err(failure) => failure.into(),
+        Ok(()) => HandledBatch::All(replies.answer_all(deliveries.as_slice(), seeds)),
     }
 }

@@ -78,6 +78,15 @@ impl IdSeed {
         Self(xxh3_64(names.join("\u{1f}").as_bytes()))
     }
 
+    /// Goes on from an id: what is derived here depends on that id too.
+    #[must_use]
+    pub fn after(id: &MessageId) -> Self {
+        match id {
+            MessageId::Derived([high, low]) => Self(xxh3_64(&pair(*high, *low))),
+            MessageId::Text(text) => Self(xxh3_64(text)),
+        }
+    }
+
     /// The id of the `index`-th message made here from the message `input`.
     #[must_use]
     pub fn derive(self, input: &MessageId, index: u32) -> MessageId {

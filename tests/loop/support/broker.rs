@@ -79,7 +79,7 @@ impl Broker {
     /// As the builder is told.
     pub(crate) fn of(change: impl FnOnce(MemoryBuilder) -> MemoryBuilder) -> Self {
         let clock = Clock::starting_at(UNIX_EPOCH + Duration::from_secs(1_700_000_000));
-        let builder = change(MemoryBinder::builder().clock(clock.clone()));
+        let builder = change(MemoryBinder::builder().clock(clock));
         Self {
             memory: builder.build().expect("settings without mistakes"),
             clock,
