@@ -4,6 +4,7 @@
 
 mod at_least_once;
 mod batches;
+mod breaker;
 mod control;
 mod decisions;
 mod drain;
@@ -13,4 +14,6 @@ mod ordering;
 mod positions;
 mod reconnect;
 mod retry;
+mod sources;
 mod support;
+mod transactions;

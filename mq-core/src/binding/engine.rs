@@ -141,6 +141,9 @@ impl Engine {
 
     /// Lets the worker begin and finish what it can; `Turn::More` if others are to have a turn before it goes on.
     fn handle(&mut self, cx: &mut Context<'_>) -> Turn {
+        if self.paused {
+            self.worker.put_back(&mut self.queue);
+        }
         for _ in 0..ROUNDS {
             let queue = if self.paused {
                 &mut self.nothing

@@ -19,15 +19,24 @@ use crate::{
 };
 
 /// A round on its way, with the transaction that carries it.
-type Under = (Box<dyn Transaction>, Round, Vec<Settlement>, Result<()>);
+type Under = (Box<dyn Transaction>, Step, Result<()>);
+
+/// A round with its settlements.
+#[derive(Debug)]
+struct Step {
+    round: Round,
+    settlements: Vec<Settlement>,
+    /// It was handed to the broker, and it is not known whether it took effect: repeating the commit finds out.
+    is_uncertain: bool,
+}
 
 /// Carries rounds in transactions, one at a time.
 #[derive(Debug)]
 pub(super) struct Transact {
     stage: Stage<Under>,
     transaction: Option<Box<dyn Transaction>>,
-    /// A round that has failed and is carried again, before anything else.
-    again: Option<(Round, Vec<Settlement>)>,
+    /// A step that has failed and is carried again, before anything else.
+    again: Option<Step>,
 }
 
 impl std::fmt::Debug for dyn Transaction {
@@ -49,37 +58,42 @@ impl Transact {
         !self.stage.is_running() && self.again.is_none()
     }
 
-    fn start(&mut self, plan: &Arc<InputPlan>, round: Round, settlements: Vec<Settlement>) {
+    fn start(&mut self, plan: &Arc<InputPlan>, mut step: Step) {
         let Some(mut transaction) = self.transaction.take() else {
             return;
         };
         let plan = plan.clone();
         self.stage.start(async move {
-            let result = carry(&mut *transaction, &plan, &round, &settlements).await;
-            (transaction, round, settlements, result)
+            let result = carry(&mut *transaction, &plan, &mut step).await;
+            (transaction, step, result)
         });
     }
 }
 
-/// One step; aborted if any part of it fails.
-async fn carry(
-    transaction: &mut dyn Transaction,
-    plan: &InputPlan,
-    round: &Round,
-    settlements: &[Settlement],
-) -> Result<()> {
-    let done = async {
-        transaction.publish(&round.messages(plan)).await?;
-        transaction.settle(settlements).await?;
-        transaction.commit().await.map(drop)
-    };
-    let Err(error) = done.await else {
-        return Ok(());
-    };
-    if let Err(abort) = transaction.abort().await {
-        tracing::debug!(binding = &*plan.name, error = %abort.chain(), "cannot abort a transaction; the broker forgets it by itself");
+/// One step; aborted if it fails, unless it is not known whether it has taken effect.
+async fn carry(transaction: &mut dyn Transaction, plan: &InputPlan, step: &mut Step) -> Result<()> {
+    if !step.is_uncertain {
+        let filled = async {
+            transaction.publish(&step.round.messages(plan)).await?;
+            transaction.settle(&step.settlements).await
+        };
+        if let Err(error) = filled.await {
+            abort(transaction, plan).await;
+            return Err(error);
+        }
     }
-    Err(error)
+    let committed = transaction.commit().await.map(drop);
+    step.is_uncertain = committed.as_ref().is_err_and(Error::is_temporary);
+    if committed.is_err() && !step.is_uncertain {
+        abort(transaction, plan).await;
+    }
+    committed
+}
+
+async fn abort(transaction: &mut dyn Transaction, plan: &InputPlan) {
+    if let Err(error) = transaction.abort().await {
+        tracing::debug!(binding = &*plan.name, error = %error.chain(), "cannot abort a transaction; the broker forgets it by itself");
+    }
 }
 
 impl Engine {
@@ -92,26 +106,30 @@ impl Engine {
             if transact.stage.poll_free(cx) {
                 self.begin_round(&mut transact);
             }
-            let Poll::Ready((transaction, round, settlements, result)) = transact.stage.poll(cx)
-            else {
+            let Poll::Ready((transaction, step, result)) = transact.stage.poll(cx) else {
                 break;
             };
             transact.transaction = Some(transaction);
-            self.carried(&mut transact, round, settlements, result);
+            self.carried(&mut transact, step, result);
         }
         self.transact = Some(transact);
         true
     }
 
     fn begin_round(&mut self, transact: &mut Transact) {
-        if let Some((round, settlements)) = transact.again.take() {
-            return transact.start(&self.plan, round, settlements);
+        if let Some(step) = transact.again.take() {
+            return transact.start(&self.plan, step);
         }
         self.take_refused();
         let round = take(self.finish.round());
         let settlements = self.settlements_of(&round);
         if !round.is_empty() || !settlements.is_empty() {
-            transact.start(&self.plan, round, settlements);
+            let step = Step {
+                round,
+                settlements,
+                is_uncertain: false,
+            };
+            transact.start(&self.plan, step);
         }
     }
 
@@ -136,13 +154,8 @@ impl Engine {
         }
     }
 
-    fn carried(
-        &mut self,
-        transact: &mut Transact,
-        mut round: Round,
-        settlements: Vec<Settlement>,
-        result: Result<()>,
-    ) {
+    fn carried(&mut self, transact: &mut Transact, mut step: Step, result: Result<()>) {
+        let round = &mut step.round;
         match result {
             Ok(()) => {
                 transact.stage.succeeded();
@@ -155,15 +168,18 @@ impl Engine {
                     exit.deliveries()
                         .iter()
                         .for_each(|delivery| self.abandon(delivery.clone()));
+                    exit.claim
+                        .into_iter()
+                        .for_each(|claim| self.finish.release(*claim));
                 });
             }
             Err(error) if error.is_temporary() => {
                 transact.stage.failed();
                 self.finish
                     .set_problem(Some(format!("cannot commit: {}", error.chain())));
-                transact.again = Some((round, settlements));
+                transact.again = Some(step);
             }
-            Err(error) => self.cannot_commit(&mut round, &error),
+            Err(error) => self.cannot_commit(round, &error),
         }
     }
 

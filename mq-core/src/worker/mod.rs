@@ -102,6 +102,9 @@ pub trait Worker: Send {
     /// Handles what is gathered without waiting for more: the loop is draining.
     fn flush(&mut self);
 
+    /// Puts what was gathered and could not begin, because the stack was not ready, back to the front of `queue`.
+    fn put_back(&mut self, queue: &mut VecDeque<Delivery>);
+
     /// Drops every call that is under way, and returns what was being handled.
     fn abandon(&mut self) -> Vec<Delivery>;
 }

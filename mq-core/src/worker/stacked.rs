@@ -143,6 +143,13 @@ where
         self.gather.flush();
     }
 
+    fn put_back(&mut self, queue: &mut VecDeque<Delivery>) {
+        if let Some(request) = self.gathered.take() {
+            let deliveries = request.deliveries().iter().rev();
+            deliveries.for_each(|delivery| queue.push_front(delivery.clone()));
+        }
+    }
+
     fn abandon(&mut self) -> Vec<Delivery> {
         let mut requests = self.slots.abandon();
         requests.extend(self.gathered.take());
