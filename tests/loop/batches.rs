@@ -362,3 +362,50 @@ async fn delayed_attempts_of_items_are_counted_as_those_of_single_messages() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_batch_begins_before_the_one_before_it_is_judged() {
+    within(async {
+        let brokers = || {
+            [
+                Broker::without(&[mq::binder::Capability::KeyOrder]),
+                Broker::positional(1),
+            ]
+        };
+        for (broker, waits) in brokers()
+            .into_iter()
+            .zip([0, 0])
+            .chain(brokers().into_iter().zip([5, 5]))
+        {
+            let calls = Calls::new();
+            let seen = calls.clone();
+            let handler = move |batch: Batch<Text>| {
+                let seen = seen.clone();
+                async move {
+                    if waits > 0 {
+                        pass(millis(waits)).await;
+                    }
+                    seen.note(texts(&batch).join(" "), 1);
+                    let answer = |item: &mq::extract::BatchItem<Text>| match (
+                        item.payload.0.as_str(),
+                        item.delivery.attempt(),
+                    ) {
+                        ("a1", 1) => Err(Failure::retry("broken")),
+                        _ => Ok(()),
+                    };
+                    batch.outcomes(batch.iter().map(answer).collect::<Vec<_>>())
+                }
+            };
+            let service = app(&broker, &settings("key", "")).batch_sink("orders", handler);
+            broker.send_keyed("orders", &["a1", "b1", "a2", "b2", "a3", "b3", "a4", "b4"]);
+            let _app = start(service).await;
+            until_eq(|| broker.unsettled("orders"), 0).await;
+            assert_eq!(
+                calls.texts()[..2],
+                ["a1 b1 a2 b2".to_owned(), "b3 b4".to_owned()]
+            );
+            assert_eq!(calls.texts().last().map(String::as_str), Some("a2 a3 a4"));
+        }
+    })
+    .await;
+}

@@ -15,5 +15,6 @@ mod positions;
 mod reconnect;
 mod retry;
 mod sources;
+mod storm;
 mod support;
 mod transactions;

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     binder::{Action, Delivery, LaneId, Lanes, Settler, Transaction},
-    error::Result,
+    error::{Error, Result},
     listener::Style,
     worker::{Answers, Turn, Worker},
 };
@@ -56,6 +56,8 @@ pub(super) struct Engine {
     pub(super) first_failures: HashMap<(LaneId, u64), SystemTime>,
     /// Why the binding must stop, if so.
     pub(super) stopping: Option<String>,
+    /// Why the subscription is of no more use, if so.
+    pub(super) broken: Option<Error>,
     /// Nothing new is begun.
     pub(super) draining: bool,
     /// Nothing is taken from the queue.
@@ -79,6 +81,7 @@ impl Engine {
         concurrency: usize,
     ) -> Result<Self> {
         let mut worker = plan.ready.build(&plan.build)?;
+        let concurrency = plan.concurrency(concurrency);
         worker.set_concurrency(concurrency);
         plan.build.stack.pulse.drive_from_here();
         let positions = plan
@@ -98,6 +101,7 @@ impl Engine {
             held_until: HashMap::new(),
             first_failures: HashMap::new(),
             stopping: None,
+            broken: None,
             draining: false,
             paused: false,
             worker,
@@ -333,6 +337,7 @@ impl Engine {
     }
 
     pub(super) fn set_concurrency(&mut self, concurrency: usize) {
+        let concurrency = self.plan.concurrency(concurrency);
         self.worker.set_concurrency(concurrency);
         self.enough = concurrency.max(self.plan.build.batch.max);
     }

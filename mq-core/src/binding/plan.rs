@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     binder::{Capabilities, Capability, ConsumerSpec, SettlementStyle},
     clock::Clock,
-    listener::{BuildOptions, Listener, Ready},
+    listener::{BuildOptions, Listener, Ready, Style},
     middleware::LetterOptions,
     output::{BinderSlot, Outlet},
     policy::{Exhausted, Ordering, WindowPolicy},
@@ -89,6 +89,17 @@ impl InputPlan {
     #[must_use]
     pub fn is_positional(&self) -> bool {
         self.capabilities.settlement == SettlementStyle::Positional
+    }
+
+    /// How many calls may be under way where `wanted` are asked for: batches of an ordered binding go one after the other, so that a
+    /// key is in one batch at a time.
+    #[must_use]
+    pub fn concurrency(&self, wanted: usize) -> usize {
+        if self.listener.style() == Style::Batch && self.ordering != Ordering::None {
+            1
+        } else {
+            wanted
+        }
     }
 
     /// How a delayed attempt waits; `ordered` tells whether the message's key or partition waits with it.

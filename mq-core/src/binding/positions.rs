@@ -75,6 +75,13 @@ impl Positions {
         }
     }
 
+    /// Whether the delivery's lane is still assigned as it was when the delivery arrived.
+    pub(super) fn is_current(&self, record: &Record) -> bool {
+        self.lanes
+            .get(&record.lane)
+            .is_some_and(|tracker| tracker.epoch() == record.epoch)
+    }
+
     fn current(&mut self, settlement: &Settlement) -> Option<&mut Tracker> {
         self.lanes
             .get_mut(&settlement.lane)

@@ -151,6 +151,16 @@ impl Round {
         }
     }
 
+    /// Takes out exits for which `gone` holds; their messages are not published.
+    pub(super) fn take_gone(&mut self, gone: impl Fn(&Exit) -> bool, each: impl FnMut(Exit)) {
+        if self.exits.iter().any(&gone) {
+            self.exits
+                .iter_mut()
+                .for_each(|exit| exit.again = !gone(exit));
+            self.take_finished(each);
+        }
+    }
+
     /// The inputs of every exit.
     pub(super) fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
         self.exits.iter().flat_map(Exit::deliveries)

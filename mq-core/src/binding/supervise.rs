@@ -244,6 +244,9 @@ impl Supervisor {
             if engine.stopping.is_some() {
                 return Poll::Ready(Step::MustStop);
             }
+            if let Some(error) = engine.broken.take() {
+                return Poll::Ready(Step::Received(Ok(Event::Ended(error))));
+            }
             // Once it is registered, the channel is asked again only when it has something.
             if !listening || !control.is_empty() || control.is_closed() {
                 listening = true;

@@ -14,7 +14,7 @@ use super::{
     stage::Stage,
 };
 use crate::{
-    binder::{Action, Settlement, Transaction},
+    binder::{Action, Delivery, Settlement, Transaction},
     error::{Error, ErrorKind, Result},
 };
 
@@ -70,6 +70,15 @@ impl Transact {
     }
 }
 
+/// The subscription has to be made anew.
+fn lost() -> Error {
+    Error::new(
+        ErrorKind::Lost,
+        "a part of a batch is somebody else's by now",
+    )
+    .temporary()
+}
+
 /// One step; aborted if it fails, unless it is not known whether it has taken effect.
 async fn carry(transaction: &mut dyn Transaction, plan: &InputPlan, step: &mut Step) -> Result<()> {
     if !step.is_uncertain {
@@ -121,6 +130,7 @@ impl Engine {
             return transact.start(&self.plan, step);
         }
         self.take_refused();
+        self.take_gone();
         let round = take(self.finish.round());
         let settlements = self.settlements_of(&round);
         if !round.is_empty() || !settlements.is_empty() {
@@ -138,6 +148,41 @@ impl Engine {
         let mut refused = Vec::new();
         self.finish.round().take_refused(|exit| refused.push(exit));
         refused.into_iter().for_each(|exit| self.conclude(exit));
+    }
+
+    /// Outputs of messages whose lane is somebody else's by now: no settlement would keep them from taking effect twice.
+    fn take_gone(&mut self) {
+        let Some(positions) = &self.positions else {
+            return;
+        };
+        let is_current = |delivery: &Delivery| positions.is_current(delivery.record());
+        let mut gone = Vec::new();
+        self.finish.round().take_gone(
+            |exit| !exit.deliveries().iter().all(is_current),
+            |exit| gone.push((exit.deliveries().iter().any(is_current), exit)),
+        );
+        for (is_in_part, exit) in gone {
+            // The rest of a batch is ours still, and will not arrive again by itself.
+            if is_in_part {
+                self.broken.get_or_insert_with(lost);
+            }
+            self.metrics_lost(&exit);
+            self.drop_exit(exit);
+        }
+    }
+
+    fn metrics_lost(&self, exit: &Exit) {
+        self.plan.metrics().lost.add(exit.deliveries().len() as u64);
+    }
+
+    /// Nothing of it takes effect; the broker delivers it again.
+    fn drop_exit(&mut self, exit: Exit) {
+        exit.deliveries()
+            .iter()
+            .for_each(|delivery| self.abandon(delivery.clone()));
+        exit.claim
+            .into_iter()
+            .for_each(|claim| self.finish.release(*claim));
     }
 
     /// What the broker is told of the inputs of a round: single settlements, or commits of their lanes.
@@ -163,15 +208,12 @@ impl Engine {
                 round.take_finished(|exit| self.committed(exit));
             }
             Err(error) if error.kind() == ErrorKind::Lost || self.finish.is_lost() => {
-                self.plan.metrics().lost.add(round.len() as u64);
                 round.take_finished(|exit| {
-                    exit.deliveries()
-                        .iter()
-                        .for_each(|delivery| self.abandon(delivery.clone()));
-                    exit.claim
-                        .into_iter()
-                        .for_each(|claim| self.finish.release(*claim));
+                    self.metrics_lost(&exit);
+                    self.drop_exit(exit);
                 });
+                // Some of it may be ours still, and would not arrive again by itself.
+                self.broken.get_or_insert(error);
             }
             Err(error) if error.is_temporary() => {
                 transact.stage.failed();

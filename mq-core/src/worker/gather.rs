@@ -16,6 +16,9 @@ pub trait Gather: Send {
     /// What the stack takes.
     type Request: Arrival;
 
+    /// Whether an answer is judged before the next request is made: what has failed in a batch holds back what is behind it.
+    const JUDGED_FIRST: bool;
+
     /// The next request, or `None` if there is nothing, or not enough yet; then the task is woken in time.
     fn next(
         &mut self,
@@ -40,6 +43,7 @@ pub struct GatherOne;
 
 impl Gather for GatherOne {
     type Request = Delivery;
+    const JUDGED_FIRST: bool = false;
 
     fn next(&mut self, _: &mut Context<'_>, queue: &mut VecDeque<Delivery>) -> Option<Delivery> {
         queue.pop_front()
@@ -86,6 +90,7 @@ impl GatherBatch {
 
 impl Gather for GatherBatch {
     type Request = Deliveries;
+    const JUDGED_FIRST: bool = true;
 
     fn next(&mut self, cx: &mut Context<'_>, queue: &mut VecDeque<Delivery>) -> Option<Deliveries> {
         if queue.is_empty() {

@@ -63,6 +63,9 @@ where
         answers: &mut Answers,
     ) -> Turn {
         for _ in 0..CALLS {
+            if G::JUDGED_FIRST && !answers.is_empty() {
+                return Turn::More;
+            }
             if !self.slots.has_room() {
                 return Turn::Idle;
             }
@@ -128,6 +131,9 @@ where
             self.slots.wake_all();
         }
         self.poll_woken(answers);
+        if G::JUDGED_FIRST && !answers.is_empty() {
+            return Turn::More;
+        }
         self.begin(cx, queue, answers)
     }
 
