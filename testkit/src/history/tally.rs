@@ -32,9 +32,9 @@ pub(super) struct Moment {
 pub(super) struct Sight {
     id: Packed,
     what: What,
-    keyed: bool,
-    log: u32,
     nanos: u64,
+    log: u32,
+    keyed: bool,
     key: Packed,
     sequence: u64,
 }
@@ -140,7 +140,7 @@ impl Tally {
         }
     }
 
-    /// Takes the sights of one id, in their order.
+    /// Takes the sights of one id, in their order; the lane is that of the first sight of a sending.
     pub(super) fn add(&mut self, sight: &Sight) {
         match sight.what {
             What::Sending | What::Confirmed => {
