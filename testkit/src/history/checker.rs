@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use mq_core::error::Result;
 
 use super::lanes::{Lanes, Step};
-use super::reader::Reader;
+use super::reader::{Reader, lengths, most_entries};
 use super::report::{LogReport, Report, Summary};
 use super::runs::Merge;
 use super::sorter::Sorter;
@@ -86,8 +86,10 @@ impl Checker {
 
     /// Checks these logs. Blocks: for seconds with tens of millions of entries.
     ///
+    /// The writers are to have ended: of a message that is on its way the report says that it is lost.
+    ///
     /// # Errors
-    /// A log cannot be read or is no log, or the temporary file fails. A torn or damaged log is no error: see
+    /// A log cannot be read, is no log or is given twice, or the temporary file fails. A torn or damaged log is no error: see
     /// [`Report::logs`].
     pub fn check<P: AsRef<Path>>(&self, logs: impl IntoIterator<Item = P>) -> Result<Report> {
         let logs: Vec<PathBuf> = logs
@@ -109,11 +111,11 @@ impl Checker {
 
     /// All entries, by id.
     fn sort_sights(&self, logs: &[PathBuf]) -> Result<(Merge<Sight>, Vec<LogReport>)> {
-        let readers = logs.iter().map(|path| Reader::open(path, None));
-        let readers = readers.collect::<Result<Vec<_>>>()?;
-        let mut sights = self.sorter(readers.iter().map(Reader::frames).sum());
-        let mut reports = Vec::with_capacity(readers.len());
-        for (reader, number) in readers.into_iter().zip(0_u32..) {
+        let lengths = lengths(logs)?;
+        let mut sights = self.sorter(most_entries(&lengths));
+        let mut reports = Vec::with_capacity(logs.len());
+        for ((path, length), number) in logs.iter().zip(lengths).zip(0_u32..) {
+            let reader = Reader::open(path, length)?;
             reports.push(reader.read(|stamped| sights.push(Sight::new(number, &stamped)))?);
         }
         Ok((sights.finish()?, reports))

@@ -1,5 +1,6 @@
 //! The reader of a log: every sound frame, and an account of the others.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Take};
 use std::path::{Path, PathBuf};
@@ -30,14 +31,9 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// `length` of an earlier reading; without one, all that is there now.
-    pub(super) fn open(path: &Path, length: Option<u64>) -> Result<Self> {
-        let failed = |e| io_error("a log cannot be read", path, e);
-        let file = File::open(path).map_err(failed)?;
-        let length = match length {
-            Some(length) => length,
-            None => file.metadata().map_err(failed)?.len(),
-        };
+    /// Reads no more than `length` bytes of it.
+    pub(super) fn open(path: &Path, length: u64) -> Result<Self> {
+        let file = File::open(path).map_err(|e| io_error("a log cannot be read", path, e))?;
         let mut reader = Self {
             path: path.to_owned(),
             process: stem(path),
@@ -56,11 +52,6 @@ impl Reader {
     /// The name of the log.
     pub(super) fn process(&self) -> Arc<str> {
         Arc::clone(&self.process)
-    }
-
-    /// Frames that this log can hold at most.
-    pub(super) fn frames(&self) -> u64 {
-        self.length.saturating_sub(HEADER as u64) / FRAME as u64
     }
 
     /// Gives every sound entry to `each`, in order, then accounts for the log.
@@ -139,11 +130,48 @@ impl Reader {
     }
 }
 
+/// The bytes of each log as they are now, before any of them is read.
+///
+/// # Errors
+/// One is missing, or is named twice: its messages would look delivered twice.
+pub(super) fn lengths(logs: &[PathBuf]) -> Result<Vec<u64>> {
+    let mut known = HashSet::new();
+    let lengths = logs.iter().map(|path| {
+        let real = path
+            .canonicalize()
+            .and_then(|real| Ok((real.metadata()?.len(), real)));
+        let (length, real) = real.map_err(|e| io_error("a log cannot be read", path, e))?;
+        if known.insert(real) {
+            Ok(length)
+        } else {
+            Err(twice(path))
+        }
+    });
+    lengths.collect()
+}
+
+/// Entries that logs of these lengths hold at most.
+pub(super) fn most_entries(lengths: &[u64]) -> u64 {
+    let frames = lengths
+        .iter()
+        .map(|length| length.saturating_sub(HEADER as u64) / FRAME as u64);
+    frames.sum()
+}
+
 fn stem(path: &Path) -> Arc<str> {
     path.file_stem()
         .unwrap_or_default()
         .to_string_lossy()
         .into()
+}
+
+fn twice(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        "the same log is given twice; give each log once",
+    )
+    .operation("history")
+    .context("path", path.display())
 }
 
 fn foreign(path: &Path) -> Error {

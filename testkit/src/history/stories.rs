@@ -64,7 +64,7 @@ impl Stories {
     pub(super) fn tell(mut self, logs: &[LogReport], goal: Goal) -> Result<Vec<Finding>> {
         let readable = if self.chosen.is_empty() { &[] } else { logs };
         for (log, number) in readable.iter().zip(0..) {
-            let reader = Reader::open(&log.path, Some(log.bytes))?;
+            let reader = Reader::open(&log.path, log.bytes)?;
             let process = reader.process();
             reader.read(|stamped| {
                 if let Some(story) = self.chosen.get_mut(&stamped.entry.id) {

@@ -122,3 +122,23 @@ fn another_file_is_refused_with_its_path() {
 fn a_missing_log_is_an_error() {
     assert!(Checker::new().check(["no-such.history"]).is_err());
 }
+
+#[test]
+fn a_log_that_is_given_twice_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = log(folder.path());
+    let other = folder.path().join(".").join(path.file_name().unwrap());
+    let error = Checker::new().check([path, other]).unwrap_err();
+    assert!(error.chain().contains("given twice"), "{}", error.chain());
+}
+
+#[test]
+fn two_thousand_logs_are_no_more_open_files_than_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..2000_u64 {
+        let log = Log::create(folder.path(), &format!("sink{number}")).unwrap();
+        log.append_at(tick(number), Entry::effect(Id::new(number.into())))
+            .unwrap();
+    }
+    assert_eq!(check(&Checker::new(), folder.path()).summary.phantom, 2000);
+}
