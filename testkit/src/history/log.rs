@@ -203,3 +203,27 @@ pub fn logs_in(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
     paths.sort();
     Ok(paths)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Id;
+    use super::*;
+
+    #[test]
+    fn a_log_takes_nothing_more_after_a_write_that_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Log::create(folder.path(), "sink").unwrap();
+        let read_only = File::open(log.path()).unwrap();
+        let tail = log.tail.get_mut().unwrap();
+        let writable = std::mem::replace(&mut tail.file, read_only);
+        assert_eq!(
+            log.append(Entry::seen(Id::new(1))).unwrap_err().kind(),
+            ErrorKind::Unavailable
+        );
+        log.tail.get_mut().unwrap().file = writable;
+        let error = log.append(Entry::seen(Id::new(1))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
+        assert!(error.message().ends_with("start a new log"));
+        assert_eq!(std::fs::metadata(log.path()).unwrap().len(), 128);
+    }
+}
