@@ -1,1 +1,3 @@
 //! `mq-testkit`.
+
+pub mod history;
