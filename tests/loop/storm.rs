@@ -122,7 +122,7 @@ async fn trouble(
         5 => faults.slow(millis(dice.roll(5))),
         6 if members.len() < 3 => members.push(start(new()).await),
         7 if !members.is_empty() => {
-            drop(members.swap_remove(dice.roll(members.len() as u64) as usize))
+            drop(members.swap_remove(dice.roll(members.len() as u64) as usize));
         }
         8 if !members.is_empty() => {
             let leaving = members.swap_remove(dice.roll(members.len() as u64) as usize);

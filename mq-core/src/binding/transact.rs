@@ -126,6 +126,10 @@ impl Engine {
     }
 
     fn begin_round(&mut self, transact: &mut Transact) {
+        if self.broken.is_some() {
+            // What a lost step would have settled counts as settled here: nothing more must be committed.
+            return;
+        }
         if let Some(step) = transact.again.take() {
             return transact.start(&self.plan, step);
         }
