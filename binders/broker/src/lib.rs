@@ -1,0 +1,2 @@
+//! `mq-broker`
+pub mod storage;
