@@ -55,16 +55,36 @@ impl<T> Positions<T> {
         self.live += 1;
     }
 
+    /// Sets the value of a position at or after the end; those between have none.
+    pub fn put(&mut self, position: u64, value: T) {
+        self.skip_to(position);
+        self.push(value);
+    }
+
     /// Passes over positions up to `end`, which have no value.
     pub fn skip_to(&mut self, end: u64) {
         if self.dense.is_empty() {
             self.base = self.base.max(end);
             return;
         }
+        if end.saturating_sub(self.end()) > SLACK as u64 {
+            return self.leap_to(end);
+        }
         while self.end() < end {
             self.dense.push_back(None);
         }
         self.tidy();
+    }
+
+    /// Passes over so many positions that what lies before them is sparse.
+    #[cold]
+    fn leap_to(&mut self, end: u64) {
+        let dense = std::mem::take(&mut self.dense);
+        let values = dense.into_iter().zip(self.base..);
+        self.sparse
+            .extend(values.filter_map(|(value, position)| Some((position, value?))));
+        self.live = 0;
+        self.base = end;
     }
 
     #[inline]

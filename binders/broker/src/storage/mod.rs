@@ -15,11 +15,14 @@ pub use real::Folder;
 ///
 /// What is written is durable after [`File::sync`]; a created, renamed or removed name after [`sync`](Self::sync).
 pub trait Storage: Send + Sync + fmt::Debug + 'static {
-    /// Takes the folder for this process, until the storage is dropped.
+    /// Takes the folder for this process, until [`unlock`](Self::unlock).
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`]: another broker has it.
     fn lock(&self) -> io::Result<()>;
+
+    /// Gives the folder back.
+    fn unlock(&self);
 
     /// Opens an existing file for reading and writing.
     ///
@@ -88,7 +91,7 @@ pub trait File: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// The file system does not say.
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
 
     /// Cuts or extends the file; an extension reads as zeros.
     ///

@@ -59,6 +59,11 @@ impl Storage for Folder {
         Ok(())
     }
 
+    fn unlock(&self) {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        *lock = None;
+    }
+
     fn open(&self, name: &str) -> io::Result<Arc<dyn File>> {
         let file = OpenOptions::new()
             .read(true)
@@ -133,7 +138,7 @@ impl File for RealFile {
         Ok(retry_on_intr(|| fdatasync(&self.0))?)
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }
 
@@ -199,11 +204,8 @@ mod tests {
         let first = Folder::new(folder.path()).unwrap();
         let second = Folder::new(folder.path()).unwrap();
         first.lock().unwrap();
-        assert_eq!(
-            second.lock().unwrap_err().kind(),
-            io::ErrorKind::WouldBlock
-        );
-        drop(first);
+        assert_eq!(second.lock().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        first.unlock();
         second.lock().unwrap();
     }
 }
