@@ -11,6 +11,7 @@ pub(crate) type Checked<T = ()> = Result<T, Broken>;
 #[derive(Clone)]
 pub(crate) struct Broken {
     text: String,
+    is_skip: bool,
     place: &'static Location<'static>,
 }
 
@@ -19,8 +20,23 @@ impl Broken {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
+            is_skip: false,
             place: Location::caller(),
         }
+    }
+
+    /// Not a broken rule: the case has found out that it has nothing to say.
+    #[track_caller]
+    pub(crate) fn skip(reason: impl Into<String>) -> Self {
+        Self {
+            is_skip: true,
+            ..Self::new(reason)
+        }
+    }
+
+    /// The reason, if the case has nothing to say.
+    pub(crate) fn skipped(&self) -> Option<&str> {
+        self.is_skip.then_some(&self.text)
     }
 }
 

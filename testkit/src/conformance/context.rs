@@ -304,3 +304,34 @@ pub(crate) fn refused<T>(what: &str, result: Result<T, Error>, kinds: &[ErrorKin
         ))),
     }
 }
+
+/// What a part of the contract answers that a binder need not have; without it the case is skipped.
+#[track_caller]
+pub(crate) fn optional<T>(what: &str, result: Result<T, Error>) -> Checked<T> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            Err(Broken::skip(format!("it does not support {what}")))
+        }
+        other => Ok(other?),
+    }
+}
+
+/// A message without a key.
+pub(crate) fn plain(text: &str) -> Message {
+    Message::new(text.to_owned())
+}
+
+/// A message with a key.
+pub(crate) fn keyed(key: &str, text: &str) -> Message {
+    plain(text).key(key.to_owned())
+}
+
+/// The texts of these numbers.
+pub(crate) fn numbered(numbers: std::ops::Range<u32>) -> Vec<String> {
+    numbers.map(|number| format!("{number:03}")).collect()
+}
+
+/// Messages with these texts; each is its own key, so that they spread.
+pub(crate) fn spread(texts: &[String]) -> Vec<Message> {
+    texts.iter().map(|text| keyed(text, text)).collect()
+}

@@ -45,7 +45,10 @@ async fn judge(case: &Case, subject: Subject) -> Verdict {
     let mut running = tokio::spawn(case.run(context.clone()));
     let verdict = match timeout(time, &mut running).await {
         Ok(Ok(Ok(()))) => Verdict::Passed,
-        Ok(Ok(Err(broken))) => Verdict::Failed(broken.to_string()),
+        Ok(Ok(Err(broken))) => match broken.skipped() {
+            Some(reason) => Verdict::Skipped(reason.to_owned()),
+            None => Verdict::Failed(broken.to_string()),
+        },
         Ok(Err(panic)) => Verdict::Failed(format!("the case panicked: {panic}")),
         Err(_) => {
             running.abort();

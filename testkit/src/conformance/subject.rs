@@ -68,6 +68,7 @@ pub struct Subject {
     order: Option<Arc<Order>>,
     patience: Duration,
     is_shared: bool,
+    refunds: Arc<str>,
 }
 
 impl Subject {
@@ -92,6 +93,7 @@ impl Subject {
             order: None,
             patience: PATIENCE,
             is_shared: false,
+            refunds: "headers['type'] == 'refund'".into(),
         }
     }
 
@@ -124,6 +126,14 @@ impl Subject {
         self
     }
 
+    /// How a filter is written, where the broker has filters, that lets through messages whose header `type` is `refund`;
+    /// `headers['type'] == 'refund'` by default.
+    #[must_use]
+    pub fn filter(mut self, refunds: impl Into<Arc<str>>) -> Self {
+        self.refunds = refunds.into();
+        self
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -148,6 +158,11 @@ impl Subject {
 
     pub(crate) fn time(&self) -> Duration {
         self.patience
+    }
+
+    /// A filter for refunds.
+    pub(crate) fn refunds(&self) -> &str {
+        &self.refunds
     }
 
     pub(crate) fn is_shared(&self) -> bool {
