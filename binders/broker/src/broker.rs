@@ -125,7 +125,7 @@ impl Broker {
             let folder = Folder::new(&path).map_err(|error| {
                 error::io("creating the folder", error).context("path", path.display())
             })?;
-            Self::open_on(Arc::new(folder), options, path)
+            Self::open_on(&(Arc::new(folder) as Arc<dyn Storage>), options, path)
         };
         let opened = tokio::task::spawn_blocking(open).await;
         opened.map_err(|_| error::closed())?
@@ -136,7 +136,7 @@ impl Broker {
     /// # Errors
     /// As for [`open_with`](Self::open_with).
     pub fn open_on(
-        storage: Arc<dyn Storage>,
+        storage: &Arc<dyn Storage>,
         options: BrokerOptions,
         name: impl Into<PathBuf>,
     ) -> Result<Self> {

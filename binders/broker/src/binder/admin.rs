@@ -11,18 +11,15 @@ use super::BrokerBinder;
 #[async_trait]
 impl Admin for BrokerBinder {
     async fn destinations(&self) -> Result<Vec<DestinationInfo>> {
-        self.broker.check()?;
-        Ok(self.broker.destinations())
+        Ok(self.open()?.destinations())
     }
 
     async fn groups(&self, destination: &str) -> Result<Vec<GroupInfo>> {
-        self.broker.check()?;
-        self.broker.groups(destination)
+        self.open()?.groups(destination)
     }
 
     async fn lag(&self, destination: &str, group: &str) -> Result<Lag> {
-        self.broker.check()?;
-        self.broker.lag(destination, group)
+        self.open()?.lag(destination, group)
     }
 
     async fn browse(
@@ -31,8 +28,7 @@ impl Admin for BrokerBinder {
         cursor: &mut Cursor,
         max: usize,
     ) -> Result<Vec<Browsed>> {
-        self.broker.check()?;
-        let browsed = self.broker.browse(destination, cursor, max).await?;
+        let browsed = self.open()?.browse(destination, cursor, max).await?;
         let each = browsed.into_iter().map(|one| Browsed {
             partition: one.partition,
             position: one.position,
@@ -43,20 +39,20 @@ impl Admin for BrokerBinder {
     }
 
     async fn mark_handled(&self, destination: &str, partition: u32, position: u64) -> Result<()> {
-        self.broker
+        self.open()?
             .mark_handled(destination, partition, position)
             .await
     }
 
     async fn purge(&self, destination: &str) -> Result<u64> {
-        self.broker.purge(destination).await
+        self.open()?.purge(destination).await
     }
 
     async fn delete(&self, destination: &str) -> Result<()> {
-        self.broker.delete(destination).await
+        self.open()?.delete(destination).await
     }
 
     async fn seek(&self, destination: &str, group: &str, from: ReplayFrom) -> Result<()> {
-        self.broker.seek(destination, group, from).await
+        self.open()?.seek(destination, group, from).await
     }
 }

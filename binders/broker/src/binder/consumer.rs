@@ -11,9 +11,9 @@ use mq_core::{
     error::{ErrorStatus, Result},
 };
 
-use super::transaction::BrokerTransaction;
+use super::{session::Session, transaction::BrokerTransaction};
 use crate::{
-    engine::{Reading, Shared, Wanted},
+    engine::{Reading, Wanted},
     error,
     state::MemberKey,
 };
@@ -21,6 +21,7 @@ use crate::{
 /// A subscription of a binding.
 #[derive(Debug)]
 struct BrokerConsumer {
+    session: Arc<Session>,
     reading: Reading,
     /// The lanes, until they were reported.
     assigned: Option<Vec<AssignedLane>>,
@@ -28,7 +29,7 @@ struct BrokerConsumer {
 }
 
 pub(super) async fn open(
-    shared: &Arc<Shared>,
+    session: &Arc<Session>,
     spec: &ConsumerSpec,
     letters: Option<Arc<str>>,
 ) -> Result<Box<dyn Consumer>> {
@@ -42,8 +43,10 @@ pub(super) async fn open(
         window: spec.window,
         lease: None,
     };
-    let (reading, lanes) = Reading::open(shared, &wanted).await?;
+    let (reading, lanes) = Reading::open(session.open()?, &wanted).await?;
+    session.add(reading.key())?;
     Ok(Box::new(BrokerConsumer {
+        session: session.clone(),
         reading,
         assigned: Some(lanes),
         letters,
@@ -53,6 +56,7 @@ pub(super) async fn open(
 #[async_trait]
 impl Consumer for BrokerConsumer {
     async fn receive(&mut self, records: &mut Vec<Record>, max: usize) -> Result<Event> {
+        self.session.open()?;
         if let Some(lanes) = self.assigned.take() {
             return Ok(Event::Assigned(lanes));
         }
@@ -66,7 +70,7 @@ impl Consumer for BrokerConsumer {
 
     fn settler(&self) -> Arc<dyn Settler> {
         Arc::new(BrokerSettler {
-            shared: self.reading.shared().clone(),
+            session: self.session.clone(),
             key: self.reading.key(),
             letters: self.letters.clone(),
         })
@@ -93,7 +97,7 @@ impl Consumer for BrokerConsumer {
 
     async fn transaction(&mut self) -> Result<Box<dyn Transaction>> {
         Ok(Box::new(BrokerTransaction::new(
-            self.reading.shared().clone(),
+            self.session.clone(),
             self.reading.key(),
             self.letters.clone(),
         )))
@@ -107,7 +111,7 @@ impl Consumer for BrokerConsumer {
 
 #[derive(Debug)]
 struct BrokerSettler {
-    shared: Arc<Shared>,
+    session: Arc<Session>,
     key: MemberKey,
     letters: Option<Arc<str>>,
 }
@@ -115,7 +119,8 @@ struct BrokerSettler {
 #[async_trait]
 impl Settler for BrokerSettler {
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Unsettled>> {
-        self.shared
+        self.session
+            .open()?
             .settle(self.key, self.letters.as_ref(), settlements)
             .await
     }

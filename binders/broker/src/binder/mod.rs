@@ -4,6 +4,7 @@ mod admin;
 mod consumer;
 mod factory;
 mod producer;
+mod session;
 mod settings;
 mod transaction;
 
@@ -23,6 +24,7 @@ use mq_core::{
     policy::Provision,
 };
 use serde::Deserialize;
+use session::Session;
 
 use crate::{broker::Broker, error};
 
@@ -32,6 +34,9 @@ use crate::{broker::Broker, error};
 #[derive(Clone, Debug)]
 pub struct BrokerBinder {
     pub(crate) broker: Broker,
+    session: Arc<Session>,
+    /// Whether closing the instance closes the broker.
+    is_owner: bool,
     capabilities: Capabilities,
 }
 
@@ -39,11 +44,28 @@ impl BrokerBinder {
     /// Over an open broker, which [`Binder::close`] closes.
     #[must_use]
     pub fn new(broker: Broker) -> Self {
+        Self {
+            is_owner: true,
+            ..Self::beside(broker)
+        }
+    }
+
+    /// An instance over an open broker that others use too: closing the instance leaves the broker open.
+    #[must_use]
+    pub fn beside(broker: Broker) -> Self {
         let max = broker.shared.options.max_message;
         Self {
+            session: Arc::new(Session::new(broker.shared.clone())),
             broker,
+            is_owner: false,
             capabilities: capabilities(max),
         }
+    }
+
+    /// The broker, as long as the instance is open.
+    fn open(&self) -> Result<&Broker> {
+        self.session.open()?;
+        Ok(&self.broker)
     }
 
     /// The broker itself.
@@ -109,7 +131,7 @@ impl Binder for BrokerBinder {
         plan: &[DestinationPlan],
         mode: Provision,
     ) -> Result<ProvisionReport> {
-        self.broker.check()?;
+        self.open()?;
         match mode {
             Provision::None => Ok(ProvisionReport::default()),
             Provision::Verify => self.verify(plan),
@@ -119,27 +141,30 @@ impl Binder for BrokerBinder {
 
     async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
         let native: ConsumerNative = native(&spec.native)?;
+        if spec.destinations.is_empty() {
+            let text = "a consumer reads at least one destination; name one";
+            return Err(error::config(text).context("binding", &spec.binding));
+        }
         if spec.filter.is_some() {
             return Err(error::unsupported("filters").context("binding", &spec.binding));
         }
-        self.broker.check()?;
         let letters = native.dead_letter.map(Into::into);
-        consumer::open(&self.broker.shared, spec, letters).await
+        consumer::open(&self.session, spec, letters).await
     }
 
     async fn producer(&self, spec: &ProducerSpec) -> Result<Arc<dyn Producer>> {
         native::<ProducerNative>(&spec.native)?;
-        self.broker.check()?;
-        Ok(producer::open(&self.broker.shared, spec))
+        self.open()?;
+        Ok(producer::open(&self.session, spec))
     }
 
     fn health(&self) -> Health {
-        match self.broker.check() {
+        match self.open() {
             Err(error) => Health::Down(error.message().to_owned()),
-            Ok(()) if self.broker.shared.is_tight() => {
+            Ok(_) if self.broker.shared.is_tight() => {
                 Health::Degraded("the disk is nearly full: publications are refused".to_owned())
             }
-            Ok(()) => Health::Up,
+            Ok(_) => Health::Up,
         }
     }
 
@@ -148,7 +173,11 @@ impl Binder for BrokerBinder {
     }
 
     async fn close(&self) -> Result<()> {
-        self.broker.close().await
+        self.session.close();
+        if self.is_owner {
+            self.broker.close().await?;
+        }
+        Ok(())
     }
 }
 
@@ -189,6 +218,11 @@ impl BrokerBinder {
                     );
                 }
             }
+        }
+        if let Some(drift) = report.drift.first() {
+            let text =
+                format!("{drift}; `provision = \"verify\"` changes nothing: ask for what is there");
+            return Err(Error::new(ErrorKind::Config, text));
         }
         if missing.is_empty() {
             return Ok(report);

@@ -9,18 +9,19 @@ use mq_core::{
     message::Message,
 };
 
-use crate::engine::Shared;
+use super::session::Session;
+use crate::error;
 
 /// Publishes to one destination, and to any other that a message names.
 #[derive(Debug)]
 struct BrokerProducer {
-    shared: Arc<Shared>,
+    session: Arc<Session>,
     destination: Arc<str>,
 }
 
-pub(super) fn open(shared: &Arc<Shared>, spec: &ProducerSpec) -> Arc<dyn Producer> {
+pub(super) fn open(session: &Arc<Session>, spec: &ProducerSpec) -> Arc<dyn Producer> {
     Arc::new(BrokerProducer {
-        shared: shared.clone(),
+        session: session.clone(),
         destination: spec.destination.clone(),
     })
 }
@@ -28,6 +29,9 @@ pub(super) fn open(shared: &Arc<Shared>, spec: &ProducerSpec) -> Arc<dyn Produce
 #[async_trait]
 impl Producer for BrokerProducer {
     async fn publish(&self, messages: &[Message]) -> Vec<Result<Receipt>> {
-        self.shared.publish(&self.destination, messages, None).await
+        match self.session.open() {
+            Ok(shared) => shared.publish(&self.destination, messages, None).await,
+            Err(_) => messages.iter().map(|_| Err(error::closed())).collect(),
+        }
     }
 }

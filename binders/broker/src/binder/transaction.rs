@@ -9,9 +9,9 @@ use mq_core::{
     message::Message,
 };
 
+use super::session::Session;
 use crate::{
     broker::no_target,
-    engine::Shared,
     error,
     state::{MemberKey, Route},
 };
@@ -19,7 +19,7 @@ use crate::{
 /// What belongs to the step that is open; nothing of it is in the broker before the commit.
 #[derive(Debug)]
 pub(super) struct BrokerTransaction {
-    shared: Arc<Shared>,
+    session: Arc<Session>,
     key: MemberKey,
     letters: Option<Arc<str>>,
     messages: Vec<(Arc<Route>, Message)>,
@@ -29,9 +29,9 @@ pub(super) struct BrokerTransaction {
 }
 
 impl BrokerTransaction {
-    pub(super) fn new(shared: Arc<Shared>, key: MemberKey, letters: Option<Arc<str>>) -> Self {
+    pub(super) fn new(session: Arc<Session>, key: MemberKey, letters: Option<Arc<str>>) -> Self {
         Self {
-            shared,
+            session,
             key,
             letters,
             messages: Vec::new(),
@@ -42,7 +42,11 @@ impl BrokerTransaction {
 
     async fn add(&mut self, message: &Message) -> Result<()> {
         let name = message.properties().destination.as_deref();
-        let route = self.shared.route(name.ok_or_else(no_target)?).await?;
+        let route = self
+            .session
+            .open()?
+            .route(name.ok_or_else(no_target)?)
+            .await?;
         self.messages.push((route, message.clone()));
         Ok(())
     }
@@ -51,7 +55,7 @@ impl BrokerTransaction {
 #[async_trait]
 impl Transaction for BrokerTransaction {
     async fn publish(&mut self, messages: &[Message]) -> Result<()> {
-        self.shared.check()?;
+        self.session.open()?;
         for message in messages {
             if let Err(error) = self.add(message).await {
                 self.is_broken = true;
@@ -62,7 +66,7 @@ impl Transaction for BrokerTransaction {
     }
 
     async fn settle(&mut self, settlements: &[Settlement]) -> Result<()> {
-        self.shared.check()?;
+        self.session.open()?;
         self.settlements.extend_from_slice(settlements);
         Ok(())
     }
@@ -75,7 +79,8 @@ impl Transaction for BrokerTransaction {
         }
         let messages = self.messages.clone();
         let receipts = self
-            .shared
+            .session
+            .open()?
             .transact(self.key, self.letters.as_ref(), messages, &self.settlements)
             .await?;
         self.messages.clear();

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use mq_core::error::{Error, Result};
 
 use crate::{error, journal::Segments, record::is_intact, state::Pick};
@@ -57,7 +57,7 @@ impl Bodies {
                 break;
             };
             tail.bytes -= frame.len();
-            freed = freed.or_else(|| BytesMut::try_from(frame).ok().map(Vec::from));
+            freed = freed.or_else(|| frame.try_into_mut().ok().map(Vec::from));
         }
         freed
     }

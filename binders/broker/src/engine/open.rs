@@ -34,7 +34,7 @@ pub(crate) struct Running {
 impl Running {
     /// Opens the folder; blocks on the disk.
     pub(crate) fn open(
-        storage: Arc<dyn Storage>,
+        storage: &Arc<dyn Storage>,
         options: BrokerOptions,
         path: &Path,
     ) -> Result<Self> {

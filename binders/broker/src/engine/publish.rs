@@ -285,6 +285,9 @@ impl Shared {
         durability: Durability,
         checks: Checks,
     ) -> Result<Vec<Receipt>> {
+        if messages.is_empty() && changes.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut reserved = Reserved::default();
         let mut outgoing = Vec::with_capacity(messages.len());
         for (route, message) in messages {

@@ -136,7 +136,7 @@ impl Shared {
         let before = unsettled.len();
         let positions = run.iter().map(|settlement| settlement.position);
         state.begin_run(key, lane, positions, |index| {
-            unsettled.push(lost(first + index))
+            unsettled.push(lost(first + index));
         });
         drop(state);
         let refused = &unsettled[before..];
@@ -166,6 +166,9 @@ impl Shared {
         prepared: &mut Prepared,
     ) -> Result<(), SettleError> {
         let (lane, position) = (settlement.lane, settlement.position);
+        if matches!(settlement.action, Action::Commit { .. }) {
+            return Err(cannot("position; settle each message by itself"));
+        }
         let checked = self.checked(key, settlement)?;
         let change = match &settlement.action {
             Action::Release { after, attempts } => Change::Release {

@@ -45,10 +45,6 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of one whole, put together in one place"
-    )]
     pub(super) fn new(
         options: BrokerOptions,
         storage: Arc<dyn Storage>,

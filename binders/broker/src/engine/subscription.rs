@@ -13,7 +13,7 @@ use super::shared::Shared;
 use crate::{
     error,
     options::Durability,
-    record::{self, Change},
+    record::{self},
     state::{Ended, Joining, MemberKey, Pick, Taken},
 };
 
@@ -205,15 +205,20 @@ fn record(pick: &Pick, number: u32, bytes: &bytes::Bytes) -> Result<Record> {
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        let gone = self.shared.lock().leave(self.key);
-        if !gone.is_empty() {
-            // An anonymous group that outlives its consumer is removed at the next start.
-            drop(self.shared.write(&gone, Durability::Os));
-        }
+        self.shared.leave(self.key);
     }
 }
 
 impl Shared {
+    /// Takes a consumer out; what it has is handed out again.
+    pub(crate) fn leave(&self, key: MemberKey) {
+        let gone = self.lock().leave(key);
+        if !gone.is_empty() {
+            // An anonymous group that outlives its consumer is removed at the next start.
+            drop(self.write(&gone, Durability::Os));
+        }
+    }
+
     /// The number of a group, which is created where it is missing; an empty name is a new anonymous one.
     pub(crate) async fn group(&self, destination: u32, name: &str, start: Start) -> Result<u32> {
         loop {

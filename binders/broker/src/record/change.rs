@@ -133,6 +133,15 @@ impl<'a> Writer<'a> {
             .u32(lane.partition)
     }
 
+    fn options(self, options: &DestinationOptions) -> Self {
+        self.u32(options.partitions)
+            .u32(durability_code(options.durability))
+            .u32(full_code(options.full))
+            .u64(options.max_messages)
+            .u64(options.max_bytes)
+            .u64(options.retain)
+    }
+
     fn all(self, numbers: &[u64]) -> Self {
         numbers
             .iter()
@@ -194,15 +203,7 @@ impl Change {
                 attempts,
                 due,
             } => writer.lane(*lane).u64(*position).u32(*attempts).u64(*due),
-            Self::Destination { id, name, options } => writer
-                .u32(*id)
-                .text(name)
-                .u32(options.partitions)
-                .u32(durability_code(options.durability))
-                .u32(full_code(options.full))
-                .u64(options.max_messages)
-                .u64(options.max_bytes)
-                .u64(options.retain),
+            Self::Destination { id, name, options } => writer.u32(*id).text(name).options(options),
             Self::Delete { destination } => writer.u32(*destination),
             Self::Group {
                 destination,
@@ -232,13 +233,8 @@ impl Change {
         writer.end();
     }
 
-    /// Reads a record that is no message.
-    pub(crate) fn decode(record: &[u8]) -> Result<Self, Malformed> {
-        let kind = *record
-            .get(PREFIX - 1)
-            .ok_or(Malformed("a record has no kind"))?;
-        let mut fields = Fields(&record[PREFIX..]);
-        let f = &mut fields;
+    /// Reads what concerns messages that a group has.
+    fn of_lane(kind: u8, f: &mut Fields<'_>) -> Result<Self, Malformed> {
         Ok(match kind {
             kind::ACK => Self::Ack {
                 lane: lane(f)?,
@@ -251,12 +247,24 @@ impl Change {
                 deliveries: f.u32()?,
                 due: f.u64()?,
             },
-            kind::HOLD => Self::Hold {
+            _ => Self::Hold {
                 lane: lane(f)?,
                 position: f.u64()?,
                 attempts: f.u32()?,
                 due: f.u64()?,
             },
+        })
+    }
+
+    /// Reads a record that is no message.
+    pub(crate) fn decode(record: &[u8]) -> Result<Self, Malformed> {
+        let kind = *record
+            .get(PREFIX - 1)
+            .ok_or(Malformed("a record has no kind"))?;
+        let mut fields = Fields(&record[PREFIX..]);
+        let f = &mut fields;
+        Ok(match kind {
+            kind::ACK | kind::RELEASE | kind::HOLD => return Self::of_lane(kind, f),
             kind::DESTINATION => Self::Destination {
                 id: f.u32()?,
                 name: f.text()?.to_owned(),
@@ -368,15 +376,19 @@ fn full_code(full: Full) -> u32 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn changes_come_back_and_cut_ones_are_refused() {
+    fn every_kind() -> Vec<Change> {
+        let mut all = of_lanes();
+        all.extend(of_destinations());
+        all
+    }
+
+    fn of_lanes() -> Vec<Change> {
         let lane = LaneKey {
             destination: 1,
             group: 2,
             partition: 3,
         };
-        let (name, from) = ("näme".to_owned(), vec![5, 6]);
-        let changes = [
+        vec![
             Change::Ack {
                 lane,
                 runs: vec![(4, 2), (9, 1)],
@@ -394,6 +406,12 @@ mod tests {
                 attempts: 2,
                 due: 99,
             },
+        ]
+    }
+
+    fn of_destinations() -> Vec<Change> {
+        let (name, from) = ("näme".to_owned(), vec![5, 6]);
+        vec![
             Change::Destination {
                 id: 9,
                 name: name.clone(),
@@ -430,8 +448,12 @@ mod tests {
                 to: 3,
             },
             Change::Producer { id: 3, name },
-        ];
-        for change in changes {
+        ]
+    }
+
+    #[test]
+    fn changes_come_back_and_cut_ones_are_refused() {
+        for change in every_kind() {
             let mut buffer = Vec::new();
             change.encode(&mut buffer);
             assert_eq!(Change::decode(&buffer), Ok(change));

@@ -87,7 +87,8 @@ impl State {
         repeated
     }
 
-    fn change(&mut self, change: Change) {
+    /// What concerns messages that a group has.
+    fn settle(&mut self, change: Change) {
         match change {
             Change::Ack { lane, runs } => self.ack(lane, &runs),
             Change::Release {
@@ -104,7 +105,7 @@ impl State {
                     is_held: false,
                 };
                 self.with(lane, position, |lane, log| {
-                    lane.release(position, note, log)
+                    lane.release(position, note, log);
                 });
             }
             Change::Hold {
@@ -121,6 +122,15 @@ impl State {
                 };
                 lane.note(position, note);
             }),
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Ack { .. } | Change::Release { .. } | Change::Hold { .. } => {
+                self.settle(change);
+            }
             Change::Destination { id, name, options } => self.create(id, &name, options),
             Change::Delete { destination } => self.delete(destination),
             Change::Group {

@@ -116,7 +116,8 @@ impl State {
         if self.member(key).is_none() {
             return Vec::new();
         }
-        let member = self.members.remove(key.index);
+        let mut member = self.members.remove(key.index);
+        member.wake();
         self.leasing -= usize::from(member.lease.is_some());
         let mut gone = Vec::new();
         for lane in &member.lanes {

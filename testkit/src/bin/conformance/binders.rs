@@ -1,6 +1,6 @@
 //! The binders that the program knows.
 
-use mq_testkit::conformance::{MemoryForm, Subject};
+use mq_testkit::conformance::{MemoryForm, Subject, broker_subject};
 
 use crate::args::Args;
 
@@ -11,7 +11,7 @@ type Make = Box<dyn Fn() -> Subject>;
 type Open = fn(&Args) -> Result<Make, String>;
 
 /// One line for each binder.
-const BINDERS: &[(&str, Open)] = &[("memory", memory)];
+const BINDERS: &[(&str, Open)] = &[("memory", memory), ("broker", broker)];
 
 /// A binder to be held to the suite.
 pub(crate) struct Known {
@@ -57,4 +57,15 @@ fn memory(args: &Args) -> Result<Make, String> {
         return Err(format!("there is no form `{name}`; there are {names}"));
     };
     Ok(Box::new(|| form.subject()))
+}
+
+/// A folder of its own for each case.
+fn broker(args: &Args) -> Result<Make, String> {
+    if args.address.is_some() {
+        return Err("the embedded broker has no address; leave `--address` out".to_owned());
+    }
+    if args.weak.is_some() {
+        return Err("the embedded broker has no weaker form; leave `--weak` out".to_owned());
+    }
+    Ok(Box::new(broker_subject))
 }
