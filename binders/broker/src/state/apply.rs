@@ -156,12 +156,19 @@ impl State {
                 partition,
                 to,
             } => self.trim(destination, partition, to),
-            Change::Producer { id, name } => {
-                self.publishers
-                    .entry(name)
-                    .or_insert(Publisher { id, last: 0 });
-            }
+            Change::Producer { id, name } => self.add_publisher(id, name),
         }
+    }
+
+    /// Two publishers that were asked for at the same time may have been meant to have the same number.
+    fn add_publisher(&mut self, id: u64, name: String) {
+        let taken = self.publishers.values().map(|publisher| publisher.id);
+        let next = taken.max().unwrap_or(0) + 1;
+        let publisher = Publisher {
+            id: id.max(next),
+            last: 0,
+        };
+        self.publishers.entry(name).or_insert(publisher);
     }
 
     fn ack(&mut self, lane: LaneKey, runs: &[(u64, u64)]) {
@@ -198,6 +205,8 @@ impl State {
             }
         }
         destination.sweep(partition, &mut self.live);
+        // Publishers may wait for the room of what is done.
+        destination.route.room.notify_waiters();
     }
 
     /// Changes one message of a lane.
