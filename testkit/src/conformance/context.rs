@@ -221,6 +221,18 @@ impl Context {
             .await
     }
 
+    /// The same, as soon as that is possible.
+    pub(crate) async fn until_subscribed(&self, destination: &str, group: &str) -> Checked<Reader> {
+        let begin = Instant::now();
+        loop {
+            match self.reader(destination, group).await {
+                Ok(reader) => return Ok(reader),
+                Err(broken) if begin.elapsed() > self.patience() => return Err(broken),
+                Err(_) => sleep(Duration::from_millis(10)).await,
+            }
+        }
+    }
+
     /// A consumer without a group.
     pub(crate) async fn anonymous(&self, destination: &str) -> Checked<Reader> {
         let spec = ConsumerSpec::new(destination, None);

@@ -257,23 +257,11 @@ pub(crate) fn what_was_unsettled_at_a_cut_comes_again() -> Case {
         );
         c.order(Fault::Mend, "").await?;
         drop(reader);
-        let mut again = resubscribe(&c, &orders).await?;
+        let mut again = c.until_subscribed(&orders, "billing").await?;
         ensure_eq!(again.texts(1).await?, ["b"], "what came again");
         Ok(())
     })
     .fault(Fault::Cut)
-}
-
-/// Subscribes, as soon as that is possible.
-async fn resubscribe(c: &Context, orders: &str) -> Checked<Reader> {
-    let begin = Instant::now();
-    loop {
-        match c.reader(orders, "billing").await {
-            Ok(reader) => return Ok(reader),
-            Err(broken) if begin.elapsed() > c.patience() => return Err(broken),
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-        }
-    }
 }
 
 pub(crate) fn a_cut_is_reported_to_a_waiting_consumer() -> Case {
@@ -305,7 +293,7 @@ pub(crate) fn messages_survive_a_restart_of_the_broker() -> Case {
         let orders = c.ordered("orders").await?;
         c.publish(&orders, &spread(&numbered(0..50))).await?;
         c.order(Fault::Restart, "").await?;
-        let mut reader = resubscribe(&c, &orders).await?;
+        let mut reader = c.until_subscribed(&orders, "billing").await?;
         ensure_eq!(reader.texts(50).await?, numbered(0..50), "what survived");
         Ok(())
     })
@@ -322,7 +310,7 @@ pub(crate) fn settlements_survive_a_restart_of_the_broker() -> Case {
         ensure_eq!(reader.texts(1).await?, ["a"], "what was settled before");
         reader.close().await?;
         c.order(Fault::Restart, "").await?;
-        let mut again = resubscribe(&c, &orders).await?;
+        let mut again = c.until_subscribed(&orders, "billing").await?;
         ensure_eq!(again.texts(1).await?, ["b"], "what came after the restart");
         Ok(())
     })
@@ -338,7 +326,7 @@ pub(crate) fn a_delay_survives_a_restart_of_the_broker() -> Case {
         let due = SystemTime::now() + Duration::from_secs(2);
         c.publish(&orders, &[plain("a").deliver_at(due)]).await?;
         c.order(Fault::Restart, "").await?;
-        let mut reader = resubscribe(&c, &orders).await?;
+        let mut reader = c.until_subscribed(&orders, "billing").await?;
         ensure_eq!(reader.texts(1).await?, ["a"], "what came after the restart");
         ensure!(
             SystemTime::now() + Duration::from_millis(1) >= due,

@@ -17,7 +17,12 @@ pub(crate) mod admin;
 pub(crate) mod provisioning;
 pub(crate) mod lifecycle;
 pub(crate) mod refusals;
-pub(crate) mod service;
+pub(crate) mod retry;
+pub(crate) mod outputs;
+pub(crate) mod handling;
+pub(crate) mod stopping;
+pub(crate) mod effects;
+pub(crate) mod starting;
 pub(crate) mod suite;
 
 /// What most cases use.
