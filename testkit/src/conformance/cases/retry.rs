@@ -15,9 +15,18 @@ fn broken() -> Failure {
 async fn letters(c: &Context, orders: &str, count: usize) -> Checked<Vec<Message>> {
     let letters = c.dead_letters(orders);
     let mut reader = c.reader(&letters, "mending").await?;
-    let found: Vec<_> = reader.take(count).await?.into_iter().map(|record| record.message).collect();
+    let found: Vec<_> = reader
+        .take(count)
+        .await?
+        .into_iter()
+        .map(|record| record.message)
+        .collect();
     c.send(&letters, &["end"]).await?;
-    ensure_eq!(text(&reader.next().await?), "end", "what came behind the dead letters");
+    ensure_eq!(
+        text(&reader.next().await?),
+        "end",
+        "what came behind the dead letters"
+    );
     Ok(found)
 }
 
@@ -30,7 +39,12 @@ async fn give_up(
     let orders = c.ordered("orders").await?;
     let calls = Calls::new(c);
     let handler = calls.handler(move |text, _| if text == "a" { Err(failure()) } else { Ok(()) });
-    let service = c.start(c.app(&[("orders", &orders)], settings).sink("orders", handler)).await?;
+    let service = c
+        .start(
+            c.app(&[("orders", &orders)], settings)
+                .sink("orders", handler),
+        )
+        .await?;
     c.send(&orders, &["a"]).await?;
     let letter = letters(c, &orders, 1).await?.remove(0);
     service.stop().await?;
@@ -43,7 +57,10 @@ pub(crate) fn a_failed_message_is_tried_again_and_then_handled() -> Case {
         let orders = c.destination("orders").await?;
         let calls = Calls::new(&c);
         let handler = calls.handler(|_, attempt| if attempt < 3 { Err(broken()) } else { Ok(()) });
-        let app = c.app(&[("orders", &orders)], "retry = { attempts = 3, initial = '1ms' }");
+        let app = c.app(
+            &[("orders", &orders)],
+            "retry = { attempts = 3, initial = '1ms' }",
+        );
         let service = c.start(app.sink("orders", handler)).await?;
         c.send(&orders, &["a"]).await?;
         calls.reach(3).await?;
@@ -66,7 +83,11 @@ pub(crate) fn five_attempts_are_five_calls() -> Case {
         let settings = "retry = { attempts = 5, initial = '1ms', max = '1ms' }";
         let (letter, calls) = give_up(&c, settings, broken).await?;
         ensure_eq!(calls, ["a#1", "a#2", "a#3", "a#4", "a#5"], "the calls");
-        ensure_eq!(letter.as_headers().text(names::ATTEMPT), Some("5"), "attempts on the dead letter");
+        ensure_eq!(
+            letter.as_headers().text(names::ATTEMPT),
+            Some("5"),
+            "attempts on the dead letter"
+        );
         Ok(())
     })
 }
@@ -88,8 +109,12 @@ pub(crate) fn a_dead_letter_tells_its_story() -> Case {
         for (name, value) in story {
             ensure_eq!(headers.text(name), Some(value), "header `{name}`");
         }
-        let times = [names::FIRST_FAILURE, names::LAST_FAILURE].map(|name| headers.parse::<u64>(name));
-        ensure!(times[0].is_some() && times[0] <= times[1], "the times of the failures: {times:?}");
+        let times =
+            [names::FIRST_FAILURE, names::LAST_FAILURE].map(|name| headers.parse::<u64>(name));
+        ensure!(
+            times[0].is_some() && times[0] <= times[1],
+            "the times of the failures: {times:?}"
+        );
         Ok(())
     })
 }
@@ -97,18 +122,44 @@ pub(crate) fn a_dead_letter_tells_its_story() -> Case {
 pub(crate) fn a_dead_letter_keeps_all_of_its_message() -> Case {
     Case::new(|c| async move {
         let orders = c.destination("orders").await?;
-        let sent = Message::new(vec![0_u8, 255, 7]).key("k").header("mine", vec![0, 255]).header("mine", "2");
-        let sent = sent.content_type("application/x-unknown").id("7").correlation_id("c");
+        let sent = Message::new(vec![0_u8, 255, 7])
+            .key("k")
+            .header("mine", vec![0, 255])
+            .header("mine", "2");
+        let sent = sent
+            .content_type("application/x-unknown")
+            .id("7")
+            .correlation_id("c");
         let listener = |_: bytes::Bytes| async { Err::<(), _>(Failure::dead_letter("no")) };
-        let service = c.start(c.app(&[("orders", &orders)], "").sink("orders", listener)).await?;
+        let service = c
+            .start(c.app(&[("orders", &orders)], "").sink("orders", listener))
+            .await?;
         c.publish(&orders, &[sent.clone()]).await?;
         let letter = letters(&c, &orders, 1).await?.remove(0);
         service.stop().await?;
-        ensure_eq!((letter.as_payload(), letter.as_key()), (sent.as_payload(), sent.as_key()), "payload and key");
-        let mine = |message: &Message| message.as_headers().get_all("mine").cloned().collect::<Vec<_>>();
+        ensure_eq!(
+            (letter.as_payload(), letter.as_key()),
+            (sent.as_payload(), sent.as_key()),
+            "payload and key"
+        );
+        let mine = |message: &Message| {
+            message
+                .as_headers()
+                .get_all("mine")
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         ensure_eq!(mine(&letter), mine(&sent), "its own headers");
-        ensure_eq!((letter.as_id(), letter.as_content_type()), (sent.as_id(), sent.as_content_type()), "id and content type");
-        ensure_eq!(&letter.properties().correlation_id, &sent.properties().correlation_id, "the correlation id");
+        ensure_eq!(
+            (letter.as_id(), letter.as_content_type()),
+            (sent.as_id(), sent.as_content_type()),
+            "id and content type"
+        );
+        ensure_eq!(
+            &letter.properties().correlation_id,
+            &sent.properties().correlation_id,
+            "the correlation id"
+        );
         Ok(())
     })
 }
@@ -119,9 +170,18 @@ pub(crate) fn a_dead_letter_may_go_elsewhere() -> Case {
         let graveyard = c.destination("graveyard").await?;
         let settings = format!("dead_letter = {{ destination = '{graveyard}' }}");
         let handler = Calls::new(&c).handler(|_, _| Err::<(), _>(Failure::dead_letter("no")));
-        let service = c.start(c.app(&[("orders", &orders)], &settings).sink("orders", handler)).await?;
+        let service = c
+            .start(
+                c.app(&[("orders", &orders)], &settings)
+                    .sink("orders", handler),
+            )
+            .await?;
         c.send(&orders, &["a"]).await?;
-        ensure_eq!(c.reader(&graveyard, "mending").await?.texts(1).await?, ["a"], "the dead letter");
+        ensure_eq!(
+            c.reader(&graveyard, "mending").await?.texts(1).await?,
+            ["a"],
+            "the dead letter"
+        );
         service.stop().await.map(drop)
     })
 }
@@ -130,7 +190,11 @@ pub(crate) fn a_rejected_message_is_not_tried_again() -> Case {
     Case::new(|c| async move {
         let (letter, calls) = give_up(&c, TWO, || Failure::dead_letter("no such country")).await?;
         ensure_eq!(calls, ["a#1"], "the calls");
-        ensure_eq!(letter.as_headers().text(names::ERROR_REASON), Some("rejected"), "the reason");
+        ensure_eq!(
+            letter.as_headers().text(names::ERROR_REASON),
+            Some("rejected"),
+            "the reason"
+        );
         Ok(())
     })
 }
@@ -143,7 +207,9 @@ pub(crate) fn a_discarded_message_leaves_nothing() -> Case {
             "a" => Err::<(), _>(Failure::discard("cancelled")),
             _ => Err(Failure::dead_letter("no")),
         });
-        let service = c.start(c.app(&[("orders", &orders)], "").sink("orders", handler)).await?;
+        let service = c
+            .start(c.app(&[("orders", &orders)], "").sink("orders", handler))
+            .await?;
         c.send(&orders, &["a", "b"]).await?;
         let found = letters(&c, &orders, 1).await?;
         service.stop().await?;
@@ -159,10 +225,18 @@ pub(crate) fn an_exhausted_message_may_be_discarded() -> Case {
         let calls = Calls::new(&c);
         let handler = calls.handler(|_, _| Err::<(), _>(broken()));
         let settings = format!("{TWO}exhausted = 'discard'");
-        let service = c.start(c.app(&[("orders", &orders)], &settings).sink("orders", handler)).await?;
+        let service = c
+            .start(
+                c.app(&[("orders", &orders)], &settings)
+                    .sink("orders", handler),
+            )
+            .await?;
         c.send(&orders, &["a"]).await?;
         let binding = service.orders()?;
-        c.until("it is discarded", || async { Ok(binding.metrics().discarded.get() == 1) }).await?;
+        c.until("it is discarded", || async {
+            Ok(binding.metrics().discarded.get() == 1)
+        })
+        .await?;
         service.stop().await?;
         ensure_eq!(calls.attempts(), ["a#1", "a#2"], "the calls");
         ensure_eq!(c.left(&orders).await?, [""; 0], "what is left of the input");
@@ -175,11 +249,23 @@ pub(crate) fn an_exhausted_message_may_stop_its_binding() -> Case {
         let orders = c.ordered("orders").await?;
         let handler = Calls::new(&c).handler(|_, _| Err::<(), _>(broken()));
         let settings = format!("{TWO}exhausted = 'stop'");
-        let service = c.start(c.app(&[("orders", &orders)], &settings).sink("orders", handler)).await?;
+        let service = c
+            .start(
+                c.app(&[("orders", &orders)], &settings)
+                    .sink("orders", handler),
+            )
+            .await?;
         c.send(&orders, &["a"]).await?;
-        let (binding, failed) = (service.orders()?, |state: &_| matches!(state, BindingState::Failed(_)));
-        let state = c.within("the end of the binding", binding.wait_for(failed)).await?;
-        ensure!(state.to_string().contains("out of paper"), "the reason is not shown: {state}");
+        let (binding, failed) = (service.orders()?, |state: &_| {
+            matches!(state, BindingState::Failed(_))
+        });
+        let state = c
+            .within("the end of the binding", binding.wait_for(failed))
+            .await?;
+        ensure!(
+            state.to_string().contains("out of paper"),
+            "the reason is not shown: {state}"
+        );
         service.stop().await?;
         ensure_eq!(c.left(&orders).await?, ["a"], "what is left of the input");
         Ok(())
@@ -191,9 +277,21 @@ pub(crate) fn an_exhausted_message_may_be_given_back() -> Case {
         let orders = c.ordered("orders").await?;
         let calls = Calls::new(&c);
         let seen = calls.clone();
-        let handler = calls.handler(move |_, _| if seen.texts().len() < 3 { Err(broken()) } else { Ok(()) });
-        let settings = "retry = { attempts = 2, initial = '1ms', max = '50ms' }\nexhausted = 'requeue'";
-        let service = c.start(c.app(&[("orders", &orders)], settings).sink("orders", handler)).await?;
+        let handler = calls.handler(move |_, _| {
+            if seen.texts().len() < 3 {
+                Err(broken())
+            } else {
+                Ok(())
+            }
+        });
+        let settings =
+            "retry = { attempts = 2, initial = '1ms', max = '50ms' }\nexhausted = 'requeue'";
+        let service = c
+            .start(
+                c.app(&[("orders", &orders)], settings)
+                    .sink("orders", handler),
+            )
+            .await?;
         c.send(&orders, &["a"]).await?;
         calls.reach(3).await?;
         service.stop().await?;
@@ -213,10 +311,16 @@ pub(crate) fn an_undecodable_message_is_a_dead_letter_at_once() -> Case {
             seen.note(number.to_string(), 1);
             async { Ok::<(), Failure>(()) }
         };
-        let service = c.start(c.app(&[("orders", &orders)], TWO).sink("orders", listener)).await?;
+        let service = c
+            .start(c.app(&[("orders", &orders)], TWO).sink("orders", listener))
+            .await?;
         c.send(&orders, &["not a number", "7"]).await?;
         let letter = letters(&c, &orders, 1).await?.remove(0);
-        ensure_eq!(letter.as_headers().text(names::ERROR_REASON), Some("undecodable"), "the reason");
+        ensure_eq!(
+            letter.as_headers().text(names::ERROR_REASON),
+            Some("undecodable"),
+            "the reason"
+        );
         ensure_eq!(letter.as_bytes(), b"not a number", "the payload");
         calls.reach(1).await?;
         service.stop().await?;
@@ -231,14 +335,24 @@ pub(crate) fn an_expired_message_is_not_handled() -> Case {
         let calls = Calls::new(&c);
         c.reader(&orders, "shop").await?.close().await?;
         let end = SystemTime::now() + Duration::from_millis(30);
-        c.publish(&orders, &[plain("old").expires_at(end), plain("new")]).await?;
+        c.publish(&orders, &[plain("old").expires_at(end), plain("new")])
+            .await?;
         tokio::time::sleep(Duration::from_millis(60)).await;
-        let service = c.start(c.app(&[("orders", &orders)], "").sink("orders", calls.succeed())).await?;
+        let service = c
+            .start(
+                c.app(&[("orders", &orders)], "")
+                    .sink("orders", calls.succeed()),
+            )
+            .await?;
         let letter = letters(&c, &orders, 1).await?.remove(0);
         calls.reach(1).await?;
         service.stop().await?;
         ensure_eq!(calls.texts(), ["new"], "what was handled");
-        ensure_eq!(letter.as_headers().text(names::ERROR_REASON), Some("expired"), "the reason");
+        ensure_eq!(
+            letter.as_headers().text(names::ERROR_REASON),
+            Some("expired"),
+            "the reason"
+        );
         Ok(())
     })
     .needs(Capability::Expiry)
@@ -255,8 +369,16 @@ pub(crate) fn a_payload_over_the_limit_of_the_binding_is_not_handled() -> Case {
         calls.reach(1).await?;
         service.stop().await?;
         ensure_eq!(calls.texts(), ["short"], "what was handled");
-        ensure_eq!(letter.as_headers().text(names::ERROR_REASON), Some("too-large"), "the reason");
-        ensure_eq!(letter.as_bytes(), b"more than ten", "the payload of the dead letter");
+        ensure_eq!(
+            letter.as_headers().text(names::ERROR_REASON),
+            Some("too-large"),
+            "the reason"
+        );
+        ensure_eq!(
+            letter.as_bytes(),
+            b"more than ten",
+            "the payload of the dead letter"
+        );
         Ok(())
     })
 }
@@ -267,12 +389,17 @@ pub(crate) fn a_message_without_a_key_may_be_refused() -> Case {
         let calls = Calls::new(&c);
         let app = c.app(&[("orders", &orders)], "require_key = true");
         let service = c.start(app.sink("orders", calls.succeed())).await?;
-        c.publish(&orders, &[plain("none"), keyed("k", "keyed")]).await?;
+        c.publish(&orders, &[plain("none"), keyed("k", "keyed")])
+            .await?;
         let letter = letters(&c, &orders, 1).await?.remove(0);
         calls.reach(1).await?;
         service.stop().await?;
         ensure_eq!(calls.texts(), ["keyed"], "what was handled");
-        ensure_eq!(letter.as_headers().text(names::ERROR_REASON), Some("no-key"), "the reason");
+        ensure_eq!(
+            letter.as_headers().text(names::ERROR_REASON),
+            Some("no-key"),
+            "the reason"
+        );
         Ok(())
     })
 }
@@ -281,8 +408,11 @@ pub(crate) fn a_panic_is_a_failure() -> Case {
     Case::new(|c| async move {
         let orders = c.ordered("orders").await?;
         let calls = Calls::new(&c);
-        let handler = calls.handler(|_, attempt| assert!(attempt > 1, "this panic belongs to the case"));
-        let service = c.start(c.app(&[("orders", &orders)], TWO).sink("orders", handler)).await?;
+        let handler =
+            calls.handler(|_, attempt| assert!(attempt > 1, "this panic belongs to the case"));
+        let service = c
+            .start(c.app(&[("orders", &orders)], TWO).sink("orders", handler))
+            .await?;
         c.send(&orders, &["a"]).await?;
         calls.reach(2).await?;
         service.stop().await?;
@@ -313,10 +443,20 @@ pub(crate) fn others_go_on_while_one_waits_for_its_retry() -> Case {
     Case::new(|c| async move {
         let orders = c.ordered("orders").await?;
         let calls = Calls::new(&c);
-        let handler = calls.handler(|text, attempt| if (text, attempt) == ("k1", 1) { Err(broken()) } else { Ok(()) });
-        let app = c.app(&[("orders", &orders)], "retry = { attempts = 2, initial = '200ms', jitter = false }");
+        let handler = calls.handler(|text, attempt| {
+            if (text, attempt) == ("k1", 1) {
+                Err(broken())
+            } else {
+                Ok(())
+            }
+        });
+        let app = c.app(
+            &[("orders", &orders)],
+            "retry = { attempts = 2, initial = '200ms', jitter = false }",
+        );
         let service = c.start(app.sink("orders", handler)).await?;
-        c.publish(&orders, &[keyed("k", "k1"), keyed("j", "j1")]).await?;
+        c.publish(&orders, &[keyed("k", "k1"), keyed("j", "j1")])
+            .await?;
         calls.reach(3).await?;
         service.stop().await?;
         ensure_eq!(calls.attempts(), ["k1#1", "j1#1", "k1#2"], "the calls");
@@ -328,10 +468,20 @@ pub(crate) fn a_key_waits_for_its_retry() -> Case {
     Case::new(|c| async move {
         let orders = c.ordered("orders").await?;
         let calls = Calls::new(&c);
-        let handler = calls.handler(|text, attempt| if (text, attempt) == ("k1", 1) { Err(broken()) } else { Ok(()) });
-        let app = c.app(&[("orders", &orders)], "retry = { attempts = 2, initial = '100ms', jitter = false }");
+        let handler = calls.handler(|text, attempt| {
+            if (text, attempt) == ("k1", 1) {
+                Err(broken())
+            } else {
+                Ok(())
+            }
+        });
+        let app = c.app(
+            &[("orders", &orders)],
+            "retry = { attempts = 2, initial = '100ms', jitter = false }",
+        );
         let service = c.start(app.sink("orders", handler)).await?;
-        c.publish(&orders, &[keyed("k", "k1"), keyed("k", "k2")]).await?;
+        c.publish(&orders, &[keyed("k", "k1"), keyed("k", "k2")])
+            .await?;
         calls.reach(3).await?;
         service.stop().await?;
         ensure_eq!(calls.attempts(), ["k1#1", "k1#2", "k2#1"], "the calls");
@@ -344,19 +494,38 @@ pub(crate) fn a_key_waits_for_its_retry() -> Case {
 async fn delayed(c: &Context, ordering: &str) -> Checked {
     let orders = c.ordered("orders").await?;
     let calls = Calls::new(c);
-    let handler = calls.handler(|text, attempt| if (text, attempt) == ("k1", 1) { Err(broken()) } else { Ok(()) });
-    let settings = format!("ordering = '{ordering}'\nretry = {{ attempts = 1, delayed = ['200ms'] }}");
-    let service = c.start(c.app(&[("orders", &orders)], &settings).sink("orders", handler)).await?;
-    c.publish(&orders, &[keyed("k", "k1"), keyed("j", "j1")]).await?;
+    let handler = calls.handler(|text, attempt| {
+        if (text, attempt) == ("k1", 1) {
+            Err(broken())
+        } else {
+            Ok(())
+        }
+    });
+    let settings =
+        format!("ordering = '{ordering}'\nretry = {{ attempts = 1, delayed = ['200ms'] }}");
+    let service = c
+        .start(
+            c.app(&[("orders", &orders)], &settings)
+                .sink("orders", handler),
+        )
+        .await?;
+    c.publish(&orders, &[keyed("k", "k1"), keyed("j", "j1")])
+        .await?;
     calls.reach(3).await?;
     service.stop().await?;
     let mut found = calls.attempts();
     found[..2].sort();
     ensure_eq!(found, ["j1#1", "k1#1", "k1#2"], "the calls");
     let all = calls.all();
-    let first = all.iter().find(|call| call.text == "k1").map_or(all[0].at, |call| call.at);
+    let first = all
+        .iter()
+        .find(|call| call.text == "k1")
+        .map_or(all[0].at, |call| call.at);
     let waited = all[2].at - first;
-    ensure!(waited >= Duration::from_millis(199), "it was early: after {waited:?}");
+    ensure!(
+        waited >= Duration::from_millis(199),
+        "it was early: after {waited:?}"
+    );
     Ok(())
 }
 
@@ -373,13 +542,32 @@ pub(crate) fn a_key_keeps_its_order_through_a_delayed_attempt() -> Case {
     Case::new(|c| async move {
         let orders = c.ordered("orders").await?;
         let calls = Calls::new(&c);
-        let handler = calls.handler(|text, attempt| if (text, attempt) == ("k1", 1) { Err(broken()) } else { Ok(()) });
+        let handler = calls.handler(|text, attempt| {
+            if (text, attempt) == ("k1", 1) {
+                Err(broken())
+            } else {
+                Ok(())
+            }
+        });
         let settings = "ordering = 'key'\nretry = { attempts = 1, delayed = ['150ms'] }";
-        let service = c.start(c.app(&[("orders", &orders)], settings).sink("orders", handler)).await?;
-        c.publish(&orders, &[keyed("k", "k1"), keyed("k", "k2"), keyed("j", "j1")]).await?;
+        let service = c
+            .start(
+                c.app(&[("orders", &orders)], settings)
+                    .sink("orders", handler),
+            )
+            .await?;
+        c.publish(
+            &orders,
+            &[keyed("k", "k1"), keyed("k", "k2"), keyed("j", "j1")],
+        )
+        .await?;
         calls.reach(4).await?;
         service.stop().await?;
-        let of_key: Vec<_> = calls.attempts().into_iter().filter(|call| call.starts_with('k')).collect();
+        let of_key: Vec<_> = calls
+            .attempts()
+            .into_iter()
+            .filter(|call| call.starts_with('k'))
+            .collect();
         ensure_eq!(of_key, ["k1#1", "k1#2", "k2#1"], "the calls of the key");
         Ok(())
     })
@@ -395,12 +583,18 @@ pub(crate) fn a_handler_chooses_its_own_delay() -> Case {
             1 => Err(Failure::retry_after(delay, "not yet")),
             _ => Ok(()),
         });
-        let service = c.start(c.app(&[("orders", &orders)], TWO).sink("orders", handler)).await?;
+        let service = c
+            .start(c.app(&[("orders", &orders)], TWO).sink("orders", handler))
+            .await?;
         c.send(&orders, &["a"]).await?;
         calls.reach(2).await?;
         service.stop().await?;
         let all = calls.all();
-        ensure!(all[1].at - all[0].at >= delay, "it was early: after {:?}", all[1].at - all[0].at);
+        ensure!(
+            all[1].at - all[0].at >= delay,
+            "it was early: after {:?}",
+            all[1].at - all[0].at
+        );
         Ok(())
     })
 }
@@ -409,13 +603,22 @@ pub(crate) fn attempts_are_counted_through_a_restart_of_the_service() -> Case {
     Case::new(|c| async move {
         let orders = c.ordered("orders").await?;
         let calls = Calls::new(&c);
-        let handler = || calls.handler(|_, attempt| if attempt < 3 { Err(broken()) } else { Ok(()) });
-        let app = || c.app(&[("orders", &orders)], "ordering = 'key'\nretry = { attempts = 2, initial = '1ms', delayed = ['300ms'] }");
+        let handler =
+            || calls.handler(|_, attempt| if attempt < 3 { Err(broken()) } else { Ok(()) });
+        let app = || {
+            c.app(
+                &[("orders", &orders)],
+                "ordering = 'key'\nretry = { attempts = 2, initial = '1ms', delayed = ['300ms'] }",
+            )
+        };
         let service = c.start(app().sink("orders", handler())).await?;
         c.publish(&orders, &[keyed("k", "a")]).await?;
         calls.reach(2).await?;
         let binding = service.orders()?;
-        c.until("the delay is recorded", || async { Ok(binding.metrics().delayed.get() == 1) }).await?;
+        c.until("the delay is recorded", || async {
+            Ok(binding.metrics().delayed.get() == 1)
+        })
+        .await?;
         service.stop().await?;
         let service = c.start(app().sink("orders", handler())).await?;
         calls.reach(3).await?;
@@ -440,10 +643,21 @@ pub(crate) fn a_failed_dead_letter_keeps_its_source() -> Case {
         let service = c.start(app()).await?;
         c.send(&orders, &["a"]).await?;
         let binding = service.orders()?;
-        c.until("the dead letter was refused", || async { Ok(binding.problem().is_some()) }).await?;
-        ensure_eq!(binding.metrics().dead_letters.get(), 0, "dead letters that were counted");
+        c.until("the dead letter was refused", || async {
+            Ok(binding.problem().is_some())
+        })
+        .await?;
+        ensure_eq!(
+            binding.metrics().dead_letters.get(),
+            0,
+            "dead letters that were counted"
+        );
         drop(service);
-        ensure_eq!(c.reader(&orders, "shop").await?.texts(1).await?, ["a"], "what came again after a crash");
+        ensure_eq!(
+            c.reader(&orders, "shop").await?.texts(1).await?,
+            ["a"],
+            "what came again after a crash"
+        );
         Ok(())
     })
     .fault(Fault::RefusePublish)
@@ -456,11 +670,17 @@ pub(crate) fn a_dead_letter_is_published_when_that_is_possible_again() -> Case {
         c.order(Fault::RefusePublish, &refused).await?;
         let calls = Calls::new(&c);
         let handler = calls.handler(|_, _| Err::<(), _>(Failure::dead_letter("no")));
-        let service = c.start(c.app(&[("orders", &orders)], "").sink("orders", handler)).await?;
+        let service = c
+            .start(c.app(&[("orders", &orders)], "").sink("orders", handler))
+            .await?;
         c.send(&orders, &["a"]).await?;
         let letter = letters(&c, &orders, 1).await?.remove(0);
         service.stop().await?;
-        ensure_eq!((letter.as_bytes(), calls.texts().len()), (&b"a"[..], 1), "payload and calls");
+        ensure_eq!(
+            (letter.as_bytes(), calls.texts().len()),
+            (&b"a"[..], 1),
+            "payload and calls"
+        );
         ensure_eq!(c.left(&orders).await?, [""; 0], "what is left of the input");
         Ok(())
     })
@@ -472,11 +692,23 @@ pub(crate) fn a_dead_letter_that_is_sent_back_is_handled() -> Case {
         let orders = c.ordered("orders").await?;
         let calls = Calls::new(&c);
         let seen = calls.clone();
-        let handler = calls.handler(move |_, _| if seen.texts().len() < 3 { Err(broken()) } else { Ok(()) });
-        let service = c.start(c.app(&[("orders", &orders)], TWO).sink("orders", handler)).await?;
+        let handler = calls.handler(move |_, _| {
+            if seen.texts().len() < 3 {
+                Err(broken())
+            } else {
+                Ok(())
+            }
+        });
+        let service = c
+            .start(c.app(&[("orders", &orders)], TWO).sink("orders", handler))
+            .await?;
         c.send(&orders, &["a"]).await?;
         let letter = letters(&c, &orders, 1).await?.remove(0);
-        let origin = letter.as_headers().text(names::ORIGINAL_DESTINATION).unwrap_or_default().to_owned();
+        let origin = letter
+            .as_headers()
+            .text(names::ORIGINAL_DESTINATION)
+            .unwrap_or_default()
+            .to_owned();
         c.publish(&origin, &[letter.destination(&*origin)]).await?;
         calls.reach(3).await?;
         service.stop().await?;

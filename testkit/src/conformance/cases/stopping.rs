@@ -17,7 +17,10 @@ fn handled(calls: &Calls) -> Vec<String> {
 
 /// Waits until so many different messages were handled.
 async fn reach(c: &Context, calls: &Calls, count: usize) -> Checked {
-    c.until(format!("{count} messages are handled"), || async { Ok(handled(calls).len() >= count) }).await
+    c.until(format!("{count} messages are handled"), || async {
+        Ok(handled(calls).len() >= count)
+    })
+    .await
 }
 
 pub(crate) fn a_stop_finishes_what_is_in_flight() -> Case {
@@ -26,7 +29,9 @@ pub(crate) fn a_stop_finishes_what_is_in_flight() -> Case {
         let calls = Calls::new(&c);
         calls.hold();
         let app = c.app(&[("orders", &orders), ("invoices", &invoices)], "");
-        let service = c.start(app.processor("orders", "invoices", calls.echo())).await?;
+        let service = c
+            .start(app.processor("orders", "invoices", calls.echo()))
+            .await?;
         c.send(&orders, &["a"]).await?;
         calls.reach(1).await?;
         let free = calls.clone();
@@ -35,7 +40,11 @@ pub(crate) fn a_stop_finishes_what_is_in_flight() -> Case {
             free.free();
         });
         ensure_eq!(report?.drained.finished, 1, "messages that were finished");
-        ensure_eq!(c.reader(&invoices, "printing").await?.texts(1).await?, ["a"], "the output");
+        ensure_eq!(
+            c.reader(&invoices, "printing").await?.texts(1).await?,
+            ["a"],
+            "the output"
+        );
         ensure_eq!(c.left(&orders).await?, [""; 0], "what is left of the input");
         Ok(())
     })
@@ -57,7 +66,11 @@ pub(crate) fn a_stop_hands_back_what_has_not_begun() -> Case {
         });
         report?;
         ensure_eq!(calls.texts(), ["a"], "the calls");
-        ensure_eq!(c.left(&orders).await?, ["b", "c"], "what is left of the input");
+        ensure_eq!(
+            c.left(&orders).await?,
+            ["b", "c"],
+            "what is left of the input"
+        );
         Ok(())
     })
 }
@@ -103,11 +116,20 @@ pub(crate) fn a_crash_in_a_handler_delivers_again() -> Case {
         let orders = c.ordered("orders").await?;
         let calls = Calls::new(&c);
         calls.hold();
-        let service = c.start(c.app(&[("orders", &orders)], "").sink("orders", calls.succeed())).await?;
+        let service = c
+            .start(
+                c.app(&[("orders", &orders)], "")
+                    .sink("orders", calls.succeed()),
+            )
+            .await?;
         c.send(&orders, &["a"]).await?;
         calls.reach(1).await?;
         drop(service);
-        ensure_eq!(c.reader(&orders, "shop").await?.texts(1).await?, ["a"], "what came again");
+        ensure_eq!(
+            c.reader(&orders, "shop").await?.texts(1).await?,
+            ["a"],
+            "what came again"
+        );
         Ok(())
     })
 }
@@ -116,12 +138,21 @@ pub(crate) fn a_paused_binding_takes_nothing_in() -> Case {
     Case::new(|c| async move {
         let orders = c.ordered("orders").await?;
         let calls = Calls::new(&c);
-        let service = c.start(c.app(&[("orders", &orders)], "").sink("orders", calls.succeed())).await?;
+        let service = c
+            .start(
+                c.app(&[("orders", &orders)], "")
+                    .sink("orders", calls.succeed()),
+            )
+            .await?;
         let binding = service.orders()?;
         c.send(&orders, &["a"]).await?;
         calls.reach(1).await?;
         binding.command(Command::Pause).await?;
-        c.within("the pause", binding.wait_for(|state| *state == BindingState::Paused)).await?;
+        c.within(
+            "the pause",
+            binding.wait_for(|state| *state == BindingState::Paused),
+        )
+        .await?;
         c.send(&orders, &["b"]).await?;
         tokio::time::sleep(Duration::from_millis(150)).await;
         ensure_eq!(calls.texts(), ["a"], "calls before the binding goes on");
@@ -137,12 +168,21 @@ pub(crate) fn a_stopped_binding_goes_on_where_it_was() -> Case {
     Case::new(|c| async move {
         let orders = c.ordered("orders").await?;
         let calls = Calls::new(&c);
-        let service = c.start(c.app(&[("orders", &orders)], "").sink("orders", calls.succeed())).await?;
+        let service = c
+            .start(
+                c.app(&[("orders", &orders)], "")
+                    .sink("orders", calls.succeed()),
+            )
+            .await?;
         let binding = service.orders()?;
         c.send(&orders, &["a"]).await?;
         calls.reach(1).await?;
         binding.command(Command::Stop).await?;
-        c.within("the stop", binding.wait_for(|state| *state == BindingState::Stopped)).await?;
+        c.within(
+            "the stop",
+            binding.wait_for(|state| *state == BindingState::Stopped),
+        )
+        .await?;
         c.send(&orders, &["b"]).await?;
         binding.command(Command::Start).await?;
         calls.reach(2).await?;
@@ -156,15 +196,30 @@ pub(crate) fn a_service_goes_on_after_a_cut() -> Case {
     Case::new(|c| async move {
         let orders = c.ordered("orders").await?;
         let calls = Calls::new(&c);
-        let service = c.start(c.app(&[("orders", &orders)], "").sink("orders", calls.succeed())).await?;
+        let service = c
+            .start(
+                c.app(&[("orders", &orders)], "")
+                    .sink("orders", calls.succeed()),
+            )
+            .await?;
         c.send(&orders, &["a"]).await?;
         reach(&c, &calls, 1).await?;
         c.order(Fault::Cut, "").await?;
-        let (binding, down) = (service.orders()?, |state: &_| matches!(state, BindingState::Down(_)));
-        c.within("the end of the connection", binding.wait_for(down)).await?;
-        ensure!(matches!(service.handle().readiness(), Health::Down(_)), "it is ready without a connection");
+        let (binding, down) = (service.orders()?, |state: &_| {
+            matches!(state, BindingState::Down(_))
+        });
+        c.within("the end of the connection", binding.wait_for(down))
+            .await?;
+        ensure!(
+            matches!(service.handle().readiness(), Health::Down(_)),
+            "it is ready without a connection"
+        );
         c.order(Fault::Mend, "").await?;
-        c.within("the new connection", binding.wait_for(|state| *state == BindingState::Running)).await?;
+        c.within(
+            "the new connection",
+            binding.wait_for(|state| *state == BindingState::Running),
+        )
+        .await?;
         c.send(&orders, &["b"]).await?;
         reach(&c, &calls, 2).await?;
         service.stop().await.map(drop)
@@ -178,7 +233,10 @@ pub(crate) fn a_service_waits_for_a_broker_that_is_away_at_its_start() -> Case {
         c.send(&orders, &["a"]).await?;
         let calls = Calls::new(&c);
         c.order(Fault::Cut, "").await?;
-        let starting = c.start(c.app(&[("orders", &orders)], "").sink("orders", calls.succeed()));
+        let starting = c.start(
+            c.app(&[("orders", &orders)], "")
+                .sink("orders", calls.succeed()),
+        );
         let mending = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             c.order(Fault::Mend, "").await
@@ -194,11 +252,19 @@ pub(crate) fn a_service_waits_for_a_broker_that_is_away_at_its_start() -> Case {
 
 pub(crate) fn cuts_in_the_middle_lose_nothing() -> Case {
     Case::new(|c| async move {
-        let (orders, invoices) = (c.partitioned_if_possible("orders", 2).await?, c.ordered("invoices").await?);
+        let (orders, invoices) = (
+            c.partitioned_if_possible("orders", 2).await?,
+            c.ordered("invoices").await?,
+        );
         let calls = Calls::new(&c);
         c.publish(&orders, &spread(&numbered(0..200))).await?;
-        let app = c.app(&[("orders", &orders), ("invoices", &invoices)], "concurrency = 4");
-        let service = c.start(app.processor("orders", "invoices", calls.echo())).await?;
+        let app = c.app(
+            &[("orders", &orders), ("invoices", &invoices)],
+            "concurrency = 4",
+        );
+        let service = c
+            .start(app.processor("orders", "invoices", calls.echo()))
+            .await?;
         for goal in [40, 80, 120] {
             reach(&c, &calls, goal).await?;
             c.order(Fault::Cut, "").await?;
@@ -211,7 +277,11 @@ pub(crate) fn cuts_in_the_middle_lose_nothing() -> Case {
             found.extend(reader.texts(1).await?);
         }
         service.stop().await?;
-        ensure_eq!(found.into_iter().collect::<Vec<_>>(), numbered(0..200), "the outputs");
+        ensure_eq!(
+            found.into_iter().collect::<Vec<_>>(),
+            numbered(0..200),
+            "the outputs"
+        );
         Ok(())
     })
     .fault(Fault::Cut)
@@ -241,10 +311,17 @@ pub(crate) fn services_that_come_and_go_lose_nothing() -> Case {
     Case::new(|c| async move {
         let orders = c.partitioned_if_possible("orders", 4).await?;
         let calls = Calls::new(&c);
-        let start = || async { c.start(c.app(&[("orders", &orders)], "concurrency = 4").sink("orders", calls.succeed())).await };
+        let start = || async {
+            c.start(
+                c.app(&[("orders", &orders)], "concurrency = 4")
+                    .sink("orders", calls.succeed()),
+            )
+            .await
+        };
         let mut running = start().await?;
         for round in 0..4_u32 {
-            c.publish(&orders, &spread(&numbered(round * 40..round * 40 + 40))).await?;
+            c.publish(&orders, &spread(&numbered(round * 40..round * 40 + 40)))
+                .await?;
             let next = start().await?;
             std::mem::replace(&mut running, next).stop().await?;
         }
@@ -260,11 +337,19 @@ pub(crate) fn a_service_goes_on_after_a_restart_of_the_broker() -> Case {
     Case::new(|c| async move {
         let orders = c.ordered("orders").await?;
         let calls = Calls::new(&c);
-        let service = c.start(c.app(&[("orders", &orders)], "").sink("orders", calls.succeed())).await?;
+        let service = c
+            .start(
+                c.app(&[("orders", &orders)], "")
+                    .sink("orders", calls.succeed()),
+            )
+            .await?;
         c.send(&orders, &["a"]).await?;
         reach(&c, &calls, 1).await?;
         c.order(Fault::Restart, "").await?;
-        c.until("it is possible to publish", || async { Ok(c.send(&orders, &["b"]).await.is_ok()) }).await?;
+        c.until("it is possible to publish", || async {
+            Ok(c.send(&orders, &["b"]).await.is_ok())
+        })
+        .await?;
         reach(&c, &calls, 2).await?;
         service.stop().await.map(drop)
     })
