@@ -122,6 +122,9 @@ macro_rules! __conformance_cases {
                 a_settlement_after_the_close_takes_no_effect,
                 a_stale_settlement_does_not_touch_the_new_owner,
                 what_fails_in_a_call_is_named_and_the_rest_takes_effect,
+                a_lost_acknowledgement_means_another_delivery,
+            }
+            attempts {
                 attempts_come_back_with_the_message,
                 attempts_survive_the_instance,
                 a_hold_is_remembered_for_whoever_comes_next,
@@ -129,7 +132,6 @@ macro_rules! __conformance_cases {
                 a_release_ends_a_hold,
                 deliveries_are_counted,
                 a_deadline_can_be_extended,
-                a_lost_acknowledgement_means_another_delivery,
             }
             positions {
                 a_group_goes_on_at_the_committed_position,
@@ -199,6 +201,8 @@ macro_rules! __conformance_cases {
                 purging_removes_what_is_there,
                 a_deleted_destination_is_gone,
                 what_is_not_there_is_not_found,
+            }
+            seeking {
                 a_group_reads_again_from_the_earliest,
                 a_group_is_moved_to_the_end,
                 a_group_is_moved_to_a_position,
@@ -265,6 +269,17 @@ macro_rules! __conformance_cases {
                 a_failed_message_is_tried_again_and_then_handled,
                 one_attempt_is_one_call,
                 five_attempts_are_five_calls,
+                a_panic_is_a_failure,
+                a_call_that_takes_too_long_is_a_failure,
+                others_go_on_while_one_waits_for_its_retry,
+                a_key_waits_for_its_retry,
+                a_delayed_attempt_is_not_early_where_order_is_kept,
+                a_delayed_attempt_is_not_early_where_no_order_is_kept,
+                a_key_keeps_its_order_through_a_delayed_attempt,
+                a_handler_chooses_its_own_delay,
+                attempts_are_counted_through_a_restart_of_the_service,
+            }
+            giving_up {
                 a_dead_letter_tells_its_story,
                 a_dead_letter_keeps_all_of_its_message,
                 a_dead_letter_may_go_elsewhere,
@@ -277,15 +292,6 @@ macro_rules! __conformance_cases {
                 an_expired_message_is_not_handled,
                 a_payload_over_the_limit_of_the_binding_is_not_handled,
                 a_message_without_a_key_may_be_refused,
-                a_panic_is_a_failure,
-                a_call_that_takes_too_long_is_a_failure,
-                others_go_on_while_one_waits_for_its_retry,
-                a_key_waits_for_its_retry,
-                a_delayed_attempt_is_not_early_where_order_is_kept,
-                a_delayed_attempt_is_not_early_where_no_order_is_kept,
-                a_key_keeps_its_order_through_a_delayed_attempt,
-                a_handler_chooses_its_own_delay,
-                attempts_are_counted_through_a_restart_of_the_service,
                 a_failed_dead_letter_keeps_its_source,
                 a_dead_letter_is_published_when_that_is_possible_again,
                 a_dead_letter_that_is_sent_back_is_handled,
@@ -316,6 +322,8 @@ macro_rules! __conformance_cases {
                 several_destinations_feed_one_listener,
                 the_broker_filters_for_a_listener,
                 counters_tell_what_has_happened,
+            }
+            batches {
                 batches_contain_everything_once,
                 only_items_that_failed_are_tried_again,
                 an_undecodable_item_fails_alone,

@@ -134,7 +134,7 @@ pub(crate) fn a_message_is_known_after_a_restart_of_the_service() -> Case {
         };
         let order = plain("a").header("order", "7");
         let service = c.start(app()).await?;
-        c.publish(&orders, &[order.clone()]).await?;
+        c.publish(&orders, std::slice::from_ref(&order)).await?;
         calls.reach(1).await?;
         service.stop().await?;
         let service = c.start(app()).await?;
