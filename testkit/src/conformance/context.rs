@@ -155,6 +155,10 @@ impl Context {
 
     /// Removes what the case has made and closes what it has opened, as far as that is possible.
     pub(crate) async fn end(&self) {
+        if self.subject().can(Fault::Cut) {
+            // A case that failed may have left the connection cut.
+            drop(self.subject().order(Fault::Mend, "").await);
+        }
         let made = std::mem::take(&mut *locked(&self.0.made));
         let removing = async {
             for name in made {

@@ -237,7 +237,7 @@ macro_rules! __conformance_cases {
                 publishing_while_cut_off_fails_for_a_while,
                 subscribing_while_cut_off_fails_for_a_while,
                 what_was_unsettled_at_a_cut_comes_again,
-                a_cut_is_reported_to_a_waiting_consumer,
+                a_cut_is_noticed_while_a_consumer_waits,
                 messages_survive_a_restart_of_the_broker,
                 settlements_survive_a_restart_of_the_broker,
                 a_delay_survives_a_restart_of_the_broker,

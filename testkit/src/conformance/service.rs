@@ -37,6 +37,9 @@ impl Context {
             .set("app.name", self.name("shop"))
             .binder("main", self.binder().clone());
         for (binding, destination) in bindings {
+            // What a service makes beside its destinations.
+            self.dead_letters(destination);
+            self.clean_up(&format!("{destination}.{}.retry.200ms", self.name("shop")));
             app = app.set(&format!("bindings.{binding}.destination"), *destination);
         }
         app
