@@ -1,3 +1,5 @@
 //! `mq-testkit`.
 
+#[cfg(feature = "chaos")]
+pub mod chaos;
 pub mod history;

@@ -1,0 +1,163 @@
+//! The processor and the sink, as a user would write them.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use mq::error::Result;
+use mq::idempotency::{KeySource, Scope};
+use mq::prelude::*;
+
+use super::ledger::Desk;
+use super::plan::{Fate, Mood, Plan, Stage, Work};
+use super::positions::Positions;
+use crate::history::{Entry, Log, Place};
+
+/// The header that names a message through all stages.
+pub(super) const NAME: &str = "chaos-name";
+
+/// What a stage handles messages with.
+#[derive(Debug, Clone)]
+pub(super) struct Desks {
+    pub(super) plan: Arc<Plan>,
+    /// Whether handlers fail more often than usual.
+    pub(super) burst: Arc<AtomicBool>,
+    pub(super) log: Arc<Log>,
+}
+
+/// What the processor is made of.
+#[derive(Debug, Clone)]
+pub(super) struct Processing(pub(super) Desks);
+
+/// What the sink is made of.
+#[derive(Debug, Clone)]
+pub(super) struct Settling(pub(super) Desks, pub(super) Effects);
+
+/// Where the sink's effects go.
+#[derive(Debug, Clone)]
+pub(super) enum Effects {
+    /// Straight into the log.
+    Plain,
+    /// Into the log with the claim of this key.
+    Claimed(Desk, KeySource),
+    /// Into the log with the position.
+    Placed(Arc<Positions>),
+}
+
+impl Desks {
+    fn see(&self, work: Work) -> Result<()> {
+        self.log.append(Entry::seen(work.id()))
+    }
+
+    fn mood(&self, stage: Stage, work: Work, attempt: u32) -> Mood {
+        let burst = self.burst.load(Relaxed);
+        self.plan.mood(stage, work, attempt, burst)
+    }
+}
+
+/// Copies each message to the output, after some trouble.
+pub(super) async fn process(
+    Json(work): Json<Work>,
+    Key(key): Key,
+    Attempt(attempt): Attempt,
+    State(Processing(desks)): State<Processing>,
+) -> Result<Message, Failure> {
+    desks.see(work)?;
+    act(desks.mood(Stage::Processor, work, attempt)).await?;
+    if desks.plan.fate(work.number) == Fate::Letter(Stage::Processor) {
+        return Err(Failure::dead_letter("the processor wants none of it"));
+    }
+    let payload = serde_json::to_vec(&work)?;
+    Ok(Message::new(payload).key(key).header(NAME, work.name()))
+}
+
+/// Has its effect, after some trouble or before it.
+pub(super) async fn settle(
+    Json(work): Json<Work>,
+    delivery: Delivery,
+    State(Settling(desks, effects)): State<Settling>,
+) -> Result<(), Failure> {
+    desks.see(work)?;
+    let attempt = delivery.attempt();
+    let mood = desks.mood(Stage::Sink, work, attempt);
+    let is_late = desks.plan.is_late(work, attempt);
+    if !is_late {
+        act(mood).await?;
+    }
+    if desks.plan.fate(work.number) == Fate::Letter(Stage::Sink) {
+        return Err(Failure::dead_letter("the sink wants none of it"));
+    }
+    effects.land(&desks.log, work, &delivery)?;
+    if is_late {
+        act(mood).await?;
+    }
+    Ok(())
+}
+
+/// A dead letter that was meant to be one has its effect here; any other has none, and so is lost.
+pub(super) async fn read_letter(
+    Json(work): Json<Work>,
+    delivery: Delivery,
+    State(Settling(desks, effects)): State<Settling>,
+) -> Result<(), Failure> {
+    match desks.plan.fate(work.number) {
+        Fate::Letter(_) => Ok(effects.land(&desks.log, work, &delivery)?),
+        Fate::Effect => Ok(()),
+    }
+}
+
+impl Effects {
+    fn land(&self, log: &Log, work: Work, delivery: &Delivery) -> Result<()> {
+        let effect = Entry::effect(work.id());
+        match self {
+            Self::Plain => log.append(effect),
+            Self::Placed(positions) => positions.apply(place(delivery), effect, log),
+            Self::Claimed(desk, source) => {
+                let listener = if is_letter(delivery) { LETTERS } else { DONE };
+                let scope = Scope::new(super::services::GROUP, listener)?;
+                match source.read(delivery) {
+                    Some(key) => desk.stage(&scope, &key, effect),
+                    None => log.append(effect),
+                }
+            }
+        }
+    }
+}
+
+/// The bindings, which are the names of their listeners too.
+pub(super) const WORK: &str = "work";
+pub(super) const DONE: &str = "done";
+pub(super) const LETTERS: &str = "letters";
+
+fn is_letter(delivery: &Delivery) -> bool {
+    delivery.destination().ends_with(".dlq")
+}
+
+/// The partition's number tells destinations apart too.
+fn place(delivery: &Delivery) -> Place {
+    let letter = u32::from(is_letter(delivery)) << 31;
+    Place {
+        partition: delivery.partition() | letter,
+        position: delivery.record().position,
+    }
+}
+
+async fn act(mood: Mood) -> Result<(), Failure> {
+    match mood {
+        Mood::Good => Ok(()),
+        Mood::Yields => {
+            tokio::task::yield_now().await;
+            Ok(())
+        }
+        Mood::Dawdles(time) => {
+            tokio::time::sleep(time).await;
+            Ok(())
+        }
+        Mood::Fails => Err(Failure::retry("now and then it fails")),
+        Mood::RetriesAfter(time) => Err(Failure::retry_after(time, "not yet")),
+        Mood::Defers(time) => Err(Failure::defer(time, "overloaded")),
+        // Past the hook that would print it.
+        Mood::Panics => resume_unwind(Box::new("a panic that was ordered")),
+        Mood::Hangs => std::future::pending().await,
+    }
+}

@@ -1,0 +1,21 @@
+//! Traffic under faults, and what became of every message.
+
+mod options;
+mod run;
+mod verdict;
+mod binders;
+mod plan;
+mod source;
+mod handlers;
+mod ledger;
+mod positions;
+mod services;
+mod progress;
+mod fleet;
+mod memory;
+mod dice;
+
+pub use binders::{BINDERS, BinderEntry};
+pub use options::{Guarantee, Options};
+pub use run::{Finished, run};
+pub use verdict::Outcome;

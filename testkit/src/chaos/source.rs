@@ -1,0 +1,166 @@
+//! The source: lanes that send their messages one after the other, and go on where they were when they are started again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use mq::error::Result;
+use mq::extract::Output;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
+
+use super::handlers::NAME;
+use super::options::Guarantee;
+use super::plan::{Plan, Work};
+use crate::history::{Entry, Log};
+
+/// Where each lane is. Whoever has a lane has it alone: a source that is started again waits until the old one is gone.
+#[derive(Debug, Clone)]
+pub(super) struct Lanes {
+    plan: Arc<Plan>,
+    lanes: Arc<[Arc<Mutex<Lane>>]>,
+    confirmed: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+struct Lane {
+    /// The first message that is not confirmed.
+    next: u64,
+    /// How often it was sent.
+    copies: u32,
+}
+
+impl Lanes {
+    /// At the beginning.
+    pub(super) fn new(plan: &Arc<Plan>) -> Self {
+        Self::resumed(plan, &[])
+    }
+
+    /// After what earlier processes wrote down: (what, whether it was confirmed).
+    pub(super) fn resumed(plan: &Arc<Plan>, before: &[(Work, bool)]) -> Self {
+        let count = plan.lanes();
+        let mut lanes: Vec<Lane> = (0..count)
+            .map(|number| Lane {
+                next: number,
+                copies: 0,
+            })
+            .collect();
+        let lane_of = |work: &Work| (work.number % count) as usize;
+        for (work, _) in before.iter().filter(|(_, confirmed)| *confirmed) {
+            let lane = &mut lanes[lane_of(work)];
+            lane.next = lane.next.max(work.number + count);
+        }
+        for (work, _) in before {
+            let lane = &mut lanes[lane_of(work)];
+            if work.number == lane.next {
+                lane.copies = lane.copies.max(work.copy + 1);
+            }
+        }
+        let confirmed = lanes.iter().map(|lane| lane.next / count).sum();
+        let lanes = lanes.into_iter().map(|lane| Arc::new(Mutex::new(lane)));
+        Self {
+            plan: plan.clone(),
+            lanes: lanes.collect(),
+            confirmed: Arc::new(AtomicU64::new(confirmed)),
+        }
+    }
+
+    /// Whether everything is confirmed.
+    pub(super) fn is_done(&self) -> bool {
+        self.confirmed.load(Relaxed) >= self.plan.messages
+    }
+
+    /// Sends until everything is confirmed.
+    pub(super) fn send(&self, output: &Output<Work>, log: &Arc<Log>) -> Sending {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for lane in self.lanes.iter() {
+            let sender = Sender {
+                plan: self.plan.clone(),
+                confirmed: self.confirmed.clone(),
+                output: output.clone(),
+                log: log.clone(),
+                stopped: stopped.clone(),
+            };
+            let lane = lane.clone();
+            tasks.spawn(async move { sender.run(&mut *lane.lock().await).await });
+        }
+        Sending { stop, tasks }
+    }
+}
+
+/// Lanes that send. Dropping it is what a crash would be.
+#[derive(Debug)]
+pub(super) struct Sending {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<Result<()>>,
+}
+
+impl Sending {
+    /// Waits until everything is confirmed. Cancel-safe.
+    ///
+    /// # Errors
+    /// The broker refused a message for good, or the log failed.
+    pub(super) async fn finished(&mut self) -> Result<()> {
+        while let Some(ended) = self.tasks.join_next().await {
+            // A lane that panicked has written what it had sent; the run ends without progress.
+            ended.unwrap_or(Ok(()))?;
+        }
+        Ok(())
+    }
+
+    /// Lets each lane finish the message that it is about.
+    pub(super) async fn stop(mut self) -> Result<()> {
+        self.stop.send_replace(true);
+        self.finished().await
+    }
+}
+
+struct Sender {
+    plan: Arc<Plan>,
+    confirmed: Arc<AtomicU64>,
+    output: Output<Work>,
+    log: Arc<Log>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Sender {
+    async fn run(&self, lane: &mut Lane) -> Result<()> {
+        let mut wait = Duration::from_millis(1);
+        while lane.next < self.plan.messages && !*self.stopped.borrow() {
+            // Where each copy counts for itself, an unconfirmed one is never sent again.
+            let is_counted = self.plan.guarantee == Guarantee::ExactlyOnce;
+            let copy = if is_counted { lane.copies } else { 0 };
+            let work = Work {
+                number: lane.next,
+                copy,
+            };
+            lane.copies += 1;
+            if self.send(work).await? {
+                lane.next += self.plan.lanes();
+                lane.copies = 0;
+                self.confirmed.fetch_add(1, Relaxed);
+                wait = Duration::from_millis(1);
+            } else {
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(Duration::from_millis(100));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is confirmed.
+    async fn send(&self, work: Work) -> Result<bool> {
+        self.log.append(self.plan.sending(work))?;
+        let message = self.output.message(&work).id(work.name());
+        let message = message.key(self.plan.key(work.number));
+        match message.header(NAME, work.name()).send().await {
+            Ok(_) => {
+                self.log.append(Entry::confirmed(work.id()))?;
+                Ok(true)
+            }
+            Err(error) if error.is_temporary() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
