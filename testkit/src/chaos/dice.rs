@@ -6,10 +6,6 @@
 pub(super) struct Dice(u64);
 
 impl Dice {
-    pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
     /// Dice of their own for a part of a run.
     pub(super) const fn of(seed: u64, part: u64) -> Self {
         Self(mix(seed ^ mix(part)))

@@ -2,14 +2,14 @@
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use mq::error::Result;
 use mq::idempotency::{KeySource, Scope};
 use mq::prelude::*;
 
 use super::ledger::Desk;
-use super::plan::{Fate, Mood, Plan, Stage, Work};
+use super::plan::{Call, Fate, Mood, Plan, Stage, Work};
 use super::positions::Positions;
 use crate::history::{Entry, Log, Place};
 
@@ -23,6 +23,8 @@ pub(super) struct Desks {
     /// Whether handlers fail more often than usual.
     pub(super) burst: Arc<AtomicBool>,
     pub(super) log: Arc<Log>,
+    /// Calls so far.
+    pub(super) calls: Arc<AtomicU64>,
 }
 
 /// What the processor is made of.
@@ -50,8 +52,11 @@ impl Desks {
     }
 
     fn mood(&self, stage: Stage, work: Work, attempt: u32) -> Mood {
-        let burst = self.burst.load(Relaxed);
-        self.plan.mood(stage, work, attempt, burst)
+        let call = Call {
+            number: self.calls.fetch_add(1, Relaxed),
+            is_burst: self.burst.load(Relaxed),
+        };
+        self.plan.mood(stage, work, attempt, call)
     }
 }
 

@@ -51,6 +51,15 @@ pub(super) enum Stage {
     Sink,
 }
 
+/// One call of a handler.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call {
+    /// Unlike that of any other call of this member.
+    pub(super) number: u64,
+    /// Whether handlers fail more often than usual.
+    pub(super) is_burst: bool,
+}
+
 /// How a message ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -125,8 +134,9 @@ impl Plan {
         entry.keyed(Key::of(self.key(work.number)), sequence)
     }
 
-    /// How the handler of a stage behaves at an attempt: seldom badly, except in a burst of failures.
-    pub(super) fn mood(&self, stage: Stage, work: Work, attempt: u32, burst: bool) -> Mood {
+    /// How the handler of a stage behaves at an attempt: seldom badly, except in a burst of failures. The call's own number keeps
+    /// what is put off from being put off for ever.
+    pub(super) fn mood(&self, stage: Stage, work: Work, attempt: u32, call: Call) -> Mood {
         let mut dice = self.dice(3 + stage as u64, work.number);
         // Some need a delayed attempt.
         let stubborn = dice.roll(5_000) == 0;
@@ -137,9 +147,9 @@ impl Plan {
         if stubborn {
             return Mood::Fails;
         }
-        let mut dice = Dice::of(dice.next(), u64::from(attempt));
+        let mut dice = Dice::of(dice.next(), call.number);
         let millis = |dice: &mut Dice, most| Duration::from_millis(1 + dice.roll(most));
-        match dice.roll(if burst { 400 } else { 20_000 }) {
+        match dice.roll(if call.is_burst { 400 } else { 20_000 }) {
             0..=9 => Mood::Fails,
             10..=14 => Mood::RetriesAfter(millis(&mut dice, 20)),
             15..=19 => Mood::Defers(millis(&mut dice, 10)),

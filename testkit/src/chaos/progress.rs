@@ -13,7 +13,7 @@ const ENTRY: u64 = 72;
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(5);
 /// So long without a new entry anywhere is the end of hope: far more than any delay, lease or backoff of a run.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Watches the logs of a run.
 #[derive(Debug, Clone)]

@@ -147,6 +147,7 @@ fn add(
         plan: shared.plan.clone(),
         burst: shared.burst.clone(),
         log: log.clone(),
+        calls: Arc::default(),
     };
     Ok(match role {
         Role::Source => app,
