@@ -39,10 +39,18 @@ struct Arguments {
     /// Prints nothing but the line of JSON.
     #[arg(long)]
     json: bool,
+    /// Logs each fault, and what the services say of it, on standard error.
+    #[arg(long)]
+    verbose: bool,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.verbose {
+        tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .init();
+    }
     let seed = arguments.seed.unwrap_or_else(random);
     let mut options = Options::new(&arguments.binder, arguments.messages, arguments.faults);
     options = options.guarantee(arguments.guarantee).seed(seed);

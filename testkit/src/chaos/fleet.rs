@@ -26,7 +26,12 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    pub(super) fn new(binder: &MemoryBinder, shared: Shared, wiring: Wiring, folder: &Path) -> Self {
+    pub(super) fn new(
+        binder: &MemoryBinder,
+        shared: Shared,
+        wiring: Wiring,
+        folder: &Path,
+    ) -> Self {
         Self {
             binder: binder.clone(),
             shared,
@@ -111,7 +116,11 @@ impl Fleet {
     /// Waits until everything is sent, handled and settled; stops every member.
     pub(super) async fn finish(&mut self, progress: &Progress) -> Result<()> {
         for role in Role::ALL {
-            for member in self.members.iter_mut().filter(|one| one.roles.contains(&role)) {
+            for member in self
+                .members
+                .iter_mut()
+                .filter(|one| one.roles.contains(&role))
+            {
                 progress.patiently(member.finished()).await?;
             }
         }
@@ -142,7 +151,9 @@ impl Fleet {
     }
 
     fn of(&self, role: Role) -> impl Iterator<Item = &Member> {
-        self.members.iter().filter(move |one| one.roles.contains(&role))
+        self.members
+            .iter()
+            .filter(move |one| one.roles.contains(&role))
     }
 
     fn count(&self, role: Role) -> usize {

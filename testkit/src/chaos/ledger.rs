@@ -83,7 +83,13 @@ impl Desk {
 }
 
 impl Rows {
-    fn claim(&mut self, place: u128, key: &IdempotencyKey, member: u64, lease: Duration) -> Claimed {
+    fn claim(
+        &mut self,
+        place: u128,
+        key: &IdempotencyKey,
+        member: u64,
+        lease: Duration,
+    ) -> Claimed {
         let now = Instant::now();
         if self.done.contains_key(&place) || self.knows(key) {
             return Claimed::Done;
@@ -173,7 +179,8 @@ impl IdempotencyStore for Desk {
         _: Duration,
     ) -> Result<Vec<ClaimResult>> {
         let mut rows = self.ledger.rows();
-        let complete = |claim: &Claim| rows.complete(place(scope, &claim.key), claim.token, &self.log);
+        let complete =
+            |claim: &Claim| rows.complete(place(scope, &claim.key), claim.token, &self.log);
         claims.iter().map(complete).collect()
     }
 

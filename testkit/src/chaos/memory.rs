@@ -67,7 +67,7 @@ const FAULTS: [Fault; 14] = [
 /// Runs it; the logs tell what came of it.
 pub(super) async fn run(options: &Options, folder: &Path) -> Result<()> {
     let mut dice = Dice::of(options.seed, 1);
-    let (binder, wiring) = broker(&mut dice)?;
+    let (binder, wiring) = broker(options.guarantee, &mut dice)?;
     let mut fleet = Fleet::new(&binder, shared(options), wiring, folder);
     let progress = Progress::new(folder, options.messages);
     let result = go(options, &mut fleet, &progress, &mut dice).await;
@@ -100,25 +100,29 @@ async fn go(
 }
 
 /// A broker that is like one kind or another.
-fn broker(dice: &mut Dice) -> Result<(MemoryBinder, Wiring)> {
-    let partitions = dice.pick(&[1, 3, 8]);
+fn broker(guarantee: Guarantee, dice: &mut Dice) -> Result<(MemoryBinder, Wiring)> {
+    let (partitions, kind) = (dice.pick(&[1, 3, 8]), dice.roll(4));
     // What is not read yet keeps its sender waiting: so memory is bounded.
     let builder = MemoryBinder::builder()
         .partitions(partitions)
         .retain(100)
         .limit(Limit::new(20_000, 64 << 20));
-    let builder = match dice.roll(4) {
+    let builder = match kind {
         0 => builder.positional().retry_state(RetryState::Bounded(4096)),
         1 => builder.positional().retry_state(RetryState::None),
         2 => builder.without(&[Capability::DelayedRedelivery]),
         _ => builder,
     };
+    // Where nothing is recorded above a committed position, a transaction can only hold what comes in order.
+    let records_nothing = kind == 1 && guarantee == Guarantee::ExactlyOnce;
     let wiring = Wiring {
+        ordering: if records_nothing { "partition" } else { "key" }.to_owned(),
         binder: String::new(),
         known_by: dice.pick(&["id", "header:chaos-name"]).to_owned(),
         partitions,
         concurrency: dice.pick(&[2, 8, 32]),
     };
+    tracing::info!(kind, ?wiring, "the broker");
     Ok((builder.build()?, wiring))
 }
 

@@ -17,7 +17,9 @@ impl Positions {
     pub(super) fn remembering(before: impl IntoIterator<Item = Place>) -> Self {
         let before = before.into_iter();
         Self(Mutex::new(
-            before.map(|place| (place.partition, place.position)).collect(),
+            before
+                .map(|place| (place.partition, place.position))
+                .collect(),
         ))
     }
 

@@ -64,7 +64,10 @@ impl Progress {
             if entries != last {
                 (last, since) = (entries, Instant::now());
             } else if since.elapsed() > PATIENCE {
-                return Err(Error::new(ErrorKind::Unavailable, "nothing gets on any more"));
+                return Err(Error::new(
+                    ErrorKind::Unavailable,
+                    "nothing gets on any more",
+                ));
             }
         }
     }

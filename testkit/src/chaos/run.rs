@@ -6,9 +6,9 @@ use std::time::Instant;
 use mq::error::{Error, ErrorKind, Result};
 
 use super::binders::{Shape, entry};
+use super::memory;
 use super::options::Options;
 use super::verdict::{Outcome, judge};
-use super::memory;
 
 /// A run that has come to its end.
 #[derive(Debug)]
@@ -61,8 +61,11 @@ pub async fn run(options: &Options) -> Result<Finished> {
 /// A new folder.
 fn folder(options: &Options) -> Result<PathBuf> {
     let parent = options.folder.clone().unwrap_or_else(std::env::temp_dir);
-    let made = std::fs::create_dir_all(&parent)
-        .and_then(|()| tempfile::Builder::new().prefix("mq-chaos-").tempdir_in(&parent));
+    let made = std::fs::create_dir_all(&parent).and_then(|()| {
+        tempfile::Builder::new()
+            .prefix("mq-chaos-")
+            .tempdir_in(&parent)
+    });
     let made = made.map_err(|error| io("a folder for the logs cannot be made", &parent, error))?;
     Ok(made.keep())
 }

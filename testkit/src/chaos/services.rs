@@ -11,7 +11,9 @@ use mq::idempotency::{IdempotencyStore, KeySource};
 use mq::{App, RunningApp};
 use serde::{Deserialize, Serialize};
 
-use super::handlers::{DONE, Desks, Effects, LETTERS, Processing, Settling, WORK, process, read_letter, settle};
+use super::handlers::{
+    DONE, Desks, Effects, LETTERS, Processing, Settling, WORK, process, read_letter, settle,
+};
 use super::ledger::{Desk, Ledger};
 use super::options::Guarantee;
 use super::plan::Plan;
@@ -57,6 +59,8 @@ pub(super) struct Wiring {
     pub(super) known_by: String,
     /// Partitions of the destinations.
     pub(super) partitions: u32,
+    /// `key`, or what keeps the order of keys too.
+    pub(super) ordering: String,
     /// Handler calls at once.
     pub(super) concurrency: usize,
 }
@@ -104,7 +108,10 @@ impl Member {
             }
         }
         let planned = app.build().map_err(|problems| {
-            Error::new(ErrorKind::Config, format!("the services cannot be planned: {problems}"))
+            Error::new(
+                ErrorKind::Config,
+                format!("the services cannot be planned: {problems}"),
+            )
         })?;
         let app = planned.start().await?;
         let sending = match &log {
@@ -188,13 +195,14 @@ fn settings(roles: &[Role], shared: &Shared, wiring: &Wiring) -> String {
         partitions,
         concurrency,
         known_by,
+        ordering,
     } = wiring;
     let mut text = format!("[app]\nname = '{GROUP}'\ndrain = '500ms'\n");
     if !binder.is_empty() {
         text += &format!("[binders.main]\n{binder}\n");
     }
     let consumer = format!(
-        "ordering = 'key'\nconcurrency = {concurrency}\ntimeout = '250ms'\npartitions = {partitions}\n\
+        "ordering = '{ordering}'\nconcurrency = {concurrency}\ntimeout = '250ms'\npartitions = {partitions}\n\
          retry = {{ attempts = 4, initial = '2ms', max = '10ms', delayed = ['30ms', '60ms', '90ms'] }}\n"
     );
     let is = |guarantee| shared.plan.guarantee == guarantee;

@@ -60,7 +60,11 @@ impl Outcome {
 /// A log cannot be read or is damaged, or fewer messages were sent than were to be.
 pub(super) fn judge(options: &Options, folder: &Path, took: Duration) -> Result<(Outcome, String)> {
     let checker = Checker::new().memory(256 << 20).folder(folder);
-    let processor = check(checker.clone().goal(Goal::Delivery), folder, Role::Processor)?;
+    let processor = check(
+        checker.clone().goal(Goal::Delivery),
+        folder,
+        Role::Processor,
+    )?;
     let sink = check(checker, folder, Role::Sink)?;
     let sent = sink.summary.messages;
     if sent < options.messages {
