@@ -22,6 +22,8 @@ pub(super) struct Fleet {
     wiring: Wiring,
     folder: PathBuf,
     members: Vec<Member>,
+    /// Who is to join at the next opportunity.
+    joining: Vec<Role>,
     started: u64,
 }
 
@@ -38,6 +40,7 @@ impl Fleet {
             wiring,
             folder: folder.to_owned(),
             members: Vec::new(),
+            joining: Vec::new(),
             started: 0,
         }
     }
@@ -50,8 +53,13 @@ impl Fleet {
         &self.shared
     }
 
+    /// Lets a member more join with the next [`complete`](Self::complete).
+    pub(super) fn invite(&mut self, role: Role) {
+        self.joining.push(role);
+    }
+
     /// Starts a member more. Of the source there is one: two would share keys.
-    pub(super) async fn join(&mut self, role: Role) -> Result<()> {
+    async fn join(&mut self, role: Role) -> Result<()> {
         let most = if role == Role::Source { 1 } else { MOST };
         if self.count(role) >= most {
             return Ok(());
@@ -70,8 +78,11 @@ impl Fleet {
         Ok(())
     }
 
-    /// Starts what there is no member of.
+    /// Starts who was invited, and what there is no member of. Waits while the broker is away.
     pub(super) async fn complete(&mut self) -> Result<()> {
+        while let Some(role) = self.joining.pop() {
+            self.join(role).await?;
+        }
         for role in Role::ALL {
             let is_done = role == Role::Source && self.shared.lanes.is_done();
             if self.count(role) == 0 && !is_done {

@@ -91,10 +91,10 @@ async fn go(
         for _ in 0..together {
             let fault = dice.pick(&FAULTS);
             tracing::info!(?fault, number = done, "chaos");
-            begin(fault, fleet, dice).await?;
+            begin(fault, fleet, dice).await;
             done += 1;
         }
-        end(fleet, dice).await?;
+        progress.patiently(end(fleet, dice)).await?;
     }
     fleet.finish(progress).await
 }
@@ -139,7 +139,7 @@ fn shared(options: &Options) -> Shared {
     }
 }
 
-async fn begin(fault: Fault, fleet: &mut Fleet, dice: &mut Dice) -> Result<()> {
+async fn begin(fault: Fault, fleet: &mut Fleet, dice: &mut Dice) {
     let (faults, role) = (fleet.binder().faults(), dice.pick(&Role::ALL));
     let times = 1 + dice.roll(20) as usize;
     match fault {
@@ -154,7 +154,7 @@ async fn begin(fault: Fault, fleet: &mut Fleet, dice: &mut Dice) -> Result<()> {
         Fault::SlowCalls => faults.slow(Duration::from_millis(1 + dice.roll(5))),
         Fault::Crash => fleet.crash(role, dice),
         Fault::Leave => fleet.leave(role, dice).await,
-        Fault::Join => fleet.join(role).await?,
+        Fault::Join => fleet.invite(role),
         Fault::Pause => fleet.command(role, Command::Pause, dice).await,
         Fault::StopBinding => fleet.command(role, Command::Stop, dice).await,
         Fault::OtherConcurrency => {
@@ -163,7 +163,6 @@ async fn begin(fault: Fault, fleet: &mut Fleet, dice: &mut Dice) -> Result<()> {
         }
         Fault::BurstOfFailures => fleet.shared().burst.store(true, Relaxed),
     }
-    Ok(())
 }
 
 /// Lets the faults last, and then ends them. What is missing is started again, partly while they last.
