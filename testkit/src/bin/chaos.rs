@@ -8,8 +8,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
-use mq_testkit::chaos::{Finished, Guarantee, Options, run};
+use clap::{Parser, Subcommand};
+use mq::error::Error;
+use mq_testkit::chaos::{Finished, Guarantee, Options, run, serve};
+use tokio::runtime::Runtime;
 
 /// Sends keyed messages through source, processor and sink, makes trouble, and says what became of every message.
 ///
@@ -17,7 +19,11 @@ use mq_testkit::chaos::{Finished, Guarantee, Options, run};
 /// where an effect was doubled although the guarantee forbids it; then the logs are kept.
 #[derive(Debug, Parser)]
 #[command(name = "chaos")]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    service: Option<Child>,
+
     /// The binder.
     #[arg(long, default_value = "memory")]
     binder: String,
@@ -44,8 +50,48 @@ struct Arguments {
     verbose: bool,
 }
 
+/// What a run starts.
+#[derive(Debug, Subcommand)]
+enum Child {
+    /// Runs services as a child process of a run, which gives the arguments.
+    #[command(hide = true)]
+    Service {
+        /// `source`, `processor`, `sink`, or several with `+` between.
+        name: String,
+        /// The run's folder.
+        folder: PathBuf,
+    },
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    match (runtime, &arguments.service) {
+        (Ok(runtime), Some(Child::Service { name, folder })) => {
+            ended(&runtime.block_on(serve(folder, name)))
+        }
+        (Ok(runtime), None) => traffic(&arguments, &runtime),
+        (Err(error), _) => {
+            eprintln!("error: no runtime: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What the parent reads where a child ends.
+fn ended(result: &Result<(), Error>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", error.chain());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn traffic(arguments: &Arguments, runtime: &Runtime) -> ExitCode {
     if arguments.verbose {
         tracing_subscriber::fmt()
             .with_writer(std::io::stderr)
@@ -63,17 +109,7 @@ fn main() -> ExitCode {
             options.messages, options.faults, options.binder, options.guarantee
         );
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let result = match runtime {
-        Ok(runtime) => runtime.block_on(run(&options)),
-        Err(error) => {
-            eprintln!("error: no runtime: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    match result {
+    match runtime.block_on(run(&options)) {
         Ok(finished) => report(&finished, arguments.json),
         Err(error) => {
             eprintln!("error: {}; run it again with --seed {seed}", error.chain());

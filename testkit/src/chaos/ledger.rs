@@ -43,12 +43,10 @@ struct Claimant {
 }
 
 impl Ledger {
-    /// One that remembers these effects.
-    pub(super) fn remembering(before: impl IntoIterator<Item = Id>) -> Self {
-        Self(Mutex::new(Rows {
-            before: before.into_iter().collect(),
-            ..Rows::default()
-        }))
+    /// An effect that an earlier process wrote.
+    pub(super) fn remember(&mut self, effect: Id) {
+        let rows = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        rows.before.insert(effect);
     }
 
     fn rows(&self) -> MutexGuard<'_, Rows> {

@@ -18,7 +18,7 @@ use super::options::{Guarantee, Options};
 use super::plan::Plan;
 use super::progress::Progress;
 use super::services::{Role, Shared, Wiring};
-use super::source::Lanes;
+use super::source::Resumption;
 
 /// The destinations, dead letters included.
 const DESTINATIONS: [&str; 4] = [
@@ -130,7 +130,7 @@ fn shared(options: &Options) -> Shared {
     let plan = Arc::new(Plan::new(options));
     let seen = || Arc::new(MemoryIdempotencyStore::new(Clock::system())) as _;
     Shared {
-        lanes: Lanes::new(&plan),
+        lanes: Resumption::new(&plan).lanes(),
         ledger: Arc::default(),
         positions: Arc::default(),
         seen: (plan.guarantee == Guarantee::Idempotent).then(seen),

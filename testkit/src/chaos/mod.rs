@@ -13,9 +13,12 @@ mod services;
 mod progress;
 mod fleet;
 mod memory;
+mod children;
+mod service;
 mod dice;
 
 pub use binders::{BINDERS, BinderEntry};
 pub use options::{Guarantee, Options};
 pub use run::{Finished, run};
+pub use service::serve;
 pub use verdict::Outcome;

@@ -79,6 +79,8 @@ pub struct Options {
     pub seed: u64,
     /// Where the run keeps its logs; a new folder among the temporary ones by default.
     pub folder: Option<PathBuf>,
+    /// The `chaos` program, which is what child processes run; this process's own program by default.
+    pub program: Option<PathBuf>,
 }
 
 impl Options {
@@ -92,6 +94,7 @@ impl Options {
             guarantee: Guarantee::default(),
             seed: 1,
             folder: None,
+            program: None,
         }
     }
 
@@ -113,6 +116,13 @@ impl Options {
     #[must_use]
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
+        self
+    }
+
+    /// The `chaos` program, where it is not this process's own.
+    #[must_use]
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
         self
     }
 }

@@ -29,6 +29,14 @@ impl Work {
         Id::new(u128::from(self.number) + 1 + (u128::from(self.copy) << 64))
     }
 
+    pub(super) fn of(id: Id) -> Self {
+        let id = id.to_u128();
+        Self {
+            number: (id as u64).wrapping_sub(1),
+            copy: (id >> 64) as u32,
+        }
+    }
+
     /// The id on the wire.
     pub(super) fn name(self) -> String {
         format!("{}-{}", self.number, self.copy)

@@ -13,14 +13,10 @@ use crate::history::{Entry, Log, Place};
 pub(super) struct Positions(Mutex<HashSet<(u32, u64), RandomState>>);
 
 impl Positions {
-    /// With what earlier processes applied.
-    pub(super) fn remembering(before: impl IntoIterator<Item = Place>) -> Self {
-        let before = before.into_iter();
-        Self(Mutex::new(
-            before
-                .map(|place| (place.partition, place.position))
-                .collect(),
-        ))
+    /// What an earlier process applied.
+    pub(super) fn remember(&mut self, place: Place) {
+        let applied = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        applied.insert((place.partition, place.position));
     }
 
     /// Writes the effect, unless this position has one.

@@ -12,8 +12,10 @@ use super::services::Role;
 const ENTRY: u64 = 72;
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(5);
+/// So long without a new entry, and there is nothing left to come, where everything is sent.
+const PAUSE: Duration = Duration::from_secs(1);
 /// So long without a new entry anywhere is the end of hope: far more than any delay, lease or backoff of a run.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Watches the logs of a run.
 #[derive(Debug, Clone)]
@@ -30,15 +32,19 @@ impl Progress {
         }
     }
 
-    /// Waits until this part of the messages, so many of so many, is through the sink.
+    /// Waits until this part of the messages, so many of so many, is through the sink, or until everything that is to get there
+    /// has: of a binder that loses messages, less.
     ///
     /// # Errors
     /// Nothing gets on any more.
     pub(super) async fn reaches(&self, part: u64, of: u64) -> Result<()> {
-        // A message is seen and takes effect.
-        let wanted = 2 * (self.messages * part / of);
-        let watch = || (self.entries(Role::Sink) >= wanted).then_some(());
-        self.watch(watch).await
+        // A message is seen and takes effect, as it is sent and confirmed.
+        let (all, wanted) = (2 * self.messages, 2 * (self.messages * part / of));
+        let done = |rest: Duration| {
+            let is_sent = || self.entries(Role::Source) >= all;
+            self.entries(Role::Sink) >= wanted || (rest > PAUSE && is_sent())
+        };
+        self.watch(|rest| done(rest).then_some(())).await
     }
 
     /// Waits for a result, for as long as anything gets on.
@@ -48,16 +54,16 @@ impl Progress {
     pub(super) async fn patiently<T>(&self, result: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             result = result => result,
-            stuck = self.watch(|| None) => stuck,
+            stuck = self.watch(|_| None) => stuck,
         }
     }
 
-    async fn watch<T>(&self, mut done: impl FnMut() -> Option<T>) -> Result<T> {
+    async fn watch<T>(&self, mut done: impl FnMut(Duration) -> Option<T>) -> Result<T> {
         let mut ticks = interval(LOOK);
         let (mut last, mut since) = (0, Instant::now());
         loop {
             ticks.tick().await;
-            if let Some(done) = done() {
+            if let Some(done) = done(since.elapsed()) {
                 return Ok(done);
             }
             let entries = Role::ALL.map(|role| self.entries(role)).iter().sum();

@@ -6,9 +6,9 @@ use std::time::Instant;
 use mq::error::{Error, ErrorKind, Result};
 
 use super::binders::{Shape, entry};
-use super::memory;
 use super::options::Options;
 use super::verdict::{Outcome, judge};
+use super::{children, memory};
 
 /// A run that has come to its end.
 #[derive(Debug)]
@@ -33,8 +33,9 @@ pub async fn run(options: &Options) -> Result<Finished> {
     let entry = entry(options)?;
     let folder = folder(options)?;
     let begin = Instant::now();
-    let result = match entry.shape {
+    let result = match &entry.shape {
         Shape::Inside => memory::run(options, &folder).await,
+        Shape::Outside(outside) => children::run(options, outside, &folder).await,
     };
     let kept = |error: Error| {
         let error = error.context("logs", folder.display());

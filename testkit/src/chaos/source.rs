@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::handlers::NAME;
 use super::options::Guarantee;
 use super::plan::{Plan, Work};
-use crate::history::{Entry, Log};
+use crate::history::{Entry, Log, What};
 
 /// Where each lane is. Whoever has a lane has it alone: a source that is started again waits until the old one is gone.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub(super) struct Lanes {
     confirmed: Arc<AtomicU64>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Lane {
     /// The first message that is not confirmed.
     next: u64,
@@ -30,41 +30,52 @@ struct Lane {
     copies: u32,
 }
 
-impl Lanes {
-    /// At the beginning.
-    pub(super) fn new(plan: &Arc<Plan>) -> Self {
-        Self::resumed(plan, &[])
-    }
+/// What the logs of earlier sources say, entry by entry.
+#[derive(Debug)]
+pub(super) struct Resumption {
+    plan: Arc<Plan>,
+    lanes: Vec<Lane>,
+}
 
-    /// After what earlier processes wrote down: (what, whether it was confirmed).
-    pub(super) fn resumed(plan: &Arc<Plan>, before: &[(Work, bool)]) -> Self {
-        let count = plan.lanes();
-        let mut lanes: Vec<Lane> = (0..count)
-            .map(|number| Lane {
-                next: number,
-                copies: 0,
-            })
-            .collect();
-        let lane_of = |work: &Work| (work.number % count) as usize;
-        for (work, _) in before.iter().filter(|(_, confirmed)| *confirmed) {
-            let lane = &mut lanes[lane_of(work)];
-            lane.next = lane.next.max(work.number + count);
-        }
-        for (work, _) in before {
-            let lane = &mut lanes[lane_of(work)];
-            if work.number == lane.next {
-                lane.copies = lane.copies.max(work.copy + 1);
-            }
-        }
-        let confirmed = lanes.iter().map(|lane| lane.next / count).sum();
-        let lanes = lanes.into_iter().map(|lane| Arc::new(Mutex::new(lane)));
+impl Resumption {
+    /// After nothing.
+    pub(super) fn new(plan: &Arc<Plan>) -> Self {
+        let lane = |number| Lane {
+            next: number,
+            copies: 0,
+        };
         Self {
             plan: plan.clone(),
-            lanes: lanes.collect(),
+            lanes: (0..plan.lanes()).map(lane).collect(),
+        }
+    }
+
+    /// An entry of a source's log: what is confirmed is not sent again.
+    pub(super) fn note(&mut self, entry: &Entry) {
+        let (work, count) = (Work::of(entry.id), self.plan.lanes());
+        let lane = &mut self.lanes[(work.number % count) as usize];
+        if entry.what == What::Confirmed && work.number >= lane.next {
+            lane.next = work.number + count;
+            lane.copies = 0;
+        } else if work.number == lane.next {
+            lane.copies = lane.copies.max(work.copy + 1);
+        }
+    }
+
+    /// Where the lanes go on.
+    pub(super) fn lanes(self) -> Lanes {
+        let count = self.plan.lanes();
+        let confirmed = self.lanes.iter().map(|lane| lane.next / count).sum();
+        let lanes = self.lanes.into_iter();
+        Lanes {
+            plan: self.plan,
+            lanes: lanes.map(|lane| Arc::new(Mutex::new(lane))).collect(),
             confirmed: Arc::new(AtomicU64::new(confirmed)),
         }
     }
+}
 
+impl Lanes {
     /// Whether everything is confirmed.
     pub(super) fn is_done(&self) -> bool {
         self.confirmed.load(Relaxed) >= self.plan.messages
