@@ -7,7 +7,8 @@ use std::pin::Pin;
 use mq::error::{Error, ErrorKind, Result};
 
 use super::options::Options;
-use super::services::{Role, Wiring};
+use super::services::Role;
+use super::settings::Wiring;
 use crate::harness::Process;
 
 /// One binder of the table.

@@ -9,7 +9,8 @@ use mq::memory::MemoryBinder;
 
 use super::dice::Dice;
 use super::progress::Progress;
-use super::services::{Member, Role, Shared, Wiring};
+use super::services::{Member, Role, Shared};
+use super::settings::Wiring;
 
 /// More members of one service than this are not started.
 const MOST: usize = 3;

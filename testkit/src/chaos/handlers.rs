@@ -119,7 +119,7 @@ impl Effects {
             Self::Placed(positions) => positions.apply(place(delivery), effect, log),
             Self::Claimed(desk, source) => {
                 let listener = if is_letter(delivery) { LETTERS } else { DONE };
-                let scope = Scope::new(super::services::GROUP, listener)?;
+                let scope = Scope::new(super::settings::GROUP, listener)?;
                 match source.read(delivery) {
                     Some(key) => desk.stage(&scope, &key, effect),
                     None => log.append(effect),

@@ -17,7 +17,8 @@ use super::fleet::Fleet;
 use super::options::{Guarantee, Options};
 use super::plan::Plan;
 use super::progress::Progress;
-use super::services::{Role, Shared, Wiring};
+use super::services::{Role, Shared};
+use super::settings::Wiring;
 use super::source::Resumption;
 
 /// The destinations, dead letters included.

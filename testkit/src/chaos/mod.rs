@@ -10,6 +10,7 @@ mod handlers;
 mod ledger;
 mod positions;
 mod services;
+mod settings;
 mod progress;
 mod fleet;
 mod memory;

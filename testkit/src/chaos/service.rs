@@ -12,7 +12,8 @@ use super::ledger::Ledger;
 use super::options::{Guarantee, Options};
 use super::plan::Plan;
 use super::positions::Positions;
-use super::services::{Member, Role, Shared, Wiring};
+use super::services::{Member, Role, Shared};
+use super::settings::Wiring;
 use super::source::{Lanes, Resumption};
 use crate::history::{What, logs_in, read_log};
 

@@ -18,15 +18,9 @@ use super::ledger::{Desk, Ledger};
 use super::options::Guarantee;
 use super::plan::Plan;
 use super::positions::Positions;
+use super::settings::{LEDGER, SEEN, Wiring, settings};
 use super::source::{Lanes, Sending};
 use crate::history::Log;
-
-/// The applications' name, and so the group.
-pub(super) const GROUP: &str = "chaos";
-/// The sink's store.
-const LEDGER: &str = "ledger";
-/// The processor's store.
-const SEEN: &str = "seen";
 
 /// A service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,22 +41,6 @@ impl Role {
             Self::Sink => "sink",
         }
     }
-}
-
-/// What differs between binders.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Wiring {
-    /// `[binders.main]`, where the application makes its own instance.
-    pub(super) binder: String,
-    /// What the sink's store knows messages again by. An id that is derived is not in the logs, so a store that is to outlive its
-    /// process goes by a header.
-    pub(super) known_by: String,
-    /// Partitions of the destinations.
-    pub(super) partitions: u32,
-    /// `key`, or what keeps the order of keys too.
-    pub(super) ordering: String,
-    /// Handler calls at once.
-    pub(super) concurrency: usize,
 }
 
 /// What all members of all services in one process share.
@@ -95,7 +73,7 @@ impl Member {
         binder: Option<Arc<dyn Binder>>,
         folder: &Path,
     ) -> Result<Self> {
-        let mut app = App::builder().config(Config::toml(&settings(roles, shared, wiring)));
+        let mut app = App::builder().config(Config::toml(settings(roles, shared, wiring)));
         if let Some(binder) = binder {
             app = app.binder("main", binder);
         }
@@ -186,57 +164,4 @@ fn effects(shared: &Shared, wiring: &Wiring, desk: Desk) -> Result<Effects> {
         Guarantee::Idempotent => Effects::Claimed(desk, KeySource::parse(&wiring.known_by)?),
         Guarantee::ExactlyOnce => Effects::Placed(shared.positions.clone()),
     })
-}
-
-/// The settings of an application with these services.
-fn settings(roles: &[Role], shared: &Shared, wiring: &Wiring) -> String {
-    let Wiring {
-        binder,
-        partitions,
-        concurrency,
-        known_by,
-        ordering,
-    } = wiring;
-    let mut text = format!("[app]\nname = '{GROUP}'\ndrain = '500ms'\n");
-    if !binder.is_empty() {
-        text += &format!("[binders.main]\n{binder}\n");
-    }
-    let consumer = format!(
-        "ordering = '{ordering}'\nconcurrency = {concurrency}\ntimeout = '250ms'\npartitions = {partitions}\n\
-         retry = {{ attempts = 4, initial = '2ms', max = '10ms', delayed = ['30ms', '60ms', '90ms'] }}\n"
-    );
-    let is = |guarantee| shared.plan.guarantee == guarantee;
-    let claims = if is(Guarantee::Idempotent) {
-        format!("idempotency = {{ store = '{LEDGER}', key = '{known_by}', lease = '2s' }}\n")
-    } else {
-        String::new()
-    };
-    let first = if is(Guarantee::ExactlyOnce) {
-        "guarantee = 'exactly_once'\n".to_owned()
-    } else if shared.seen.is_some() {
-        format!("idempotency = {{ store = '{SEEN}', ttl = '10s', lease = '2s' }}\n")
-    } else {
-        String::new()
-    };
-    let [has_source, has_processor, has_sink] = Role::ALL.map(|role| roles.contains(&role));
-    let mut binding = |name: &str, destination: &str, consumer: Option<String>| {
-        text += &format!("[bindings.{name}]\ndestination = {destination}\n");
-        text += &format!("producer.partitions = {partitions}\n");
-        if let Some(consumer) = consumer {
-            text += &format!("[bindings.{name}.consumer]\n{consumer}");
-        }
-    };
-    if has_source || has_processor {
-        let consumer = has_processor.then(|| format!("{consumer}{first}"));
-        binding(WORK, "'chaos.work'", consumer);
-    }
-    if has_processor || has_sink {
-        let consumer = has_sink.then(|| format!("{consumer}{claims}"));
-        binding(DONE, "'chaos.done'", consumer);
-    }
-    if has_sink {
-        let letters = "['chaos.work.chaos.dlq', 'chaos.done.chaos.dlq']";
-        binding(LETTERS, letters, Some(format!("{consumer}{claims}")));
-    }
-    text
 }

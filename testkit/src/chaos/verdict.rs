@@ -61,11 +61,11 @@ impl Outcome {
 pub(super) fn judge(options: &Options, folder: &Path, took: Duration) -> Result<(Outcome, String)> {
     let checker = Checker::new().memory(256 << 20).folder(folder);
     let processor = check(
-        checker.clone().goal(Goal::Delivery),
+        &checker.clone().goal(Goal::Delivery),
         folder,
         Role::Processor,
     )?;
-    let sink = check(checker, folder, Role::Sink)?;
+    let sink = check(&checker, folder, Role::Sink)?;
     let sent = sink.summary.messages;
     if sent < options.messages {
         let error = Error::new(ErrorKind::Bug, "not every message was sent");
@@ -89,7 +89,7 @@ pub(super) fn judge(options: &Options, folder: &Path, took: Duration) -> Result<
     Ok((outcome, stories))
 }
 
-fn check(checker: Checker, folder: &Path, role: Role) -> Result<Report> {
+fn check(checker: &Checker, folder: &Path, role: Role) -> Result<Report> {
     let mut logs = logs_in(folder.join(Role::Source.as_str()))?;
     logs.extend(logs_in(folder.join(role.as_str()))?);
     let report = checker.check(logs)?;
