@@ -153,6 +153,7 @@ fn wired(binder: String) -> Ground {
             known_by: "header:chaos-name".to_owned(),
             partitions: 4,
             ordering: "key".to_owned(),
+            batch: 0,
             concurrency: 16,
         },
         server: None,

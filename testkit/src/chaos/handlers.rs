@@ -1,11 +1,14 @@
 //! The processor and the sink, as a user would write them.
 
+use std::collections::HashSet;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use mq::error::Result;
+use mq::extract::BatchItem;
 use mq::idempotency::{KeySource, Scope};
+use mq::outcome::Decision;
 use mq::prelude::*;
 
 use super::ledger::Desk;
@@ -63,40 +66,107 @@ impl Desks {
 /// Copies each message to the output, after some trouble.
 pub(super) async fn process(
     Json(work): Json<Work>,
-    Key(key): Key,
-    Attempt(attempt): Attempt,
+    delivery: Delivery,
     State(Processing(desks)): State<Processing>,
 ) -> Result<Message, Failure> {
-    desks.see(work)?;
-    act(desks.mood(Stage::Processor, work, attempt)).await?;
-    if desks.plan.fate(work.number) == Fate::Letter(Stage::Processor) {
-        return Err(Failure::dead_letter("the processor wants none of it"));
+    desks.process(work, &delivery).await
+}
+
+/// The same for many messages at once.
+pub(super) async fn process_batch(
+    batch: Batch<Json<Work>>,
+    State(Processing(desks)): State<Processing>,
+) -> Outcomes {
+    let mut results = Vec::with_capacity(batch.len());
+    let mut failed = FailedKeys::default();
+    for BatchItem { payload, delivery } in &batch {
+        let result = async { desks.process(payload.0, delivery).await };
+        results.push(failed.unless(delivery, result).await);
     }
-    let payload = serde_json::to_vec(&work)?;
-    Ok(Message::new(payload).key(key).header(NAME, work.name()))
+    batch.outcomes(results)
 }
 
 /// Has its effect, after some trouble or before it.
 pub(super) async fn settle(
     Json(work): Json<Work>,
     delivery: Delivery,
-    State(Settling(desks, effects)): State<Settling>,
+    State(sink): State<Settling>,
 ) -> Result<(), Failure> {
-    desks.see(work)?;
-    let attempt = delivery.attempt();
-    let mood = desks.mood(Stage::Sink, work, attempt);
-    let is_late = desks.plan.is_late(work, attempt);
-    if !is_late {
+    sink.settle(work, &delivery).await
+}
+
+/// The same for many messages at once.
+pub(super) async fn settle_batch(
+    batch: Batch<Json<Work>>,
+    State(sink): State<Settling>,
+) -> Outcomes {
+    let mut results = Vec::with_capacity(batch.len());
+    let mut failed = FailedKeys::default();
+    for BatchItem { payload, delivery } in &batch {
+        let result = async { sink.settle(payload.0, delivery).await };
+        results.push(failed.unless(delivery, result).await);
+    }
+    batch.outcomes(results)
+}
+
+/// Keys of which a message has failed: what comes after it in the same batch must not have its effect before it.
+#[derive(Debug, Default)]
+struct FailedKeys(HashSet<Bytes>);
+
+impl FailedKeys {
+    async fn unless<T>(
+        &mut self,
+        delivery: &Delivery,
+        result: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let key = delivery.message().as_key().cloned().unwrap_or_default();
+        if self.0.contains(&key) {
+            return Err(Failure::retry("an earlier message of the key has failed"));
+        }
+        let result = result.await;
+        if let Err(failure) = &result
+            && failure.decision() != Decision::DeadLetter
+        {
+            self.0.insert(key);
+        }
+        result
+    }
+}
+
+impl Desks {
+    async fn process(&self, work: Work, delivery: &Delivery) -> Result<Message, Failure> {
+        self.see(work)?;
+        let mood = self.mood(Stage::Processor, work, delivery.attempt());
         act(mood).await?;
+        if self.plan.fate(work.number) == Fate::Letter(Stage::Processor) {
+            return Err(Failure::dead_letter("the processor wants none of it"));
+        }
+        let key = delivery.message().as_key().cloned();
+        let payload = serde_json::to_vec(&work)?;
+        let message = Message::new(payload).header(NAME, work.name());
+        Ok(message.key(key.unwrap_or_default()))
     }
-    if desks.plan.fate(work.number) == Fate::Letter(Stage::Sink) {
-        return Err(Failure::dead_letter("the sink wants none of it"));
+}
+
+impl Settling {
+    async fn settle(&self, work: Work, delivery: &Delivery) -> Result<(), Failure> {
+        let Self(desks, effects) = self;
+        desks.see(work)?;
+        let attempt = delivery.attempt();
+        let mood = desks.mood(Stage::Sink, work, attempt);
+        let is_late = desks.plan.is_late(work, attempt);
+        if !is_late {
+            act(mood).await?;
+        }
+        if desks.plan.fate(work.number) == Fate::Letter(Stage::Sink) {
+            return Err(Failure::dead_letter("the sink wants none of it"));
+        }
+        effects.land(&desks.log, work, delivery)?;
+        if is_late {
+            act(mood).await?;
+        }
+        Ok(())
     }
-    effects.land(&desks.log, work, &delivery)?;
-    if is_late {
-        act(mood).await?;
-    }
-    Ok(())
 }
 
 /// A dead letter that was meant to be one has its effect here; any other has none, and so is lost.

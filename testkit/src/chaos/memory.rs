@@ -121,6 +121,7 @@ fn broker(guarantee: Guarantee, dice: &mut Dice) -> Result<(MemoryBinder, Wiring
         binder: String::new(),
         known_by: dice.pick(&["id", "header:chaos-name"]).to_owned(),
         partitions,
+        batch: dice.pick(&[0, 0, 0, 7, 100]),
         concurrency: dice.pick(&[2, 8, 32]),
     };
     tracing::info!(kind, ?wiring, "the broker");

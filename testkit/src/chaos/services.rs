@@ -12,7 +12,8 @@ use mq::{App, RunningApp};
 use serde::{Deserialize, Serialize};
 
 use super::handlers::{
-    DONE, Desks, Effects, LETTERS, Processing, Settling, WORK, process, read_letter, settle,
+    DONE, Desks, Effects, LETTERS, Processing, Settling, WORK, process, process_batch, read_letter,
+    settle, settle_batch,
 };
 use super::ledger::{Desk, Ledger};
 use super::options::Guarantee;
@@ -141,7 +142,12 @@ fn add(
                 Some(store) => app.store(SEEN, store.clone()),
                 None => app,
             };
-            app.state(Processing(desks)).processor(WORK, DONE, process)
+            let app = app.state(Processing(desks));
+            if wiring.batch > 0 {
+                app.batch_processor(WORK, DONE, process_batch)
+            } else {
+                app.processor(WORK, DONE, process)
+            }
         }
         Role::Sink => {
             let desk = Desk {
@@ -150,10 +156,15 @@ fn add(
                 log: log.clone(),
             };
             let effects = effects(shared, wiring, desk.clone())?;
-            app.store(LEDGER, Arc::new(desk))
+            let app = app
+                .store(LEDGER, Arc::new(desk))
                 .state(Settling(desks, effects))
-                .sink(DONE, settle)
-                .sink(LETTERS, read_letter)
+                .sink(LETTERS, read_letter);
+            if wiring.batch > 0 {
+                app.batch_sink(DONE, settle_batch)
+            } else {
+                app.sink(DONE, settle)
+            }
         }
     })
 }

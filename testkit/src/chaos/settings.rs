@@ -25,6 +25,8 @@ pub(super) struct Wiring {
     pub(super) partitions: u32,
     /// `key`, or what keeps the order of keys too.
     pub(super) ordering: String,
+    /// How many messages the handlers of processor and sink take at once; 0 for those that take one.
+    pub(super) batch: usize,
     /// Handler calls at once.
     pub(super) concurrency: usize,
 }
@@ -37,11 +39,11 @@ pub(super) fn settings(roles: &[Role], shared: &Shared, wiring: &Wiring) -> Stri
     }
     let [has_source, has_processor, has_sink] = Role::ALL.map(|role| roles.contains(&role));
     if has_source || has_processor {
-        let extra = has_processor.then(|| of_processor(shared));
+        let extra = has_processor.then(|| of_processor(shared) + &batch(wiring));
         text += &binding(WORK, "'chaos.work'", wiring, extra);
     }
     if has_processor || has_sink {
-        let extra = has_sink.then(|| of_sink(shared, wiring));
+        let extra = has_sink.then(|| of_sink(shared, wiring) + &batch(wiring));
         text += &binding(DONE, "'chaos.done'", wiring, extra);
     }
     if has_sink {
@@ -49,6 +51,13 @@ pub(super) fn settings(roles: &[Role], shared: &Shared, wiring: &Wiring) -> Stri
         text += &binding(LETTERS, letters, wiring, Some(of_sink(shared, wiring)));
     }
     text
+}
+
+fn batch(wiring: &Wiring) -> String {
+    match wiring.batch {
+        0 => String::new(),
+        max => format!("batch = {{ max = {max}, wait = '3ms' }}\n"),
+    }
 }
 
 fn of_processor(shared: &Shared) -> String {
