@@ -74,7 +74,8 @@ impl Member {
         binder: Option<Arc<dyn Binder>>,
         folder: &Path,
     ) -> Result<Self> {
-        let mut app = App::builder().config(Config::toml(settings(roles, shared, wiring)));
+        let config = Config::toml(settings(roles, shared, wiring));
+        let mut app = App::builder().binder_kind(mq_broker::FACTORY).config(config);
         if let Some(binder) = binder {
             app = app.binder("main", binder);
         }
