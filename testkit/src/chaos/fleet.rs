@@ -114,14 +114,20 @@ impl Fleet {
             return;
         }
         let at = dice.roll(members.len() as u64) as usize;
-        tell(members[at].app.handle().bindings(), &[command]).await;
+        let handle = members[at].app.handle();
+        tell(handle.bindings(), &[command]).await;
+        // A source that is stopped has ended.
+        if command == Command::Pause {
+            tell(handle.sources(), &[command]).await;
+        }
     }
 
     /// Lets every binding go on that was paused, stopped or has failed.
     pub(super) async fn go_on(&mut self) {
         for member in &self.members {
-            let bindings = member.app.handle().bindings();
-            tell(bindings, &[Command::Resume, Command::Start]).await;
+            let handle = member.app.handle();
+            tell(handle.bindings(), &[Command::Resume, Command::Start]).await;
+            tell(handle.sources(), &[Command::Resume]).await;
         }
     }
 
@@ -158,7 +164,10 @@ impl Fleet {
         };
         let members = self.members.iter();
         members
-            .flat_map(|member| member.app.handle().bindings().map(binding))
+            .flat_map(|member| {
+                let handle = member.app.handle();
+                handle.bindings().chain(handle.sources()).map(binding)
+            })
             .collect()
     }
 

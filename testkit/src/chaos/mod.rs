@@ -6,6 +6,7 @@ mod verdict;
 mod binders;
 mod plan;
 mod source;
+mod feed;
 mod handlers;
 mod ledger;
 mod positions;

@@ -107,19 +107,35 @@ impl Plan {
         }
     }
 
+    /// Whether the source is a stream that the framework publishes, instead of lanes that send by themselves: every fourth seed.
+    pub(super) fn is_stream(&self) -> bool {
+        self.dice(7, 0).roll(4) == 0
+    }
+
     /// How many lanes send, in parallel.
     pub(super) fn lanes(&self) -> u64 {
-        LANES.min(self.messages)
+        if self.is_stream() {
+            1
+        } else {
+            LANES.min(self.messages)
+        }
+    }
+
+    /// A message as it is sent for the first time, or again. Where each copy counts for itself, it says which one it is.
+    pub(super) fn work(&self, number: u64, copies: u32) -> Work {
+        let is_counted = self.guarantee == Guarantee::ExactlyOnce;
+        let copy = if is_counted { copies } else { 0 };
+        Work { number, copy }
     }
 
     fn dice(&self, part: u64, number: u64) -> Dice {
         Dice::of(self.seed ^ (part << 56), number)
     }
 
-    /// The key of a message: one of its lane's.
+    /// The key of a message: one of its lane's, where there are several.
     pub(super) fn key(&self, number: u64) -> String {
         let key = self.dice(1, number).roll(KEYS);
-        format!("key-{}-{key}", number % self.lanes())
+        format!("key-{}-{key}", number % LANES)
     }
 
     /// How it ends. What ends as a dead letter leaves the order of its key.

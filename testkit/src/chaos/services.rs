@@ -11,6 +11,7 @@ use mq::idempotency::{IdempotencyStore, KeySource};
 use mq::{App, RunningApp};
 use serde::{Deserialize, Serialize};
 
+use super::feed::{Feed, Published};
 use super::handlers::{
     DONE, Desks, Effects, LETTERS, Processing, Settling, WORK, process, process_batch, read_letter,
     settle, settle_batch,
@@ -75,11 +76,13 @@ impl Member {
         folder: &Path,
     ) -> Result<Self> {
         let config = Config::toml(settings(roles, shared, wiring));
-        let mut app = App::builder().binder_kind(mq_broker::FACTORY).config(config);
+        let mut app = App::builder()
+            .binder_kind(mq_broker::FACTORY)
+            .config(config);
         if let Some(binder) = binder {
             app = app.binder("main", binder);
         }
-        let mut log = None;
+        let (mut log, published) = (None, Published::default());
         for role in roles {
             let file = Arc::new(Log::create(folder.join(role.as_str()), role.as_str())?);
             app = add(app, *role, number, shared, wiring, &file)?;
@@ -87,17 +90,22 @@ impl Member {
                 log = Some(file);
             }
         }
+        let streams = shared.plan.is_stream();
+        if let Some(log) = log.as_ref().filter(|_| streams) {
+            app = app.source(WORK, Feed::new(&shared.lanes, log, &published));
+        }
         let planned = app.build().map_err(|problems| {
-            Error::new(
-                ErrorKind::Config,
-                format!("the services cannot be planned: {problems}"),
-            )
+            let text = format!("the services cannot be planned: {problems}");
+            Error::new(ErrorKind::Config, text)
         })?;
         let app = planned.start().await?;
-        let sending = match &log {
-            Some(log) => Some(shared.lanes.send(&app.handle().output(WORK)?, log)),
+        let sending = match log.filter(|_| !streams) {
+            Some(log) => Some(shared.lanes.send(&app.handle().output(WORK)?, &log)),
             None => None,
         };
+        if let Ok(output) = app.handle().outlets().get(WORK) {
+            drop(published.set(output.metrics().clone()));
+        }
         Ok(Self {
             roles: roles.to_vec(),
             app,

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use mq::error::Result;
 use mq::extract::Output;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::task::JoinSet;
 
 use super::handlers::NAME;
-use super::options::Guarantee;
 use super::plan::{Plan, Work};
 use crate::history::{Entry, Log, What};
 
@@ -23,11 +22,11 @@ pub(super) struct Lanes {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Lane {
+pub(super) struct Lane {
     /// The first message that is not confirmed.
-    next: u64,
+    pub(super) next: u64,
     /// How often it was sent.
-    copies: u32,
+    pub(super) copies: u32,
 }
 
 /// What the logs of earlier sources say, entry by entry.
@@ -81,14 +80,30 @@ impl Lanes {
         self.confirmed.load(Relaxed) >= self.plan.messages
     }
 
+    /// What is sent.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The first lane, which is the only one where a stream sends.
+    pub(super) async fn first(&self) -> OwnedMutexGuard<Lane> {
+        self.lanes[0].clone().lock_owned().await
+    }
+
+    /// The messages of a lane before this one are confirmed.
+    pub(super) fn confirmed(&self, lane: &mut Lane, next: u64) {
+        let count = (next - lane.next) / self.plan.lanes();
+        self.confirmed.fetch_add(count, Relaxed);
+        (lane.next, lane.copies) = (next, 0);
+    }
+
     /// Sends until everything is confirmed.
     pub(super) fn send(&self, output: &Output<Work>, log: &Arc<Log>) -> Sending {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for lane in self.lanes.iter() {
             let sender = Sender {
-                plan: self.plan.clone(),
-                confirmed: self.confirmed.clone(),
+                lanes: self.clone(),
                 output: output.clone(),
                 log: log.clone(),
                 stopped: stopped.clone(),
@@ -128,8 +143,7 @@ impl Sending {
 }
 
 struct Sender {
-    plan: Arc<Plan>,
-    confirmed: Arc<AtomicU64>,
+    lanes: Lanes,
     output: Output<Work>,
     log: Arc<Log>,
     stopped: watch::Receiver<bool>,
@@ -137,21 +151,14 @@ struct Sender {
 
 impl Sender {
     async fn run(&self, lane: &mut Lane) -> Result<()> {
-        let mut wait = Duration::from_millis(1);
-        while lane.next < self.plan.messages && !*self.stopped.borrow() {
-            // Where each copy counts for itself, an unconfirmed one is never sent again.
-            let is_counted = self.plan.guarantee == Guarantee::ExactlyOnce;
-            let copy = if is_counted { lane.copies } else { 0 };
-            let work = Work {
-                number: lane.next,
-                copy,
-            };
+        let (plan, first) = (self.lanes.plan(), Duration::from_millis(1));
+        let mut wait = first;
+        while lane.next < plan.messages && !*self.stopped.borrow() {
+            let work = plan.work(lane.next, lane.copies);
             lane.copies += 1;
             if self.send(work).await? {
-                lane.next += self.plan.lanes();
-                lane.copies = 0;
-                self.confirmed.fetch_add(1, Relaxed);
-                wait = Duration::from_millis(1);
+                self.lanes.confirmed(lane, lane.next + plan.lanes());
+                wait = first;
             } else {
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_millis(100));
@@ -162,9 +169,10 @@ impl Sender {
 
     /// Whether it is confirmed.
     async fn send(&self, work: Work) -> Result<bool> {
-        self.log.append(self.plan.sending(work))?;
+        let plan = self.lanes.plan();
+        self.log.append(plan.sending(work))?;
         let message = self.output.message(&work).id(work.name());
-        let message = message.key(self.plan.key(work.number));
+        let message = message.key(plan.key(work.number));
         match message.header(NAME, work.name()).send().await {
             Ok(_) => {
                 self.log.append(Entry::confirmed(work.id()))?;
