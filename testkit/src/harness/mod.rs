@@ -1,0 +1,23 @@
+#![doc = include_str!("README.md")]
+
+mod program;
+mod process;
+mod output;
+mod reaper;
+mod watchdog;
+mod moments;
+mod proxy;
+
+pub use moments::Moments;
+pub use process::Process;
+pub use program::Program;
+pub use proxy::{Cut, Direction, Incoming, Proxy, ProxyOptions, Statistics};
+
+use mq_core::error::{Error, ErrorKind};
+
+/// Something that the harness tried and the system refused.
+fn refused(what: impl Into<String>, source: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, what)
+        .operation("harness")
+        .source(source)
+}
