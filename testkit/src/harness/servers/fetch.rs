@@ -48,11 +48,29 @@ pub(super) async fn tools(kind: Kind, store: &Store) -> Result<Tools> {
         None => {
             let _lock = store.lock().await?;
             let found = kind.recipe().fetch(store).await;
+            let found = remembered(found, kind, store);
             known.insert(kind, found.clone());
             found
         }
     };
     found.map_err(|why| missing(kind, &why))
+}
+
+/// Who may not download says why the last one who did could not.
+fn remembered(found: Result<Tools, Missing>, kind: Kind, store: &Store) -> Result<Tools, Missing> {
+    let path = store.path(format!("{kind}.missing"));
+    match found {
+        Err(why) if may_download() => {
+            // Only the reason is lost where it cannot be written.
+            drop(std::fs::write(path, &why));
+            Err(why)
+        }
+        Err(why) => Err(std::fs::read_to_string(path).unwrap_or(why)),
+        Ok(tools) => {
+            drop(std::fs::remove_file(path));
+            Ok(tools)
+        }
+    }
 }
 
 fn missing(kind: Kind, why: &str) -> Error {

@@ -40,7 +40,7 @@ impl Recipe for MariaDb {
         let install = install
             .arg(format!("--datadir={}", data.display()))
             .args(["--auth-root-authentication-method=normal", "--skip-test-db"])
-            .arg("--skip-name-resolve")
+            .args(["--skip-name-resolve", "--force"])
             .folder("/");
         plan.run(not_as_root(install)).await
     }

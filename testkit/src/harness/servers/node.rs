@@ -21,8 +21,11 @@ const STOP: Duration = Duration::from_secs(60);
 /// How often it is asked.
 const ASK: Duration = Duration::from_millis(25);
 
-/// How often a start is tried: PostgreSQL refuses while the remains of a killed one still end.
+/// How often a start is tried that fails at once: PostgreSQL refuses while the remains of a killed one still end.
 const TRIES: u32 = 20;
+
+/// What runs longer before it ends has not failed at once.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// One process of a server, with its own port and data, which it keeps when it is started again.
 #[derive(Debug)]
@@ -65,15 +68,16 @@ impl Node {
     /// Waits until it answers a real request, as all nodes of its cluster do.
     pub(super) async fn ready(&mut self) -> Result<()> {
         let deadline = Instant::now() + READY;
-        let mut tries = 1;
+        let (mut tries, mut begin) = (1, Instant::now());
         loop {
             if !self.process.is_running() {
-                if tries == TRIES {
+                if tries == TRIES || begin.elapsed() > AT_ONCE {
                     return Err(self.dead());
                 }
                 tries += 1;
                 sleep(ASK * tries).await;
                 self.process.start().await?;
+                begin = Instant::now();
             }
             let answer = self.recipe().probe(self.addr, self.nodes).await;
             if let Ok(Some(version)) = answer {
@@ -179,7 +183,7 @@ impl Node {
     }
 
     fn dead(&self) -> Error {
-        let what = format!("{} ends again and again when it is started", self.kind);
+        let what = format!("{} has ended before it answered", self.kind);
         self.failed(what)
             .source(self.process.output().unwrap_or_default())
     }

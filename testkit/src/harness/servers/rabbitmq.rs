@@ -106,11 +106,13 @@ fn version(start: &[u8]) -> Option<String> {
 pub(super) fn environment(plan: &Plan, node: usize) -> Vec<(&'static str, OsString)> {
     let data = plan.data(node);
     let port = |index| plan.port(node, index).to_string();
-    let name = format!("mq{}@localhost", port(CLIENTS));
+    let name = format!("mq{}@127.0.0.1", port(CLIENTS));
     vec![
         ("HOME", data.join("home").into()),
         ("LANG", "C.UTF-8".into()),
         ("RABBITMQ_NODENAME", name.into()),
+        // A long name may be an address: then no name has to be looked up.
+        ("RABBITMQ_USE_LONGNAME", "true".into()),
         ("RABBITMQ_NODE_PORT", port(CLIENTS).into()),
         ("RABBITMQ_DIST_PORT", port(NODES).into()),
         (
