@@ -1,5 +1,6 @@
 //! `mq-testkit`.
 
+pub mod conformance;
 pub mod history;
 pub mod harness;
 
