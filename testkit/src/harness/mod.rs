@@ -7,11 +7,13 @@ mod reaper;
 mod watchdog;
 mod moments;
 mod proxy;
+pub mod servers;
 
 pub use moments::Moments;
 pub use process::Process;
 pub use program::Program;
 pub use proxy::{Cut, Direction, Incoming, Proxy, ProxyOptions, Statistics};
+pub use servers::{Kind, Node, Server, ServerOptions, fetch, is_required};
 
 use mq_core::error::{Error, ErrorKind};
 

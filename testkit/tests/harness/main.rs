@@ -6,6 +6,7 @@ mod child;
 mod process;
 mod fail_points;
 mod proxy;
+mod servers;
 
 use std::time::Duration;
 
