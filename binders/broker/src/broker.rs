@@ -258,7 +258,7 @@ impl Broker {
         let durability = crate::options::Durability::Os;
         let checks = crate::engine::Checks::Limits;
         self.shared
-            .publish_with(&routed, &[], durability, checks)
+            .publish_with(&routed, &[], durability, checks, || {})
             .await
     }
 

@@ -17,7 +17,9 @@ use super::{
 };
 use crate::{
     error,
-    journal::{Damage, Pool, Reader, Scanned, SegmentHeader, Segments, Writer, name, number_of},
+    journal::{
+        self, Damage, Pool, Reader, Scanned, SegmentHeader, Segments, Writer, name, number_of,
+    },
     options::BrokerOptions,
     record::Malformed,
     state::State,
@@ -165,6 +167,8 @@ struct Found {
     spares: Vec<String>,
     /// Oldest first.
     snapshots: Vec<u64>,
+    /// Segments that cannot be read from their beginning, although there are frames in them.
+    headless: Vec<String>,
 }
 
 impl Found {
@@ -176,6 +180,7 @@ impl Found {
             segments: Vec::new(),
             spares: Vec::new(),
             snapshots: Vec::new(),
+            headless: Vec::new(),
         };
         let mut names = storage.list().map_err(fail)?;
         names.sort_unstable();
@@ -204,7 +209,7 @@ impl Found {
     fn add_segment(&mut self, storage: &dyn Storage, name: &str) -> io::Result<()> {
         let file = storage.open(name)?;
         let header = SegmentHeader::read(&*file)?;
-        // A file under a wrong name, or without a sound header, is damage if the journal needs it: the scan will say so.
+        // A file under a wrong name, or without a sound header, was being made a segment; unless something was written to it as one.
         if let Some(header) = header
             && (header.size == self.size || self.segments.is_empty())
             && number_of(name, header.size) == Some(header.number)
@@ -212,6 +217,8 @@ impl Found {
             self.size = header.size;
             self.epoch = self.epoch.max(header.epoch);
             self.segments.push((header, file));
+        } else if journal::holds_frames(name, &*file)? {
+            self.headless.push(name.to_owned());
         }
         Ok(())
     }
@@ -243,6 +250,13 @@ impl Found {
 
     /// Applies the journal behind the snapshot.
     fn replay(&self, mut state: State, repair: bool) -> Result<(State, Scanned)> {
+        for name in &self.headless {
+            let damage = Damage {
+                file: name.clone(),
+                offset: 0,
+            };
+            self.damaged(&damage, repair)?;
+        }
         let mut reader = Reader::new(self.size);
         for (header, file) in &self.segments {
             reader.add(*header, file.clone());

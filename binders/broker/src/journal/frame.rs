@@ -70,6 +70,11 @@ impl Header {
     }
 }
 
+/// Whether this looks like the header of a frame at this position of the journal, under whatever epoch.
+pub(crate) fn is_at(bytes: &[u8], lsn: u64) -> bool {
+    bytes.len() >= 16 && u32_at(bytes, 0) == MAGIC && u64_at(bytes, 8) == lsn
+}
+
 /// The checksum of a body that follows a frame with the checksum `previous`.
 pub(crate) fn body_crc(previous: u32, body: &[u8]) -> u32 {
     crc32c::crc32c_append(previous, body)

@@ -9,6 +9,6 @@ mod writer;
 
 pub(crate) use pool::Pool;
 pub(crate) use reader::{Damage, Reader, Scanned};
-pub(crate) use segment::{SegmentHeader, name, number_of};
+pub(crate) use segment::{SegmentHeader, holds_frames, name, number_of};
 pub(crate) use segments::Segments;
 pub(crate) use writer::Writer;

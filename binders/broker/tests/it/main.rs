@@ -1,6 +1,7 @@
 //! The broker as a library, on a real disk.
 
 mod basics;
+mod damage;
 mod leases;
 mod limits;
 mod publishers;
