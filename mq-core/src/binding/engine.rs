@@ -83,7 +83,6 @@ impl Engine {
         let mut worker = plan.ready.build(&plan.build)?;
         let concurrency = plan.concurrency(concurrency);
         worker.set_concurrency(concurrency);
-        plan.build.stack.pulse.drive_from_here();
         let positions = plan
             .is_positional()
             .then(|| Positions::new(&plan.capabilities, &plan.window));

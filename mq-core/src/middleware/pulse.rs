@@ -1,14 +1,20 @@
 //! The clock of one loop: read once where several layers need the time, and one timer for all deadlines.
 
 use std::{
+    cell::RefCell,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
-use tokio::{task, time::Instant};
+use tokio::time::Instant;
+
+thread_local! {
+    /// The pulse of the loop whose calls this thread polls right now.
+    static DRIVING: RefCell<Option<Pulse>> = const { RefCell::new(None) };
+}
 
 /// Time as the loop last saw it, in nanoseconds since the loop began, and the earliest deadline that somebody waits for.
 ///
@@ -22,7 +28,6 @@ struct Inner {
     base: Instant,
     now: AtomicU64,
     wake_at: AtomicU64,
-    task: OnceLock<task::Id>,
 }
 
 impl Pulse {
@@ -33,7 +38,6 @@ impl Pulse {
             base: Instant::now(),
             now: AtomicU64::new(0),
             wake_at: AtomicU64::new(u64::MAX),
-            task: OnceLock::new(),
         };
         Self(Arc::new(inner))
     }
@@ -54,27 +58,21 @@ impl Pulse {
         self.0.now.load(Relaxed)
     }
 
-    /// Says that this task refreshes the pulse and wakes for its deadlines from now on.
-    pub(crate) fn drive_from_here(&self) {
-        if let Some(id) = task::try_id() {
-            let _ = self.0.task.set(id);
-        }
+    /// Says that the calls which are polled until the guard is dropped belong to this pulse's loop.
+    pub(crate) fn drive(&self) -> Driving {
+        Driving(DRIVING.replace(Some(self.clone())))
     }
 
-    /// Asks to be polled again at `deadline`; false if this is not the loop's own task, so that the caller needs a timer.
-    pub(crate) fn arm(&self, deadline: u64) -> bool {
-        if self
-            .0
-            .task
-            .get()
-            .is_none_or(|driver| task::try_id() != Some(*driver))
-        {
-            return false;
-        }
+    /// The pulse of the loop that polls right now; `None` outside of any loop, so that the caller needs a timer.
+    pub(crate) fn with_driving<T>(each: impl FnOnce(&Self) -> T) -> Option<T> {
+        DRIVING.with_borrow(|pulse| pulse.as_ref().map(each))
+    }
+
+    /// Asks to be polled again at `deadline`.
+    pub(crate) fn arm(&self, deadline: u64) {
         if deadline < self.0.wake_at.load(Relaxed) {
             self.0.wake_at.store(deadline, Relaxed);
         }
-        true
     }
 
     /// The earliest deadline asked for.
@@ -93,6 +91,16 @@ impl Pulse {
     /// The moment `nanos` after the beginning.
     pub(crate) fn instant(&self, nanos: u64) -> Instant {
         self.0.base + Duration::from_nanos(nanos)
+    }
+}
+
+/// While it lives, a pulse is the one that deadlines are asked of.
+#[derive(Debug)]
+pub(crate) struct Driving(Option<Pulse>);
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        DRIVING.set(self.0.take());
     }
 }
 

@@ -18,7 +18,11 @@ use atomic_waker::AtomicWaker;
 /// Places for futures of one type. Filling and emptying a place allocates nothing.
 pub(super) struct Slots<F, T> {
     places: Vec<Place<F, T>>,
+    /// Where the next call begins: most calls are ready at once and leave it free for the one after them.
+    next: usize,
+    /// The other places that are free.
     free: Vec<u32>,
+    taken: usize,
     wakes: Arc<Wakes>,
     limit: usize,
 }
@@ -40,6 +44,12 @@ struct PlaceWaker {
     index: usize,
 }
 
+/// What is kept beside a future, and runs each part of it.
+pub(super) trait Scope {
+    /// Runs a part of the call.
+    fn scope<R>(&self, part: impl FnOnce() -> R) -> R;
+}
+
 /// At most this many places, whatever the concurrency is set to later.
 const MOST: usize = 16_384;
 
@@ -56,19 +66,23 @@ impl Wake for PlaceWaker {
     }
 }
 
-impl<F: Future, T> Slots<F, T> {
+impl<F: Future, T: Scope> Slots<F, T> {
     pub(super) fn new(limit: usize) -> Self {
-        let words = (0..MOST / 64).map(|_| AtomicU64::new(0)).collect();
+        let words = (0..=MOST / 64).map(|_| AtomicU64::new(0)).collect();
         let wakes = Arc::new(Wakes {
             words,
             task: AtomicWaker::new(),
         });
-        Self {
+        let mut slots = Self {
             places: Vec::new(),
+            next: 0,
             free: Vec::new(),
+            taken: 0,
             wakes,
             limit: limit.clamp(1, MOST),
-        }
+        };
+        slots.grow();
+        slots
     }
 
     pub(super) fn set_limit(&mut self, limit: usize) {
@@ -76,7 +90,7 @@ impl<F: Future, T> Slots<F, T> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.taken
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -89,20 +103,33 @@ impl<F: Future, T> Slots<F, T> {
     }
 
     /// Puts a future into a place and polls it at once; it stays only if it is pending.
-    pub(super) fn start(&mut self, tag: T, future: impl FnOnce() -> F) -> Option<(T, F::Output)> {
-        let index = self
-            .free
-            .pop()
-            .map_or_else(|| self.grow(), |index| index as usize);
-        let place = &mut self.places[index];
-        place.future.set(Some(future()));
-        let polled = place.poll();
-        let Poll::Ready(output) = polled else {
-            place.tag = Some(tag);
-            return None;
-        };
-        self.vacate(index);
-        Some((tag, output))
+    #[inline(always)]
+    pub(super) fn start(&mut self, tag: T, future: F) -> Option<(T, F::Output)> {
+        let place = &mut self.places[self.next];
+        place.future.set(Some(future));
+        match tag.scope(|| place.poll()) {
+            Poll::Ready(output) => {
+                place.future.set(None);
+                Some((tag, output))
+            }
+            Poll::Pending => {
+                place.tag = Some(tag);
+                self.take();
+                None
+            }
+        }
+    }
+
+    /// The next place is taken: another one is next.
+    fn take(&mut self) {
+        self.taken += 1;
+        match self.free.pop() {
+            Some(index) => self.next = index as usize,
+            None => {
+                self.next = self.places.len();
+                self.grow();
+            }
+        }
     }
 
     /// Polls every place that was woken.
@@ -143,23 +170,26 @@ impl<F: Future, T> Slots<F, T> {
 
     fn poll_place(&mut self, index: usize, finished: &mut impl FnMut(T, F::Output)) {
         let place = &mut self.places[index];
-        if place.tag.is_none() {
+        let Some(tag) = place.tag.take() else {
             return;
-        }
-        if let Poll::Ready(output) = place.poll()
-            && let Some(tag) = place.tag.take()
-        {
-            self.vacate(index);
-            finished(tag, output);
+        };
+        match tag.scope(|| place.poll()) {
+            Poll::Ready(output) => {
+                self.vacate(index);
+                finished(tag, output);
+            }
+            Poll::Pending => place.tag = Some(tag),
         }
     }
 
     fn vacate(&mut self, index: usize) {
         self.places[index].future.set(None);
+        self.taken -= 1;
+        // There are at most `MOST` places.
         self.free.push(u32::try_from(index).unwrap_or(u32::MAX));
     }
 
-    fn grow(&mut self) -> usize {
+    fn grow(&mut self) {
         let index = self.places.len();
         let waker = Waker::from(Arc::new(PlaceWaker {
             wakes: self.wakes.clone(),
@@ -170,11 +200,11 @@ impl<F: Future, T> Slots<F, T> {
             tag: None,
             waker,
         });
-        index
     }
 }
 
 impl<F: Future, T> Place<F, T> {
+    #[inline(always)]
     fn poll(&mut self) -> Poll<F::Output> {
         let mut cx = Context::from_waker(&self.waker);
         match self.future.as_mut().as_pin_mut() {
