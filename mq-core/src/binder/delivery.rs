@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Lane, Lanes, OutputRange, Record, Staged};
+use super::{Lane, LaneId, Lanes, OutputRange, Record, Staged};
 use crate::message::{Headers, Message, MessageId, names};
 
 /// Records that arrived together, with the outputs made from them.
@@ -15,8 +15,37 @@ use crate::message::{Headers, Message, MessageId, names};
 #[derive(Debug, Default)]
 pub struct Batch {
     records: Vec<Record>,
+    content: Content,
     lanes: Arc<Lanes>,
     staged: Mutex<Vec<Option<Staged>>>,
+}
+
+/// What is known of the records of a batch as a whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Content {
+    /// Payload and key bytes of all.
+    pub(crate) bytes: u64,
+    /// The lane, where all are of one.
+    pub(crate) lane: Option<LaneId>,
+    /// Whether none has headers, rarer properties, or a time before which it is not to be handled.
+    pub(crate) is_plain: bool,
+}
+
+impl Content {
+    fn of(records: &[Record]) -> Self {
+        let lane = records.first().map(|record| record.lane);
+        let (mut bytes, mut is_plain, mut is_one) = (0, true, true);
+        for record in records {
+            bytes += record.message.size() as u64;
+            is_plain &= record.due.is_none() && record.message.is_plain();
+            is_one &= Some(record.lane) == lane;
+        }
+        Self {
+            bytes,
+            lane: lane.filter(|_| is_one),
+            is_plain,
+        }
+    }
 }
 
 impl Batch {
@@ -24,6 +53,7 @@ impl Batch {
     #[must_use]
     pub fn new(records: Vec<Record>, lanes: Arc<Lanes>) -> Self {
         Self {
+            content: Content::of(&records),
             records,
             lanes,
             staged: Mutex::default(),
@@ -34,6 +64,10 @@ impl Batch {
     #[must_use]
     pub fn records(&self) -> &[Record] {
         &self.records
+    }
+
+    pub(crate) fn content(&self) -> &Content {
+        &self.content
     }
 
     /// How many records there are.
@@ -52,6 +86,7 @@ impl Batch {
     pub(crate) fn refill(&mut self, records: &mut Vec<Record>, lanes: &Arc<Lanes>) {
         self.records.clear();
         std::mem::swap(&mut self.records, records);
+        self.content = Content::of(&self.records);
         if !Arc::ptr_eq(&self.lanes, lanes) {
             self.lanes = lanes.clone();
         }
@@ -105,7 +140,7 @@ impl Delivery {
     pub fn of(message: Message) -> Self {
         let mut lanes = Lanes::default();
         lanes.set(
-            super::LaneId(0),
+            LaneId(0),
             Lane {
                 destination: "test".into(),
                 partition: 0,
@@ -122,6 +157,30 @@ impl Delivery {
     #[must_use]
     pub fn record(&self) -> &Record {
         &self.batch.records[self.index as usize]
+    }
+
+    /// This record and those behind it in its batch, `count` altogether.
+    pub(crate) fn records(&self, count: usize) -> &[Record] {
+        let index = self.index as usize;
+        &self.batch.records[index..index + count]
+    }
+
+    /// The batch it arrived with.
+    pub(crate) fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// The delivery behind it in its batch, as it arrived.
+    pub(crate) fn next(self) -> Self {
+        Self::new(self.batch, self.index + 1)
+    }
+
+    /// Whether it stands `count` places behind `first` in the same batch, and is as it arrived.
+    #[inline(always)]
+    pub(crate) fn is_after(&self, first: &Self, count: usize) -> bool {
+        Arc::ptr_eq(&self.batch, &first.batch)
+            && self.index as usize == first.index as usize + count
+            && self.failures == self.record().attempts
     }
 
     /// The message.

@@ -1,12 +1,7 @@
 //! The state of a running binding, and one turn of its loop.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::Context,
-    time::SystemTime,
+    collections::HashMap, future::Future, pin::Pin, sync::Arc, task::Context, time::SystemTime,
 };
 
 use tokio::time::{Sleep, sleep_until};
@@ -14,7 +9,7 @@ use tokio::time::{Sleep, sleep_until};
 use super::{
     finish::Finish,
     intake::{Pool, place},
-    judge::settlement,
+    judge::{settlement, settlement_of},
     order::Order,
     plan::InputPlan,
     positions::Positions,
@@ -28,7 +23,7 @@ use crate::{
     binder::{Action, Delivery, LaneId, Lanes, Settler, Transaction},
     error::{Error, Result},
     listener::Style,
-    worker::{Answers, Turn, Worker},
+    worker::{Acked, Answers, Queue, Turn, Worker},
 };
 
 /// At most this many records are asked for at a time.
@@ -49,7 +44,7 @@ pub(super) struct Engine {
     /// Transactions, where the binding is exactly once.
     pub(super) transact: Option<Transact>,
     pub(super) resting: Resting,
-    pub(super) queue: VecDeque<Delivery>,
+    pub(super) queue: Queue,
     pub(super) pool: Pool,
     /// Holds that the broker has recorded, of deliveries that have not had their turn yet.
     pub(super) held_until: HashMap<(LaneId, u64), SystemTime>,
@@ -65,7 +60,7 @@ pub(super) struct Engine {
     pub(super) worker: Box<dyn Worker>,
     settler: Arc<dyn Settler>,
     turns: Vec<Delivery>,
-    nothing: VecDeque<Delivery>,
+    nothing: Queue,
     answers: Answers,
     concluded: Vec<Exit>,
     deadline: Option<Pin<Box<Sleep>>>,
@@ -95,7 +90,7 @@ impl Engine {
             finish: Finish::new(plan.clone()),
             transact: transaction.map(Transact::new),
             resting: Resting::default(),
-            queue: VecDeque::with_capacity(BATCH),
+            queue: Queue::default(),
             pool: Pool::default(),
             held_until: HashMap::new(),
             first_failures: HashMap::new(),
@@ -106,7 +101,7 @@ impl Engine {
             worker,
             settler,
             turns: Vec::new(),
-            nothing: VecDeque::new(),
+            nothing: Queue::default(),
             answers: Answers::default(),
             concluded: Vec::new(),
             deadline: None,
@@ -300,6 +295,25 @@ impl Engine {
         match &mut self.positions {
             Some(positions) => positions.settle(&settlement),
             None => self.finish.settle(settlement),
+        }
+    }
+
+    /// Tells the broker that these deliveries are done with.
+    pub(super) fn settled_run(&mut self, run: &Acked) {
+        self.window.leave_run(run);
+        if !self.first_failures.is_empty() {
+            let records = run.records().iter();
+            records.for_each(|record| {
+                self.first_failures.remove(&(record.lane, record.position));
+            });
+        }
+        let settlements = run
+            .records()
+            .iter()
+            .map(|record| settlement_of(record, Action::Ack));
+        match &mut self.positions {
+            Some(positions) => settlements.for_each(|settlement| positions.settle(&settlement)),
+            None => self.finish.settle_all(settlements),
         }
     }
 

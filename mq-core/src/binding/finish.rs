@@ -65,6 +65,11 @@ impl Finish {
         self.settling.push(settlement);
     }
 
+    /// Takes messages that have nothing to publish and nothing to complete.
+    pub(super) fn settle_all(&mut self, settlements: impl Iterator<Item = Settlement>) {
+        self.settling.extend(settlements);
+    }
+
     /// Takes a message on its way out; what it publishes is added to the round that is returned.
     pub(super) fn exit(&mut self, exit: Exit) -> &mut Round {
         self.publishing.push(exit);

@@ -54,14 +54,11 @@ impl Engine {
                 .for_each(|record| self.read_retry_headers(record));
         }
         let batch = self.pool.fill(records, &self.lanes);
-        let (simple, deliveries) = (self.is_simple(), Delivery::all(&batch));
-        let is_plain = |record: &Record| record.due.is_none() && record.message.is_plain();
-        if simple && batch.records().iter().all(is_plain) {
-            self.queue.reserve(batch.len());
-            let (window, queue) = (&mut self.window, &mut self.queue);
-            queue.extend(deliveries.inspect(|delivery| window.enter(delivery)));
+        if self.is_simple() && batch.content().is_plain {
+            self.window.enter_batch(&batch);
+            self.queue.push_batch(batch);
         } else {
-            deliveries.for_each(|delivery| self.enter(delivery));
+            Delivery::all(&batch).for_each(|delivery| self.enter(delivery));
         }
     }
 

@@ -1,7 +1,6 @@
 //! The worker around one stack.
 
 use std::{
-    collections::VecDeque,
     task::{Context, Poll},
     time::Duration,
 };
@@ -9,7 +8,7 @@ use std::{
 use tower_service::Service;
 
 use super::{
-    Answers, Gather, Turn, Worker,
+    Answers, Gather, Queue, Turn, Worker,
     slots::{Scope, Slots},
 };
 use crate::{
@@ -72,12 +71,7 @@ where
     }
 
     /// Begins calls; `Turn::More` if the limit of a turn is reached.
-    fn begin(
-        &mut self,
-        cx: &mut Context<'_>,
-        queue: &mut VecDeque<Delivery>,
-        answers: &mut Answers,
-    ) -> Turn {
+    fn begin(&mut self, cx: &mut Context<'_>, queue: &mut Queue, answers: &mut Answers) -> Turn {
         for _ in 0..CALLS {
             if G::JUDGED_FIRST && !answers.is_empty() {
                 return Turn::More;
@@ -110,12 +104,7 @@ where
         }
     }
 
-    fn run(
-        &mut self,
-        cx: &mut Context<'_>,
-        queue: &mut VecDeque<Delivery>,
-        answers: &mut Answers,
-    ) -> Turn {
+    fn run(&mut self, cx: &mut Context<'_>, queue: &mut Queue, answers: &mut Answers) -> Turn {
         self.poll_woken(answers);
         if G::JUDGED_FIRST && !answers.is_empty() {
             return Turn::More;
@@ -154,12 +143,7 @@ where
     S: Service<G::Request, Response = <G::Request as Arrival>::Handled, Error = BoxError> + Send,
     S::Future: Send,
 {
-    fn turn(
-        &mut self,
-        cx: &mut Context<'_>,
-        queue: &mut VecDeque<Delivery>,
-        answers: &mut Answers,
-    ) -> Turn {
+    fn turn(&mut self, cx: &mut Context<'_>, queue: &mut Queue, answers: &mut Answers) -> Turn {
         self.slots.register(cx);
         let now = self.observer.begin_turn();
         let pulse = self.observer.pulse();
@@ -187,7 +171,7 @@ where
         self.gather.flush();
     }
 
-    fn put_back(&mut self, queue: &mut VecDeque<Delivery>) {
+    fn put_back(&mut self, queue: &mut Queue) {
         if let Some(request) = self.gathered.take() {
             let deliveries = request.deliveries().iter().rev();
             deliveries.for_each(|delivery| queue.push_front(delivery.clone()));
