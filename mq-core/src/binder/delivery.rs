@@ -360,7 +360,7 @@ impl fmt::Debug for Delivery {
 }
 
 /// Deliveries that are handled together; cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Deliveries(Arc<[Delivery]>);
 
 impl Deliveries {

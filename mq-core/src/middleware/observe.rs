@@ -65,7 +65,7 @@ impl Observer {
     /// A turn of the worker begins; returns the time.
     pub(crate) fn begin_turn(&mut self) -> u64 {
         self.is_traced = tracing::enabled!(target: "mq::delivery", tracing::Level::INFO);
-        self.pulse.refresh()
+        self.pulse.begin_turn()
     }
 
     /// A turn of the worker ends: what was counted becomes visible.
