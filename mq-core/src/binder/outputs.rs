@@ -34,6 +34,16 @@ impl OutputRange {
         self.len == 0
     }
 
+    /// Whether the outputs of `next` stand right behind these.
+    pub(crate) fn goes_on_with(self, next: Self) -> bool {
+        self.start + self.len == next.start
+    }
+
+    /// Each output as a range of its own.
+    pub(crate) fn singles(self) -> impl Iterator<Item = Self> {
+        (self.start..self.start + self.len).map(|start| Self { start, len: 1 })
+    }
+
     /// How many.
     #[must_use]
     pub fn len(&self) -> usize {

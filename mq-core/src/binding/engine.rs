@@ -7,13 +7,12 @@ use std::{
 use tokio::time::{Sleep, sleep_until};
 
 use super::{
-    finish::Finish,
+    finish::{Finish, Out},
     intake::{Pool, place},
     judge::{settlement, settlement_of},
     order::Order,
     plan::InputPlan,
     positions::Positions,
-    publish::Exit,
     resting::Resting,
     transact::Transact,
     waiting::{Wait, Waiting},
@@ -62,7 +61,7 @@ pub(super) struct Engine {
     turns: Vec<Delivery>,
     nothing: Queue,
     answers: Answers,
-    concluded: Vec<Exit>,
+    out: Out,
     deadline: Option<Pin<Box<Sleep>>>,
     enough: usize,
 }
@@ -103,7 +102,7 @@ impl Engine {
             turns: Vec::new(),
             nothing: Queue::default(),
             answers: Answers::default(),
-            concluded: Vec::new(),
+            out: Out::default(),
             deadline: None,
             enough: concurrency.max(plan.build.batch.max),
             plan,
@@ -186,7 +185,7 @@ impl Engine {
             self.acknowledge(&mut answers.acked);
         }
         let others = answers.others.drain(..);
-        others.for_each(|done| self.judge(done));
+        others.for_each(|other| self.judge_other(other));
         self.acknowledge(&mut answers.acked);
         self.answers = answers;
         true
@@ -194,17 +193,18 @@ impl Engine {
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) {
         if self.poll_transactions(cx) {
-            self.finish.poll_claims(cx, &mut self.concluded);
+            self.finish.poll_claims(cx, &mut self.out.exits);
             return self.finish.poll_settle(cx, &self.settler);
         }
         loop {
-            self.finish.poll_exits(cx, &mut self.concluded);
-            if self.concluded.is_empty() {
+            self.finish.poll_exits(cx, &mut self.out);
+            if self.out.exits.is_empty() && self.out.runs.is_empty() {
                 break;
             }
-            let mut concluded = std::mem::take(&mut self.concluded);
-            concluded.drain(..).for_each(|exit| self.conclude(exit));
-            self.concluded = concluded;
+            let mut out = std::mem::take(&mut self.out);
+            out.runs.drain(..).for_each(|run| self.settled_run(&run));
+            out.exits.drain(..).for_each(|exit| self.conclude(exit));
+            self.out = out;
         }
         self.commit_positions(cx);
         self.finish.poll_settle(cx, &self.settler);

@@ -17,7 +17,7 @@ use crate::{
     message::Message,
     middleware::{Handled, Reason, dead_letter_message, delayed_message},
     outcome::{Decision, Failure, Next, Outcome},
-    worker::{Acked, Done, Subject},
+    worker::{Acked, Done, Other, Replied, Subject},
 };
 
 /// A settlement of this delivery.
@@ -60,8 +60,35 @@ impl Engine {
         }
     }
 
+    /// Takes an answer of the stack that is more than an acknowledgement.
+    pub(super) fn judge_other(&mut self, other: Other) {
+        match other {
+            Other::Done(done) => self.judge(done),
+            Other::Replied(replied) => self.replied(replied),
+        }
+    }
+
+    /// Takes deliveries with one output each.
+    fn replied(&mut self, replied: Replied) {
+        let Replied { acked, outputs } = replied;
+        if self.transact.is_some() || self.plan.listener.style() == Style::Batch {
+            let mut outputs = outputs.singles();
+            return acked.for_each(|delivery| {
+                let outputs = outputs.next().unwrap_or_default();
+                self.judge(Done {
+                    subject: Subject::One(delivery.clone()),
+                    handled: Handled::with_outputs(outputs),
+                });
+            });
+        }
+        if !self.order.is_free() {
+            acked.pass_on(|delivery| self.pass_turn(delivery));
+        }
+        self.finish.leave(acked, outputs);
+    }
+
     /// Takes an answer of the stack.
-    pub(super) fn judge(&mut self, done: Done) {
+    fn judge(&mut self, done: Done) {
         let Done { subject, handled } = done;
         if let Subject::One(delivery) = &subject
             && self.order.is_passed_over(delivery)

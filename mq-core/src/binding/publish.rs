@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::plan::InputPlan;
 use crate::{
-    binder::{Delivery, OutputIndex},
+    binder::{Delivery, OutputIndex, OutputRange},
     error::{Error, ErrorKind, Result},
     idempotency::Claim,
     message::Message,
     output::Outlet,
-    worker::Subject,
+    worker::{Acked, Subject},
 };
 
 /// Where a message goes.
@@ -57,7 +57,19 @@ impl Exit {
 #[derive(Debug, Default)]
 pub(super) struct Round {
     exits: Vec<Exit>,
+    /// Neighbours with one output each, which are exits only where something goes wrong.
+    runs: Vec<Run>,
+    /// How many deliveries the runs hold.
+    in_runs: usize,
     parcels: Vec<Parcel>,
+}
+
+/// Neighbours with one output each.
+#[derive(Debug)]
+struct Run {
+    /// How many exits came before them.
+    after: usize,
+    acked: Acked,
 }
 
 /// The messages of a round for one target, in order.
@@ -70,11 +82,11 @@ struct Parcel {
 
 impl Round {
     pub(super) fn len(&self) -> usize {
-        self.exits.len()
+        self.exits.len() + self.in_runs
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.exits.is_empty()
+        self.len() == 0
     }
 
     /// Adds an exit; its messages follow.
@@ -84,18 +96,72 @@ impl Round {
 
     /// Adds a message of the last exit.
     pub(super) fn push_message(&mut self, plan: &InputPlan, target: Target, mut message: Message) {
-        let Some(owner) = self.exits.len().checked_sub(1) else {
+        let Some(owner) = self.len().checked_sub(1) else {
             return;
         };
         if let Some(outlet) = outlet(plan, target)
             && let Err(error) = outlet.prepare(&mut message)
         {
-            self.exits[owner].refused = Some(error);
-            return;
+            return self.refuse(owner, error);
         }
         // A round has far fewer than 2^32 exits: intake stops long before.
         self.parcel(target)
             .push(u32::try_from(owner).unwrap_or(u32::MAX), message);
+    }
+
+    /// Adds neighbours with their outputs, one each.
+    pub(super) fn push_run(&mut self, plan: &InputPlan, acked: Acked, outputs: OutputRange) {
+        let first = acked.first().clone();
+        let mut owner = self.len();
+        let mut refused = Vec::new();
+        first.take_outputs(outputs, |staged| {
+            let (target, mut message) = (Target::Output(staged.output), staged.message);
+            match outlet(plan, target).map_or(Ok(()), |outlet| outlet.prepare(&mut message)) {
+                Ok(()) => self
+                    .parcel(target)
+                    .push(u32::try_from(owner).unwrap_or(u32::MAX), message),
+                Err(error) => refused.push((owner, error)),
+            }
+            owner += 1;
+        });
+        self.in_runs += acked.len();
+        let after = self.exits.len();
+        self.runs.push(Run { after, acked });
+        for (owner, error) in refused {
+            self.refuse(owner, error);
+        }
+    }
+
+    #[cold]
+    fn refuse(&mut self, owner: usize, error: Error) {
+        self.single_out();
+        self.exits[owner].refused = Some(error);
+    }
+
+    /// Makes each delivery of a run an exit of its own; the numbers of owners stay right.
+    fn single_out(&mut self) {
+        if self.runs.is_empty() {
+            return;
+        }
+        let mut singles = Vec::with_capacity(self.len());
+        let mut exits = std::mem::take(&mut self.exits).into_iter();
+        let mut taken = 0;
+        for Run { after, acked } in self.runs.drain(..) {
+            singles.extend(exits.by_ref().take(after - taken));
+            taken = after;
+            acked.for_each(|delivery| {
+                singles.push(Exit::new(Subject::One(delivery.clone()), None));
+            });
+        }
+        singles.extend(exits);
+        self.exits = singles;
+        self.in_runs = 0;
+    }
+
+    /// Takes out the runs of a round that was published as a whole.
+    pub(super) fn take_runs(&mut self, into: &mut Vec<Acked>) {
+        into.extend(self.runs.drain(..).map(|run| run.acked));
+        self.in_runs = 0;
     }
 
     fn parcel(&mut self, target: Target) -> &mut Parcel {
@@ -116,6 +182,7 @@ impl Round {
 
     /// Takes out what is confirmed or refused for good; what is to be published again stays, in order.
     pub(super) fn take_finished(&mut self, mut each: impl FnMut(Exit)) {
+        self.single_out();
         if self
             .exits
             .iter()
@@ -145,6 +212,7 @@ impl Round {
 
     /// Takes out exits with an output that was refused before it was published.
     pub(super) fn take_refused(&mut self, each: impl FnMut(Exit)) {
+        self.single_out();
         if self.exits.iter().any(|exit| exit.refused.is_some()) {
             self.exits.iter_mut().for_each(|exit| exit.again = true);
             self.take_finished(each);
@@ -153,6 +221,7 @@ impl Round {
 
     /// Takes out exits for which `gone` holds; their messages are not published.
     pub(super) fn take_gone(&mut self, gone: impl Fn(&Exit) -> bool, each: impl FnMut(Exit)) {
+        self.single_out();
         if self.exits.iter().any(&gone) {
             self.exits
                 .iter_mut()
@@ -184,7 +253,13 @@ impl Round {
 
     /// Puts another round behind this one.
     pub(super) fn append(&mut self, other: &mut Self) {
-        let offset = u32::try_from(self.exits.len()).unwrap_or(u32::MAX);
+        let offset = u32::try_from(self.len()).unwrap_or(u32::MAX);
+        let before = self.exits.len();
+        self.runs.extend(other.runs.drain(..).map(|run| Run {
+            after: before + run.after,
+            ..run
+        }));
+        self.in_runs += std::mem::take(&mut other.in_runs);
         self.exits.append(&mut other.exits);
         for parcel in &mut other.parcels {
             let into = self.parcel(parcel.target);
@@ -220,19 +295,20 @@ pub(super) async fn publish_round(
     plan: Arc<InputPlan>,
     mut round: Round,
 ) -> (Round, Option<Error>) {
-    let Round { exits, parcels } = &mut round;
     let mut temporary = None;
-    for parcel in parcels
-        .iter_mut()
-        .filter(|parcel| !parcel.messages.is_empty())
-    {
-        if let Some(outlet) = outlet(&plan, parcel.target) {
-            let results = outlet.publish(&parcel.messages).await;
-            if results.iter().any(Result::is_err) {
-                temporary = sort_out(parcel, results, exits).or(temporary);
-            } else {
-                parcel.clear();
-            }
+    for index in 0..round.parcels.len() {
+        let parcel = &mut round.parcels[index];
+        let Some(outlet) = outlet(&plan, parcel.target).filter(|_| !parcel.messages.is_empty())
+        else {
+            continue;
+        };
+        let results = outlet.publish(&parcel.messages).await;
+        if results.iter().any(Result::is_err) {
+            round.single_out();
+            let Round { exits, parcels, .. } = &mut round;
+            temporary = sort_out(&mut parcels[index], results, exits).or(temporary);
+        } else {
+            parcel.clear();
         }
     }
     (round, temporary)

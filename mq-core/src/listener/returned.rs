@@ -81,13 +81,17 @@ pub struct WithHeaders<H, M>(pub H, pub M);
 #[derive(Clone, Debug)]
 pub struct Each<I>(pub I);
 
+#[inline]
 fn json<T: Serialize>(value: &T) -> Result<Message, Failure> {
     let payload = encode_exact(|buffer| serde_json::to_writer(buffer, value));
-    let payload = payload.map_err(|error| {
-        Failure::dead_letter(format!("cannot encode the reply as JSON: {error}"))
-            .kind("unencodable")
-    })?;
+    let payload = payload.map_err(unencodable)?;
     Ok(Message::new(payload).content_type(ContentType::JSON))
+}
+
+#[cold]
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+fn unencodable(error: serde_json::Error) -> Failure {
+    Failure::dead_letter(format!("cannot encode the reply as JSON: {error}")).kind("unencodable")
 }
 
 impl<T: Encode> IntoMessage for Json<T> {

@@ -48,6 +48,7 @@ impl ContentType {
     /// `application/octet-stream`
     pub const BYTES: Self = Self(Kind::Bytes);
 
+    #[inline]
     pub(super) fn usual(&self) -> Usual {
         match &self.0 {
             Kind::Json => Usual::Json,

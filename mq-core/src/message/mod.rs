@@ -115,6 +115,7 @@ impl fmt::Debug for Message {
 impl Message {
     /// A message with this payload and nothing else.
     #[must_use]
+    #[inline]
     pub fn new(payload: impl Into<Bytes>) -> Self {
         Self {
             payload: Some(payload.into()),
@@ -130,6 +131,7 @@ impl Message {
 
     /// Sets the key: messages of one key keep their order.
     #[must_use]
+    #[inline]
     pub fn key(mut self, key: impl Into<Bytes>) -> Self {
         self.key = Some(key.into());
         self
@@ -157,6 +159,7 @@ impl Message {
 
     /// Sets the content type.
     #[must_use]
+    #[inline]
     pub fn content_type(mut self, content_type: impl Into<ContentType>) -> Self {
         self.set_content_type(content_type.into());
         self
@@ -164,6 +167,7 @@ impl Message {
 
     /// Sets the id, by which idempotent consumers know the message again.
     #[must_use]
+    #[inline]
     pub fn id(mut self, id: impl Into<MessageId>) -> Self {
         self.id = Some(id.into());
         self
@@ -176,10 +180,12 @@ impl Message {
         self
     }
 
+    #[inline]
     pub(crate) fn set_key(&mut self, key: Bytes) {
         self.key = Some(key);
     }
 
+    #[inline]
     pub(crate) fn set_content_type(&mut self, content_type: ContentType) {
         self.content_type = content_type.usual();
         if self.content_type == Usual::None {
@@ -195,6 +201,7 @@ impl Message {
         Arc::make_mut(self.rare.get_or_insert_default())
     }
 
+    #[inline]
     pub(crate) fn set_id(&mut self, id: MessageId) {
         self.id = Some(id);
     }
@@ -253,18 +260,21 @@ impl Message {
 impl Message {
     /// The payload; `None` is a tombstone.
     #[must_use]
+    #[inline]
     pub fn as_payload(&self) -> Option<&Bytes> {
         self.payload.as_ref()
     }
 
     /// The payload's bytes; a tombstone reads as no bytes.
     #[must_use]
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         self.payload.as_deref().unwrap_or_default()
     }
 
     /// The key.
     #[must_use]
+    #[inline]
     pub fn as_key(&self) -> Option<&Bytes> {
         self.key.as_ref()
     }
@@ -282,6 +292,7 @@ impl Message {
 
     /// The content type, where one was given.
     #[must_use]
+    #[inline]
     pub fn as_content_type(&self) -> Option<&ContentType> {
         match self.content_type {
             Usual::None => self.rare.as_ref()?.content_type.as_ref(),
@@ -291,6 +302,7 @@ impl Message {
 
     /// The id, where one was given.
     #[must_use]
+    #[inline]
     pub fn as_id(&self) -> Option<&MessageId> {
         self.id.as_ref()
     }

@@ -33,6 +33,12 @@ impl Handled {
         self.outcome.is_ack() && self.outputs.is_empty() && self.claim.is_none()
     }
 
+    /// Whether it is acknowledged, with one output and no claim to complete.
+    #[must_use]
+    pub(crate) fn is_bare_reply(&self) -> bool {
+        self.outcome.is_ack() && self.outputs.len() == 1 && self.claim.is_none()
+    }
+
     /// The failure, where it failed.
     #[must_use]
     pub fn failure_mut(&mut self) -> Option<&mut Failure> {

@@ -33,13 +33,10 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    /// Runs a part of the call inside of its span.
+    /// The span around the call, where somebody listens.
     #[inline(always)]
-    pub(crate) fn scope<T>(&self, part: impl FnOnce() -> T) -> T {
-        match &self.span {
-            None => part(),
-            Some(span) => span.in_scope(part),
-        }
+    pub(crate) fn span(&self) -> Option<&Span> {
+        self.span.as_deref()
     }
 }
 
@@ -93,12 +90,16 @@ impl Observer {
     #[inline(always)]
     pub(crate) fn finished<R: Arrival>(
         &mut self,
-        call: &Observed,
+        call: Observed,
         handled: &R::Handled,
         request: &R,
     ) {
         let now = self.pulse.refresh();
-        self.tally.record(now.saturating_sub(call.started));
+        let Observed { started, span } = call;
+        if let Some(span) = span {
+            close(span);
+        }
+        self.tally.record(now.saturating_sub(started));
         let (mut successes, metrics) = (0, &self.metrics);
         R::all_outcomes(handled, request, |outcome, count| match outcome {
             Outcome::Ack => successes += count,
@@ -122,6 +123,12 @@ impl Observer {
             traceparent,
         )))
     }
+}
+
+#[cold]
+#[expect(clippy::boxed_local, reason = "it is closed where it is")]
+fn close(span: Box<Span>) {
+    drop(span);
 }
 
 #[cold]

@@ -2,7 +2,7 @@
 
 use super::Subject;
 use crate::{
-    binder::{Delivery, Record},
+    binder::{Delivery, OutputRange, Record},
     middleware::Handled,
 };
 
@@ -13,6 +13,24 @@ pub struct Done {
     pub subject: Subject,
     /// The answer.
     pub handled: Handled,
+}
+
+/// Neighbours that are done with and have left one output each, which stand one behind the other as well.
+#[derive(Debug)]
+pub struct Replied {
+    /// The deliveries.
+    pub acked: Acked,
+    /// Their outputs, one each.
+    pub outputs: OutputRange,
+}
+
+/// An answer that is more than a bare acknowledgement.
+#[derive(Debug)]
+pub enum Other {
+    /// Neighbours with one output each.
+    Replied(Replied),
+    /// Any other.
+    Done(Done),
 }
 
 /// Deliveries that are done with and stand one behind the other in their batch.
@@ -51,6 +69,16 @@ impl Acked {
         self.first.records(self.count)
     }
 
+    /// Each delivery in order; they stay.
+    pub(crate) fn pass_on(&self, mut each: impl FnMut(&Delivery)) {
+        let mut delivery = self.first.clone();
+        for _ in 1..self.count {
+            each(&delivery);
+            delivery = delivery.next();
+        }
+        each(&delivery);
+    }
+
     /// Each delivery in order.
     pub fn for_each(self, mut each: impl FnMut(&Delivery)) {
         let mut delivery = self.first;
@@ -67,8 +95,8 @@ impl Acked {
 pub struct Answers {
     /// Done with, and nothing to publish or to complete.
     pub acked: Vec<Acked>,
-    /// Everything else.
-    pub others: Vec<Done>,
+    /// Everything else, in order.
+    pub others: Vec<Other>,
 }
 
 impl Answers {
@@ -102,7 +130,34 @@ impl Answers {
 
     #[inline(never)]
     fn push_other(&mut self, subject: Subject, handled: Handled) {
-        self.others.push(Done { subject, handled });
+        let other = match subject {
+            Subject::One(delivery) if handled.is_bare_reply() => {
+                if self.replies_go_on(&delivery, handled.outputs) {
+                    return;
+                }
+                Other::Replied(Replied {
+                    acked: Acked::new(delivery),
+                    outputs: handled.outputs,
+                })
+            }
+            subject => Other::Done(Done { subject, handled }),
+        };
+        self.others.push(other);
+    }
+
+    /// Whether the delivery and its output are the next ones after the last answer, which counts them then.
+    fn replies_go_on(&mut self, delivery: &Delivery, outputs: OutputRange) -> bool {
+        match self.others.last_mut() {
+            Some(Other::Replied(last))
+                if delivery.is_after(&last.acked.first, last.acked.count)
+                    && last.outputs.goes_on_with(outputs) =>
+            {
+                last.acked.count += 1;
+                last.outputs.len += 1;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Whether the delivery is the next one after the last acknowledgement, which counts it then.

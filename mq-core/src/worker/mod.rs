@@ -8,7 +8,7 @@ mod queue;
 mod slots;
 mod stacked;
 
-pub use answers::{Acked, Answers, Done};
+pub use answers::{Acked, Answers, Done, Other, Replied};
 pub use gather::{Gather, GatherBatch, GatherOne};
 pub use queue::Queue;
 pub use stacked::Stacked;

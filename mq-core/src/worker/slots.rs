@@ -14,6 +14,7 @@ use std::{
 };
 
 use atomic_waker::AtomicWaker;
+use tracing::Span;
 
 /// Places for futures of one type. Filling and emptying a place allocates nothing.
 pub(super) struct Slots<F, T> {
@@ -44,10 +45,10 @@ struct PlaceWaker {
     index: usize,
 }
 
-/// What is kept beside a future, and runs each part of it.
+/// What is kept beside a future.
 pub(super) trait Scope {
-    /// Runs a part of the call.
-    fn scope<R>(&self, part: impl FnOnce() -> R) -> R;
+    /// The span in which it is polled.
+    fn span(&self) -> Option<&Span>;
 }
 
 /// At most this many places, whatever the concurrency is set to later.
@@ -107,7 +108,7 @@ impl<F: Future, T: Scope> Slots<F, T> {
     pub(super) fn start(&mut self, tag: T, future: F) -> Option<(T, F::Output)> {
         let place = &mut self.places[self.next];
         place.future.set(Some(future));
-        match tag.scope(|| place.poll()) {
+        match place.poll_in(tag.span()) {
             Poll::Ready(output) => {
                 place.future.set(None);
                 Some((tag, output))
@@ -173,7 +174,7 @@ impl<F: Future, T: Scope> Slots<F, T> {
         let Some(tag) = place.tag.take() else {
             return;
         };
-        match tag.scope(|| place.poll()) {
+        match place.poll_in(tag.span()) {
             Poll::Ready(output) => {
                 self.vacate(index);
                 finished(tag, output);
@@ -204,6 +205,14 @@ impl<F: Future, T: Scope> Slots<F, T> {
 }
 
 impl<F: Future, T> Place<F, T> {
+    #[inline(always)]
+    fn poll_in(&mut self, span: Option<&Span>) -> Poll<F::Output> {
+        match span {
+            None => self.poll(),
+            Some(span) => span.in_scope(|| self.poll()),
+        }
+    }
+
     #[inline(always)]
     fn poll(&mut self) -> Poll<F::Output> {
         let mut cx = Context::from_waker(&self.waker);

@@ -6,6 +6,7 @@ use std::{
 };
 
 use tower_service::Service;
+use tracing::Span;
 
 use super::{
     Answers, Gather, Queue, Turn, Worker,
@@ -41,8 +42,8 @@ struct Call<R> {
 
 impl<R> Scope for Call<R> {
     #[inline(always)]
-    fn scope<T>(&self, part: impl FnOnce() -> T) -> T {
-        self.observed.scope(part)
+    fn span(&self) -> Option<&Span> {
+        self.observed.span()
     }
 }
 
@@ -79,7 +80,7 @@ where
             if !self.slots.has_room() {
                 return Turn::Idle;
             }
-            let Some(request) = self.gathered.take().or_else(|| self.gather.next(cx, queue)) else {
+            let Some(request) = self.next(cx, queue) else {
                 return Turn::Idle;
             };
             match self.stack.poll_ready(cx) {
@@ -94,11 +95,22 @@ where
         Turn::More
     }
 
+    #[inline(always)]
+    fn next(&mut self, cx: &mut Context<'_>, queue: &mut Queue) -> Option<G::Request> {
+        if self.gathered.is_some() {
+            return self.gathered.take();
+        }
+        self.gather.next(cx, queue)
+    }
+
     /// Calls the stack, which is ready.
     #[inline(always)]
     fn call(&mut self, request: G::Request, answers: &mut Answers) {
         let observed = self.observer.begin(&request);
-        let future = observed.scope(|| self.stack.call(request.clone()));
+        let future = match observed.span() {
+            None => self.stack.call(request.clone()),
+            Some(span) => span.in_scope(|| self.stack.call(request.clone())),
+        };
         if let Some((call, result)) = self.slots.start(Call { request, observed }, future) {
             answer::<G>(call, result, &mut self.observer, answers);
         }
@@ -123,7 +135,7 @@ fn answer<G: Gather>(
     let Call { request, observed } = call;
     match result {
         Ok(handled) => {
-            observer.finished(&observed, &handled, &request);
+            observer.finished(observed, &handled, &request);
             G::answer(request, handled, answers);
         }
         Err(error) => G::answer(request, layer_failure(error).into(), answers),
