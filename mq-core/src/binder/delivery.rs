@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Lane, LaneId, Lanes, OutputRange, Record, Staged};
+use super::{Lane, LaneId, Lanes, OutputIndex, OutputRange, Record, Staged, outputs::Staging};
 use crate::message::{Headers, Message, MessageId, names};
 
 /// Records that arrived together, with the outputs made from them.
@@ -16,8 +16,30 @@ use crate::message::{Headers, Message, MessageId, names};
 pub struct Batch {
     records: Vec<Record>,
     content: Content,
+    /// The turns of the records, where the binding has an order.
+    turns: Vec<Turn>,
     lanes: Arc<Lanes>,
-    staged: Mutex<Vec<Option<Staged>>>,
+    staged: Mutex<Staging>,
+}
+
+/// Where the line is in which a delivery of an ordered binding waits for its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Turn(u32);
+
+impl Turn {
+    /// It may run beside all others.
+    pub(crate) const FREE: Self = Self(u32::MAX);
+
+    /// In the line at this place.
+    pub(crate) fn at(place: u32) -> Self {
+        Self(place)
+    }
+
+    /// The place of the line.
+    #[inline]
+    pub(crate) fn place(self) -> Option<usize> {
+        (self != Self::FREE).then_some(self.0 as usize)
+    }
 }
 
 /// What is known of the records of a batch as a whole.
@@ -54,6 +76,7 @@ impl Batch {
     pub fn new(records: Vec<Record>, lanes: Arc<Lanes>) -> Self {
         Self {
             content: Content::of(&records),
+            turns: Vec::new(),
             records,
             lanes,
             staged: Mutex::default(),
@@ -83,10 +106,17 @@ impl Batch {
     }
 
     /// Takes `records` in, and gives the emptied storage of the old ones back in their place.
-    pub(crate) fn refill(&mut self, records: &mut Vec<Record>, lanes: &Arc<Lanes>) {
+    pub(crate) fn refill(
+        &mut self,
+        records: &mut Vec<Record>,
+        lanes: &Arc<Lanes>,
+        turns: impl FnOnce(&[Record], &mut Vec<Turn>),
+    ) {
         self.records.clear();
         std::mem::swap(&mut self.records, records);
         self.content = Content::of(&self.records);
+        self.turns.clear();
+        turns(&self.records, &mut self.turns);
         if !Arc::ptr_eq(&self.lanes, lanes) {
             self.lanes = lanes.clone();
         }
@@ -96,7 +126,7 @@ impl Batch {
             .clear();
     }
 
-    fn staged(&self) -> MutexGuard<'_, Vec<Option<Staged>>> {
+    fn staged(&self) -> MutexGuard<'_, Staging> {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -165,12 +195,26 @@ impl Delivery {
         &self.batch.records[index..index + count]
     }
 
+    /// Its turn, if that was found out when it arrived.
+    #[inline]
+    pub(crate) fn turn(&self) -> Option<Turn> {
+        self.batch.turns.get(self.index as usize).copied()
+    }
+
     /// The batch it arrived with.
     pub(crate) fn batch(&self) -> &Batch {
         &self.batch
     }
 
+    /// The delivery so many places behind it in its batch, as it arrived.
+    pub(crate) fn behind(&self, places: usize) -> Self {
+        // A batch has fewer than 2^32 records.
+        let places = u32::try_from(places).unwrap_or(u32::MAX);
+        Self::new(self.batch.clone(), self.index.saturating_add(places))
+    }
+
     /// The delivery behind it in its batch, as it arrived.
+    #[inline]
     pub(crate) fn next(self) -> Self {
         Self::new(self.batch, self.index + 1)
     }
@@ -252,10 +296,12 @@ impl Delivery {
     pub fn stage(&self, first: &mut Option<Staged>, rest: &mut Vec<Staged>) -> OutputRange {
         let mut staged = self.batch.staged();
         let start = staged.len();
-        if first.is_some() {
-            staged.push(first.take());
+        if let Some(first) = first.take() {
+            staged.push(first);
         }
-        staged.extend(rest.drain(..).map(Some));
+        if !rest.is_empty() {
+            rest.drain(..).for_each(|output| staged.push(output));
+        }
         let len = staged.len() - start;
         // A batch holds fewer than 2^32 outputs: each is a message in memory.
         OutputRange {
@@ -265,27 +311,33 @@ impl Delivery {
     }
 
     /// Takes staged outputs out again, in order.
-    pub fn take_outputs(&self, range: OutputRange, mut each: impl FnMut(Staged)) {
-        if range.is_empty() {
-            return;
+    pub fn take_outputs(&self, range: OutputRange, each: impl FnMut(Staged)) {
+        if !range.is_empty() {
+            self.batch.staged().take(range, each);
         }
-        let mut staged = self.batch.staged();
-        let start = range.start as usize;
-        for slot in staged.iter_mut().skip(start).take(range.len()) {
-            if let Some(output) = slot.take() {
-                each(output);
-            }
-        }
+    }
+
+    /// Lets `into` take the messages of `range`, if these are all that are staged and go to one output; false if they are not.
+    pub(crate) fn take_all_outputs(
+        &self,
+        range: OutputRange,
+        into: impl FnOnce(OutputIndex, &mut Vec<Message>),
+    ) -> bool {
+        self.batch.staged().take_all(range, into)
     }
 }
 
 /// What a message causes.
 impl Delivery {
     /// Gives the trace context and the correlation id to a message that is made from this one, unless it has its own.
+    #[inline]
     pub fn pass_on(&self, message: &mut Message) {
-        if self.message().is_plain() {
-            return;
+        if !self.message().is_plain() {
+            self.pass_on_headers(message);
         }
+    }
+
+    fn pass_on_headers(&self, message: &mut Message) {
         for name in [names::TRACEPARENT, names::TRACESTATE, names::BAGGAGE] {
             if let Some(value) = self.headers().get(name)
                 && message.as_headers().get(name).is_none()
@@ -359,40 +411,9 @@ impl fmt::Debug for Delivery {
     }
 }
 
-/// Deliveries that are handled together; cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct Deliveries(Arc<[Delivery]>);
-
-impl Deliveries {
-    /// These deliveries.
-    #[must_use]
-    pub fn new(deliveries: Vec<Delivery>) -> Self {
-        Self(deliveries.into())
-    }
-
-    /// The deliveries in order.
-    #[must_use]
-    pub fn as_slice(&self) -> &[Delivery] {
-        &self.0
-    }
-
-    /// How many.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binder::OutputIndex;
 
     #[test]
     fn outputs_are_taken_once_and_in_order() {

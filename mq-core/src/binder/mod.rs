@@ -14,6 +14,7 @@
 mod admin;
 mod capabilities;
 mod consumer;
+mod deliveries;
 mod delivery;
 mod factory;
 mod lanes;
@@ -26,7 +27,9 @@ mod spec;
 pub use admin::{Admin, Browsed, Cursor, DestinationInfo, GroupInfo, Lag, ReplayFrom};
 pub use capabilities::{Capabilities, Capability, RetryState, SettlementStyle};
 pub use consumer::{Consumer, Event, Receipts, Record, Settler, Transaction};
-pub use delivery::{Batch, Deliveries, Delivery};
+pub use deliveries::Deliveries;
+pub(crate) use delivery::Turn;
+pub use delivery::{Batch, Delivery};
 pub use factory::{BinderContext, BinderFactory, Connector};
 pub use lanes::{AssignedLane, Lane, LaneId, Lanes};
 pub use outputs::{OutputIndex, OutputRange, Staged};

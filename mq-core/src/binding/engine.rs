@@ -259,9 +259,16 @@ impl Engine {
         }
     }
 
+    /// The same for several that stand one behind the other.
+    pub(super) fn pass_turns(&mut self, run: &Acked) {
+        if !self.order.is_free() {
+            run.pass_on(|delivery| self.pass_turn_in_order(delivery));
+        }
+    }
+
+    #[inline]
     fn pass_turn_in_order(&mut self, delivery: &Delivery) {
-        let next = self.order.leave(delivery, &mut self.turns);
-        if let Some(next) = next {
+        if let Some(next) = self.order.leave(delivery, &mut self.turns) {
             self.run_or_hold(next);
         }
         if !self.turns.is_empty() {

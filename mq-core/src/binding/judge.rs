@@ -39,14 +39,19 @@ pub(super) fn settlement_of(record: &Record, action: Action) -> Settlement {
 impl Engine {
     /// Takes the deliveries that are done with, where there is nothing to publish or to complete before the broker is told.
     pub(super) fn acknowledge(&mut self, acked: &mut Vec<Acked>) {
-        let is_free = self.order.is_free() && self.transact.is_none();
         for run in acked.drain(..) {
-            if is_free {
-                self.settled_run(&run);
-            } else {
+            if self.transact.is_some() || self.may_be_passed_over() {
                 run.for_each(|delivery| self.acknowledge_one(delivery));
+            } else {
+                self.pass_turns(&run);
+                self.settled_run(&run);
             }
         }
+    }
+
+    /// Whether an answer may have come too early: an earlier one of its key in the same batch has failed.
+    fn may_be_passed_over(&self) -> bool {
+        !self.order.is_free() && self.plan.listener.style() == Style::Batch
     }
 
     fn acknowledge_one(&mut self, delivery: &Delivery) {
@@ -71,7 +76,7 @@ impl Engine {
     /// Takes deliveries with one output each.
     fn replied(&mut self, replied: Replied) {
         let Replied { acked, outputs } = replied;
-        if self.transact.is_some() || self.plan.listener.style() == Style::Batch {
+        if self.transact.is_some() || self.may_be_passed_over() {
             let mut outputs = outputs.singles();
             return acked.for_each(|delivery| {
                 let outputs = outputs.next().unwrap_or_default();
@@ -81,9 +86,7 @@ impl Engine {
                 });
             });
         }
-        if !self.order.is_free() {
-            acked.pass_on(|delivery| self.pass_turn(delivery));
-        }
+        self.pass_turns(&acked);
         self.finish.leave(acked, outputs);
     }
 

@@ -104,31 +104,67 @@ impl Round {
         {
             return self.refuse(owner, error);
         }
-        // A round has far fewer than 2^32 exits: intake stops long before.
-        self.parcel(target)
-            .push(u32::try_from(owner).unwrap_or(u32::MAX), message);
+        self.parcel(target).push(as_owner(owner), message);
     }
 
     /// Adds neighbours with their outputs, one each.
     pub(super) fn push_run(&mut self, plan: &InputPlan, acked: Acked, outputs: OutputRange) {
-        let first = acked.first().clone();
-        let mut owner = self.len();
+        let (first, before) = (acked.first().clone(), self.len());
         let mut refused = Vec::new();
-        first.take_outputs(outputs, |staged| {
-            let (target, mut message) = (Target::Output(staged.output), staged.message);
-            match outlet(plan, target).map_or(Ok(()), |outlet| outlet.prepare(&mut message)) {
-                Ok(()) => self
-                    .parcel(target)
-                    .push(u32::try_from(owner).unwrap_or(u32::MAX), message),
-                Err(error) => refused.push((owner, error)),
-            }
-            owner += 1;
+        let at_once = first.take_all_outputs(outputs, |output, messages| {
+            self.push_all(plan, Target::Output(output), before, messages, &mut refused);
         });
+        if !at_once {
+            let mut number = before;
+            first.take_outputs(outputs, |staged| {
+                let (target, mut message) = (Target::Output(staged.output), staged.message);
+                match outlet(plan, target).map_or(Ok(()), |outlet| outlet.prepare(&mut message)) {
+                    Ok(()) => self.parcel(target).push(as_owner(number), message),
+                    Err(error) => refused.push((number, error)),
+                }
+                number += 1;
+            });
+        }
         self.in_runs += acked.len();
         let after = self.exits.len();
         self.runs.push(Run { after, acked });
         for (owner, error) in refused {
             self.refuse(owner, error);
+        }
+    }
+
+    /// Adds messages for one target, each with an exit of its own, which have the numbers from `first` on.
+    fn push_all(
+        &mut self,
+        plan: &InputPlan,
+        target: Target,
+        first: usize,
+        messages: &mut Vec<Message>,
+        refused: &mut Vec<(usize, Error)>,
+    ) {
+        let before = refused.len();
+        if let Some(outlet) = outlet(plan, target) {
+            for (owner, message) in (first..).zip(messages.iter_mut()) {
+                if let Err(error) = outlet.prepare(message) {
+                    refused.push((owner, error));
+                }
+            }
+        }
+        let parcel = self.parcel(target);
+        if refused.len() == before {
+            parcel
+                .owners
+                .extend((first..first + messages.len()).map(as_owner));
+            if parcel.messages.is_empty() {
+                return std::mem::swap(&mut parcel.messages, messages);
+            }
+            return parcel.messages.append(messages);
+        }
+        let is_refused = |owner| refused[before..].iter().any(|(other, _)| *other == owner);
+        for (owner, message) in (first..).zip(messages.drain(..)) {
+            if !is_refused(owner) {
+                parcel.push(as_owner(owner), message);
+            }
         }
     }
 
@@ -270,6 +306,11 @@ impl Round {
     }
 }
 
+/// A round has far fewer than 2^32 exits: intake stops long before.
+fn as_owner(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 impl Parcel {
     fn push(&mut self, owner: u32, message: Message) {
         self.owners.push(owner);
@@ -308,6 +349,8 @@ pub(super) async fn publish_round(
             let Round { exits, parcels, .. } = &mut round;
             temporary = sort_out(&mut parcels[index], results, exits).or(temporary);
         } else {
+            // The large block goes first: freed behind many small ones it makes the allocator put these together.
+            drop(results);
             parcel.clear();
         }
     }

@@ -198,7 +198,9 @@ impl<P: PayloadValue> ExtractBatch for Batch<P> {
     ) -> Result<Self, Failure> {
         let mut payloads = Vec::with_capacity(deliveries.len());
         let mut kept = Vec::new();
-        for (index, delivery) in deliveries.as_slice().iter().enumerate() {
+        let mut walk = deliveries.walk();
+        for index in 0..deliveries.len() {
+            let Some(delivery) = walk.next() else { break };
             match P::extract(prepared, delivery).await {
                 Ok(payload) => payloads.push(payload),
                 Err(failure) => {

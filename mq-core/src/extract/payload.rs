@@ -121,7 +121,7 @@ impl<T: Decode + Send> Extract for Json<T> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn extract((): &(), delivery: &Delivery) -> impl Future<Output = Result<Self, Failure>> + Send {
         ready(read_json(delivery.message()).map(Self))
     }
@@ -177,7 +177,7 @@ impl Extract for Text {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn extract((): &(), delivery: &Delivery) -> impl Future<Output = Result<Self, Failure>> + Send {
         ready(read_text(delivery.message()).map(Self))
     }
@@ -192,7 +192,7 @@ impl Extract for Bytes {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn extract((): &(), delivery: &Delivery) -> impl Future<Output = Result<Self, Failure>> + Send {
         ready(some(delivery.message()).cloned())
     }

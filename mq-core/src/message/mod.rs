@@ -123,6 +123,16 @@ impl Message {
         }
     }
 
+    /// A message with a JSON payload.
+    #[inline]
+    pub(crate) fn json(payload: Bytes) -> Self {
+        Self {
+            payload: Some(payload),
+            content_type: Usual::Json,
+            ..Self::default()
+        }
+    }
+
     /// A message without a payload (a tombstone where the broker compacts by key).
     #[must_use]
     pub fn tombstone() -> Self {

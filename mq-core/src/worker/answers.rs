@@ -2,7 +2,7 @@
 
 use super::Subject;
 use crate::{
-    binder::{Delivery, OutputRange, Record},
+    binder::{Deliveries, Delivery, OutputRange, Record},
     middleware::Handled,
 };
 
@@ -70,6 +70,7 @@ impl Acked {
     }
 
     /// Each delivery in order; they stay.
+    #[inline]
     pub(crate) fn pass_on(&self, mut each: impl FnMut(&Delivery)) {
         let mut delivery = self.first.clone();
         for _ in 1..self.count {
@@ -110,13 +111,21 @@ impl Answers {
     #[inline(always)]
     pub(crate) fn push(&mut self, subject: Subject, handled: Handled) {
         if !handled.is_bare_ack() {
-            return self.push_other(subject, handled);
+            return match subject {
+                Subject::One(delivery) if handled.is_bare_reply() => {
+                    self.push_reply(delivery, handled.outputs);
+                }
+                subject => self.push_other(subject, handled),
+            };
         }
         match subject {
             Subject::One(delivery) => {
                 if !self.goes_on(&delivery) {
                     self.acked.push(Acked::new(delivery));
                 }
+            }
+            Subject::Many(deliveries) if deliveries.as_run().is_some() => {
+                self.push_run(&deliveries);
             }
             Subject::Many(deliveries) => {
                 for delivery in deliveries.as_slice() {
@@ -128,21 +137,30 @@ impl Answers {
         }
     }
 
+    fn push_run(&mut self, deliveries: &Deliveries) {
+        let Some((first, count)) = deliveries.as_run() else {
+            return;
+        };
+        if self.goes_on(first) {
+            if let Some(last) = self.acked.last_mut() {
+                last.count += count - 1;
+            }
+        } else {
+            let first = first.clone();
+            self.acked.push(Acked { first, count });
+        }
+    }
+
     #[inline(never)]
     fn push_other(&mut self, subject: Subject, handled: Handled) {
-        let other = match subject {
-            Subject::One(delivery) if handled.is_bare_reply() => {
-                if self.replies_go_on(&delivery, handled.outputs) {
-                    return;
-                }
-                Other::Replied(Replied {
-                    acked: Acked::new(delivery),
-                    outputs: handled.outputs,
-                })
-            }
-            subject => Other::Done(Done { subject, handled }),
-        };
-        self.others.push(other);
+        self.others.push(Other::Done(Done { subject, handled }));
+    }
+
+    fn push_reply(&mut self, delivery: Delivery, outputs: OutputRange) {
+        if !self.replies_go_on(&delivery, outputs) {
+            let acked = Acked::new(delivery);
+            self.others.push(Other::Replied(Replied { acked, outputs }));
+        }
     }
 
     /// Whether the delivery and its output are the next ones after the last answer, which counts them then.

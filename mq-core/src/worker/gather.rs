@@ -99,7 +99,7 @@ impl Gather for GatherBatch {
             return None;
         }
         self.first = None;
-        Some(Deliveries::new(queue.pop_some(self.policy.max)))
+        Some(queue.pop_together(self.policy.max))
     }
 
     fn answer(request: Deliveries, handled: HandledBatch, answers: &mut Answers) {

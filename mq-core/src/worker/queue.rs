@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use crate::binder::{Batch, Delivery};
+use crate::binder::{Batch, Deliveries, Delivery};
 
 /// A queue of deliveries.
 ///
@@ -84,8 +84,27 @@ impl Queue {
         Some(Delivery::new(rest.batch, index))
     }
 
+    /// The next deliveries together, at most `count`.
+    pub(super) fn pop_together(&mut self, count: usize) -> Deliveries {
+        let count = count.min(self.len());
+        if self.single.is_empty()
+            && let Some(rest) = &mut self.current
+            && rest.len() >= count
+        {
+            let first = Delivery::new(rest.batch.clone(), rest.next);
+            // A batch has fewer than 2^32 records: this is at most what was left of it.
+            rest.next += u32::try_from(count).unwrap_or(u32::MAX);
+            self.fresh -= count;
+            if rest.len() == 0 {
+                self.current = self.later.pop_front();
+            }
+            return Deliveries::run(first, count);
+        }
+        Deliveries::new(self.pop_some(count))
+    }
+
     /// The next deliveries, at most `count`.
-    pub(super) fn pop_some(&mut self, count: usize) -> Vec<Delivery> {
+    fn pop_some(&mut self, count: usize) -> Vec<Delivery> {
         let count = count.min(self.len());
         let mut some = Vec::with_capacity(count);
         while some.len() < count
@@ -133,6 +152,20 @@ mod tests {
         queue.push_back(Delivery::new(batch(9..10), 0));
         assert_eq!(queue.len(), 6);
         assert_eq!(positions(&mut queue), [9, 0, 1, 2, 3, 4]);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn deliveries_come_out_together_wherever_they_are() {
+        let mut queue = Queue::default();
+        queue.push_batch(batch(0..4));
+        queue.push_batch(batch(4..7));
+        let sizes: Vec<_> = std::iter::from_fn(|| {
+            let together = queue.pop_together(3);
+            (!together.is_empty()).then(|| (together.len(), together.as_run().is_some()))
+        })
+        .collect();
+        assert_eq!(sizes, [(3, true), (3, false), (1, true)]);
         assert!(queue.is_empty());
     }
 

@@ -19,10 +19,8 @@ use tracing::Span;
 /// Places for futures of one type. Filling and emptying a place allocates nothing.
 pub(super) struct Slots<F, T> {
     places: Vec<Place<F, T>>,
-    /// Where the next call begins: most calls are ready at once and leave it free for the one after them.
-    next: usize,
-    /// The other places that are free.
-    free: Vec<u32>,
+    /// Places that are free, one bit each. The lowest is filled first, so that calls end in the order in which they began.
+    free: Vec<u64>,
     taken: usize,
     wakes: Arc<Wakes>,
     limit: usize,
@@ -76,7 +74,6 @@ impl<F: Future, T: Scope> Slots<F, T> {
         });
         let mut slots = Self {
             places: Vec::new(),
-            next: 0,
             free: Vec::new(),
             taken: 0,
             wakes,
@@ -106,7 +103,8 @@ impl<F: Future, T: Scope> Slots<F, T> {
     /// Puts a future into a place and polls it at once; it stays only if it is pending.
     #[inline(always)]
     pub(super) fn start(&mut self, tag: T, future: F) -> Option<(T, F::Output)> {
-        let place = &mut self.places[self.next];
+        let index = self.lowest_free();
+        let place = &mut self.places[index];
         place.future.set(Some(future));
         match place.poll_in(tag.span()) {
             Poll::Ready(output) => {
@@ -115,21 +113,26 @@ impl<F: Future, T: Scope> Slots<F, T> {
             }
             Poll::Pending => {
                 place.tag = Some(tag);
-                self.take();
+                self.free[index / 64] &= !(1 << (index % 64));
+                self.taken += 1;
                 None
             }
         }
     }
 
-    /// The next place is taken: another one is next.
-    fn take(&mut self) {
-        self.taken += 1;
-        match self.free.pop() {
-            Some(index) => self.next = index as usize,
-            None => {
-                self.next = self.places.len();
-                self.grow();
-            }
+    #[inline(always)]
+    fn lowest_free(&mut self) -> usize {
+        match self.free.first() {
+            Some(word) if *word != 0 => word.trailing_zeros() as usize,
+            _ => self.look_for_free(),
+        }
+    }
+
+    fn look_for_free(&mut self) -> usize {
+        let found = self.free.iter().position(|word| *word != 0);
+        match found {
+            Some(word) => word * 64 + self.free[word].trailing_zeros() as usize,
+            None => self.grow(),
         }
     }
 
@@ -186,11 +189,11 @@ impl<F: Future, T: Scope> Slots<F, T> {
     fn vacate(&mut self, index: usize) {
         self.places[index].future.set(None);
         self.taken -= 1;
-        // There are at most `MOST` places.
-        self.free.push(u32::try_from(index).unwrap_or(u32::MAX));
+        self.free[index / 64] |= 1 << (index % 64);
     }
 
-    fn grow(&mut self) {
+    /// One more place, which is free.
+    fn grow(&mut self) -> usize {
         let index = self.places.len();
         let waker = Waker::from(Arc::new(PlaceWaker {
             wakes: self.wakes.clone(),
@@ -201,6 +204,11 @@ impl<F: Future, T: Scope> Slots<F, T> {
             tag: None,
             waker,
         });
+        if self.free.len() <= index / 64 {
+            self.free.push(0);
+        }
+        self.free[index / 64] |= 1 << (index % 64);
+        index
     }
 }
 
