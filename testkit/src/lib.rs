@@ -1,3 +1,4 @@
 //! `mq-testkit`.
 
+pub mod conformance;
 pub mod history;

@@ -1,0 +1,378 @@
+//! Publishing: confirmed or reported, in order, and nowhere else.
+
+use std::sync::Arc;
+
+use mq_core::{binder::Producer, error::Result};
+
+use super::prelude::*;
+
+pub(crate) fn one_message_arrives() -> Case {
+    Case::new(|c| async move {
+        let orders = c.destination("orders").await?;
+        let mut reader = c.reader(&orders, "billing").await?;
+        c.send(&orders, &["a"]).await?;
+        ensure_eq!(reader.texts(1).await?, ["a"], "what was received");
+        Ok(())
+    })
+}
+
+pub(crate) fn messages_of_one_call_arrive_in_order() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        let numbers = numbered(0..200);
+        let messages: Vec<_> = numbers.iter().map(|one| keyed("k", one)).collect();
+        let mut reader = c.reader(&orders, "billing").await?;
+        c.publish(&orders, &messages).await?;
+        ensure_eq!(reader.texts(200).await?, numbers, "the order of arrival");
+        Ok(())
+    })
+}
+
+pub(crate) fn overlapping_calls_are_stored_in_the_order_in_which_they_began() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        let producer = c.producer(&orders).await?;
+        let messages: Vec<_> = numbered(0..4).iter().map(|one| [keyed("k", one)]).collect();
+        let calls = async {
+            tokio::join!(
+                producer.publish(&messages[0]),
+                producer.publish(&messages[1]),
+                producer.publish(&messages[2]),
+                producer.publish(&messages[3]),
+            )
+        };
+        c.within("the confirmations", Box::pin(calls)).await?;
+        let mut reader = c.reader(&orders, "billing").await?;
+        ensure_eq!(
+            reader.texts(4).await?,
+            numbered(0..4),
+            "the order of arrival"
+        );
+        Ok(())
+    })
+}
+
+pub(crate) fn a_result_for_each_message() -> Case {
+    Case::new(|c| async move {
+        let orders = c.destination("orders").await?;
+        let producer = c.producer(&orders).await?;
+        for count in [0, 1, 2, 100] {
+            let messages = vec![Message::new("x"); count];
+            let results = c.within("the results", producer.publish(&messages)).await?;
+            ensure_eq!(
+                results.len(),
+                count,
+                "results of a call with {count} messages"
+            );
+            ensure!(
+                results.iter().all(Result::is_ok),
+                "a message was not stored: {results:?}"
+            );
+        }
+        Ok(())
+    })
+}
+
+pub(crate) fn concurrent_producers_lose_nothing() -> Case {
+    Case::new(|c| async move {
+        let orders = c.partitioned_if_possible("orders", 4).await?;
+        let mut tasks = tokio::task::JoinSet::new();
+        for producer in 0..4 {
+            let (c, orders) = (c.clone(), orders.clone());
+            tasks.spawn(async move {
+                let texts = numbered(producer * 50..producer * 50 + 50);
+                c.publish(&orders, &spread(&texts)).await
+            });
+        }
+        while let Some(published) = tasks.join_next().await {
+            published.map_err(|panic| Broken::new(panic.to_string()))??;
+        }
+        let mut reader = c.reader(&orders, "billing").await?;
+        ensure_eq!(
+            reader.sorted(200).await?,
+            numbered(0..200),
+            "what arrived of four producers"
+        );
+        Ok(())
+    })
+}
+
+pub(crate) fn one_producer_serves_many_tasks() -> Case {
+    Case::new(|c| async move {
+        let orders = c.destination("orders").await?;
+        let producer = c.producer(&orders).await?;
+        let mut tasks = tokio::task::JoinSet::new();
+        for text in numbered(0..50) {
+            let producer = producer.clone();
+            tasks.spawn(async move { producer.publish(&[plain(&text)]).await.remove(0) });
+        }
+        while let Some(published) = tasks.join_next().await {
+            published.map_err(|panic| Broken::new(panic.to_string()))??;
+        }
+        let mut reader = c.reader(&orders, "billing").await?;
+        ensure_eq!(
+            reader.sorted(50).await?,
+            numbered(0..50),
+            "what arrived of fifty tasks"
+        );
+        Ok(())
+    })
+}
+
+pub(crate) fn a_message_may_name_its_own_destination() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        let other = c.ordered("other").await?;
+        let messages = [plain("a"), plain("b").destination(&*other), plain("c")];
+        c.publish(&orders, &messages).await?;
+        ensure_eq!(
+            c.reader(&orders, "billing").await?.texts(2).await?,
+            ["a", "c"],
+            "what went the usual way"
+        );
+        ensure_eq!(
+            c.reader(&other, "billing").await?.texts(1).await?,
+            ["b"],
+            "what named its destination"
+        );
+        Ok(())
+    })
+}
+
+pub(crate) fn a_receipt_says_where_the_message_is() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        let receipts = c.publish(&orders, &[plain("a"), plain("b")]).await?;
+        let mut reader = c.reader(&orders, "billing").await?;
+        for (receipt, record) in receipts.iter().zip(reader.take(2).await?) {
+            ensure!(
+                receipt.partition.is_none_or(|one| one == 0),
+                "a wrong partition: {receipt:?}"
+            );
+            if !c.capabilities().settles_each() {
+                ensure_eq!(
+                    receipt.position,
+                    Some(record.position),
+                    "the position on the receipt"
+                );
+            }
+        }
+        let positions: Vec<_> = receipts.iter().map(|receipt| receipt.position).collect();
+        ensure!(
+            positions[0] < positions[1] || positions[0].is_none(),
+            "positions do not grow: {positions:?}"
+        );
+        Ok(())
+    })
+}
+
+pub(crate) fn a_message_that_is_too_large_is_refused_alone() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        let most =
+            usize::try_from(c.capabilities().max_message.unwrap_or_default()).unwrap_or_default();
+        let producer = c.producer(&orders).await?;
+        let messages = [plain("a"), Message::new(vec![0; most + 1]), plain("c")];
+        let mut results = c.within("the results", producer.publish(&messages)).await?;
+        ensure_eq!(results.len(), 3, "results of a call with three messages");
+        ensure!(
+            results[0].is_ok() && results[2].is_ok(),
+            "the others suffer: {results:?}"
+        );
+        let refusal = results.swap_remove(1);
+        ensure!(
+            refusal.as_ref().is_err_and(|error| !error.is_temporary()),
+            "repeating cannot help: {refusal:?}"
+        );
+        refused("a message over the limit", refusal, &[ErrorKind::TooLarge])?;
+        ensure_eq!(
+            c.reader(&orders, "billing").await?.texts(2).await?,
+            ["a", "c"],
+            "what arrived"
+        );
+        Ok(())
+    })
+    .need(Need::MaxMessage)
+}
+
+pub(crate) fn the_largest_message_arrives() -> Case {
+    Case::new(|c| async move {
+        let orders = c.destination("orders").await?;
+        let most =
+            usize::try_from(c.capabilities().max_message.unwrap_or_default()).unwrap_or_default();
+        c.publish(&orders, &[Message::new(vec![7; most])]).await?;
+        let record = c.reader(&orders, "billing").await?.next().await?;
+        ensure_eq!(
+            record.message.as_bytes().len(),
+            most,
+            "the length of the payload"
+        );
+        Ok(())
+    })
+    .need(Need::MaxMessage)
+}
+
+pub(crate) fn a_closed_instance_publishes_nothing() -> Case {
+    Case::new(|c| async move {
+        let orders = c.destination("orders").await?;
+        let other = c.connect().await?;
+        let producer = other.producer(&ProducerSpec::new(&*orders)).await?;
+        other.close().await?;
+        let results = c
+            .within("the result", producer.publish(&[plain("a")]))
+            .await?;
+        ensure_eq!(results.len(), 1, "results of a call with one message");
+        for result in results {
+            refused("publishing after `close`", result, &[ErrorKind::Closed])?;
+        }
+        c.send(&orders, &["b"]).await?;
+        ensure_eq!(
+            c.reader(&orders, "billing").await?.texts(1).await?,
+            ["b"],
+            "what arrived"
+        );
+        Ok(())
+    })
+}
+
+pub(crate) fn closing_a_producer_waits_for_what_is_on_its_way() -> Case {
+    Case::new(|c| async move {
+        let orders = c.destination("orders").await?;
+        let producer: Arc<dyn Producer> = c.producer(&orders).await?;
+        let messages = spread(&numbered(0..100));
+        let both = async { tokio::join!(producer.publish(&messages), producer.close()) };
+        let (results, closed) = c
+            .within("the results and the close", Box::pin(both))
+            .await?;
+        closed?;
+        for result in results {
+            result?;
+        }
+        ensure_eq!(
+            c.reader(&orders, "billing").await?.sorted(100).await?,
+            numbered(0..100),
+            "what arrived"
+        );
+        Ok(())
+    })
+}
+
+pub(crate) fn a_dropped_call_leaves_the_producer_usable() -> Case {
+    Case::new(|c| async move {
+        let orders = c.destination("orders").await?;
+        let producer = c.producer(&orders).await?;
+        let dropped = [plain("dropped")];
+        tokio::select! {
+            biased;
+            _ = producer.publish(&dropped) => {}
+            () = std::future::ready(()) => {}
+        }
+        c.within("the result", producer.publish(&[plain("z")]))
+            .await?
+            .remove(0)?;
+        let mut reader = c.reader(&orders, "billing").await?;
+        // The dropped message may have been stored, and may come first or last.
+        let first = reader.texts(1).await?;
+        if first == ["dropped"] {
+            ensure_eq!(
+                reader.texts(1).await?,
+                ["z"],
+                "what came after the dropped message"
+            );
+        } else {
+            ensure_eq!(first, ["z"], "what arrived");
+        }
+        Ok(())
+    })
+}
+
+pub(crate) fn what_stands_behind_a_failed_message_of_its_key_fails_too() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        let producer = c.producer(&orders).await?;
+        let messages = [keyed("k", "k1"), keyed("k", "k2"), keyed("j", "j1")];
+        c.order(Fault::RefusePublish, &orders).await?;
+        let results = c.within("the results", producer.publish(&messages)).await?;
+        let temporary = |result: &Result<_>| {
+            result
+                .as_ref()
+                .is_err_and(mq_core::error::Error::is_temporary)
+        };
+        ensure!(
+            temporary(&results[0]),
+            "the refused message: {:?}",
+            results[0]
+        );
+        ensure!(
+            temporary(&results[1]),
+            "the message behind it: {:?}",
+            results[1]
+        );
+        ensure!(
+            results[2].is_ok(),
+            "the message of another key: {:?}",
+            results[2]
+        );
+        c.publish(&orders, &messages[..2]).await?;
+        let mut reader = c.reader(&orders, "billing").await?;
+        ensure_eq!(
+            reader.texts(3).await?,
+            ["j1", "k1", "k2"],
+            "what arrived after the repetition"
+        );
+        Ok(())
+    })
+    .fault(Fault::RefusePublish)
+}
+
+pub(crate) fn an_unconfirmed_message_is_an_error_that_may_pass() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        let producer = c.producer(&orders).await?;
+        c.order(Fault::LoseConfirm, &orders).await?;
+        let result = c
+            .within("the result", producer.publish(&[plain("a")]))
+            .await?
+            .remove(0);
+        ensure!(
+            result
+                .as_ref()
+                .is_err_and(mq_core::error::Error::is_temporary),
+            "not confirmed, but {result:?}"
+        );
+        c.send(&orders, &["a", "z"]).await?;
+        let mut reader = c.reader(&orders, "billing").await?;
+        let mut found = reader.texts(2).await?;
+        if found == ["a", "a"] {
+            found = reader.texts(1).await?;
+        }
+        ensure_eq!(
+            found.last().map(String::as_str),
+            Some("z"),
+            "the last message"
+        );
+        Ok(())
+    })
+    .fault(Fault::LoseConfirm)
+}
+
+pub(crate) fn nothing_is_stored_that_was_refused() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        let producer = c.producer(&orders).await?;
+        c.order(Fault::RefusePublish, &orders).await?;
+        let result = c
+            .within("the result", producer.publish(&[plain("a")]))
+            .await?
+            .remove(0);
+        ensure!(result.is_err(), "refused, but {result:?}");
+        c.send(&orders, &["z"]).await?;
+        ensure_eq!(
+            c.reader(&orders, "billing").await?.texts(1).await?,
+            ["z"],
+            "the first message there"
+        );
+        Ok(())
+    })
+    .fault(Fault::RefusePublish)
+}
