@@ -266,17 +266,21 @@ impl Engine {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn pass_turn_in_order(&mut self, delivery: &Delivery) {
         if let Some(next) = self.order.leave(delivery, &mut self.turns) {
             self.run_or_hold(next);
         }
         if !self.turns.is_empty() {
-            let mut others = std::mem::take(&mut self.turns);
-            let others_turn = others.drain(..);
-            others_turn.for_each(|delivery| self.run_or_hold(delivery));
-            self.turns = others;
+            self.run_others();
         }
+    }
+
+    fn run_others(&mut self) {
+        let mut others = std::mem::take(&mut self.turns);
+        let others_turn = others.drain(..);
+        others_turn.for_each(|delivery| self.run_or_hold(delivery));
+        self.turns = others;
     }
 
     /// The delivery has had its turn and is settled.

@@ -131,12 +131,18 @@ impl Engine {
     }
 
     /// The delivery has its turn: it runs, unless it is held.
+    #[inline]
     pub(super) fn run_or_hold(&mut self, delivery: Delivery) {
+        if self.held_until.is_empty() && !self.draining {
+            self.queue.push_back(delivery);
+        } else {
+            self.hold_or_hand_back(delivery);
+        }
+    }
+
+    fn hold_or_hand_back(&mut self, delivery: Delivery) {
         if self.draining {
             return self.hand_back(delivery);
-        }
-        if self.held_until.is_empty() {
-            return self.queue.push_back(delivery);
         }
         let wait = self
             .held_until

@@ -209,6 +209,7 @@ impl Order {
     }
 
     /// Gives the turn to those who wait, now that nobody has it.
+    #[inline(always)]
     fn pass(&mut self, place: usize, others: &mut Vec<Delivery>) -> Option<Delivery> {
         let line = &mut self.lines[place];
         let behind = line.behind.as_mut()?;

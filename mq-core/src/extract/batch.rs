@@ -100,6 +100,7 @@ impl<P> Batch<P> {
     }
 
     /// Every payload with its delivery.
+    #[must_use]
     pub fn iter(&self) -> Iter<'_, P> {
         Iter {
             payloads: self.payloads.iter(),

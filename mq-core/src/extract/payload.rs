@@ -138,7 +138,6 @@ fn read_json<T: Decode>(message: &Message) -> Result<T, Failure> {
 }
 
 #[cold]
-#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn not_json(error: serde_json::Error) -> Failure {
     bad("payload is not the JSON expected", error)
 }

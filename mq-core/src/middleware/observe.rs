@@ -126,7 +126,6 @@ impl Observer {
 }
 
 #[cold]
-#[expect(clippy::boxed_local, reason = "it is closed where it is")]
 fn close(span: Box<Span>) {
     drop(span);
 }

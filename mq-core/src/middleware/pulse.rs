@@ -77,6 +77,7 @@ impl Pulse {
     }
 
     /// Reads the clock: the time when the turn began, and what has passed since then.
+    #[must_use]
     #[inline]
     pub fn refresh(&self) -> u64 {
         let nanos = ticks().wrapping_add(self.0.ahead.load(Relaxed));
