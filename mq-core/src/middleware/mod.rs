@@ -4,6 +4,7 @@
 //! observe → user layers → dead-letter → circuit breaker → retry → idempotency → timeout → catch-panic → listener
 //! ```
 //!
+//! Observing is the part of the worker that makes the calls.
 //! One call of the stack is one attempt.
 //! The retry and dead-letter layers are judges ([`Judge`]) that decide and write the decision into the failure ([`Next`](crate::outcome::Next)); waiting and
 //! publishing is the loop's part, so that a message which waits holds neither a permit nor a future.
