@@ -133,7 +133,8 @@ impl Engine {
     /// The delivery has its turn: it runs, unless it is held.
     #[inline]
     pub(super) fn run_or_hold(&mut self, delivery: Delivery) {
-        if self.held_until.is_empty() && !self.draining {
+        let is_free = self.held_until.is_empty() && !self.draining;
+        if is_free && !self.order.is_passed_over(&delivery) {
             self.queue.push_back(delivery);
         } else {
             self.hold_or_hand_back(delivery);
@@ -144,6 +145,9 @@ impl Engine {
         if self.draining {
             return self.hand_back(delivery);
         }
+        if self.order.is_passed_over(&delivery) {
+            return self.order.line_up_again(delivery);
+        }
         let wait = self
             .held_until
             .remove(&place(&delivery))
@@ -152,6 +156,7 @@ impl Engine {
             Some(wait) if !wait.is_zero() => {
                 let due = self.plan.clock.now() + wait;
                 self.rest_if_retry_lane(delivery.record().lane, due);
+                self.park(&delivery);
                 self.waiting.push(due, delivery, Wait::Held);
             }
             _ => self.queue.push_back(delivery),
