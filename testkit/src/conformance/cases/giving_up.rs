@@ -128,6 +128,7 @@ pub(crate) fn a_dead_letter_may_go_elsewhere() -> Case {
     Case::new(|c| async move {
         let orders = c.destination("orders").await?;
         let graveyard = c.destination("graveyard").await?;
+        c.provide(&graveyard, "mending").await?;
         let settings = format!("dead_letter = {{ destination = '{graveyard}' }}");
         let handler = Calls::new(&c).handler(|_, _| Err::<(), _>(Failure::dead_letter("no")));
         let service = c

@@ -34,10 +34,12 @@ pub(crate) fn a_stop_finishes_what_is_in_flight() -> Case {
             .await?;
         c.send(&orders, &["a"]).await?;
         calls.reach(1).await?;
-        let free = calls.clone();
-        let (report, ()) = tokio::join!(service.stop(), async move {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            free.free();
+        let binding = service.orders()?;
+        let (report, _) = tokio::join!(service.stop(), async {
+            binding
+                .wait_for(|state| *state == BindingState::Draining)
+                .await;
+            calls.free();
         });
         ensure_eq!(report?.drained.finished, 1, "messages that were finished");
         ensure_eq!(
@@ -59,10 +61,12 @@ pub(crate) fn a_stop_hands_back_what_has_not_begun() -> Case {
         let service = c.start(app.sink("orders", calls.succeed())).await?;
         c.send(&orders, &["a", "b", "c"]).await?;
         calls.reach(1).await?;
-        let free = calls.clone();
-        let (report, ()) = tokio::join!(service.stop(), async move {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            free.let_go(1);
+        let binding = service.orders()?;
+        let (report, _) = tokio::join!(service.stop(), async {
+            binding
+                .wait_for(|state| *state == BindingState::Draining)
+                .await;
+            calls.let_go(1);
         });
         report?;
         ensure_eq!(calls.texts(), ["a"], "the calls");
