@@ -25,6 +25,8 @@ macro_rules! __conformance_cases {
                 what_stands_behind_a_failed_message_of_its_key_fails_too,
                 an_unconfirmed_message_is_an_error_that_may_pass,
                 nothing_is_stored_that_was_refused,
+                a_message_to_an_unknown_destination_is_stored_or_refused,
+                messages_of_many_calls_arrive_in_order,
             }
             partitions {
                 an_explicit_partition_is_kept,
@@ -322,6 +324,7 @@ macro_rules! __conformance_cases {
                 several_destinations_feed_one_listener,
                 the_broker_filters_for_a_listener,
                 counters_tell_what_has_happened,
+                keys_keep_their_order_though_handlers_fail,
             }
             batches {
                 batches_contain_everything_once,
@@ -342,6 +345,7 @@ macro_rules! __conformance_cases {
                 a_service_goes_on_after_its_lanes_were_lost,
                 services_that_come_and_go_lose_nothing,
                 a_service_goes_on_after_a_restart_of_the_broker,
+                trouble_of_every_kind_loses_nothing,
             }
             effects {
                 a_message_that_is_published_twice_has_one_effect,

@@ -7,6 +7,9 @@ use super::prelude::*;
 /// Two calls in place, at once after each other.
 pub(super) const TWO: &str = "retry = { attempts = 2, initial = '1ms' }\n";
 
+/// A trace context.
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 pub(super) fn broken() -> Failure {
     Failure::retry("out of paper").kind("Printer")
 }
@@ -87,6 +90,7 @@ pub(crate) fn a_dead_letter_keeps_all_of_its_message() -> Case {
             .header("mine", vec![0, 255])
             .header("mine", "2");
         let sent = sent
+            .header("traceparent", TRACE)
             .content_type("application/x-unknown")
             .id("7")
             .correlation_id("c");
@@ -110,6 +114,12 @@ pub(crate) fn a_dead_letter_keeps_all_of_its_message() -> Case {
                 .collect::<Vec<_>>()
         };
         ensure_eq!(mine(&letter), mine(&sent), "its own headers");
+        let trace = letter.as_headers().text("traceparent");
+        ensure_eq!(
+            trace.and_then(|trace| trace.get(3..35)),
+            TRACE.get(3..35),
+            "the trace"
+        );
         ensure_eq!(
             (letter.as_id(), letter.as_content_type()),
             (sent.as_id(), sent.as_content_type()),

@@ -376,3 +376,41 @@ pub(crate) fn nothing_is_stored_that_was_refused() -> Case {
     })
     .fault(Fault::RefusePublish)
 }
+
+pub(crate) fn a_message_to_an_unknown_destination_is_stored_or_refused() -> Case {
+    Case::new(|c| async move {
+        let nowhere = c.name("nowhere");
+        c.clean_up(&nowhere);
+        let result = match c.binder().producer(&ProducerSpec::new(&*nowhere)).await {
+            Ok(producer) => c
+                .within("the result", producer.publish(&[plain("a")]))
+                .await?
+                .remove(0),
+            Err(error) => Err(error),
+        };
+        if result.is_ok() {
+            let found = c.reader(&nowhere, "billing").await?.texts(1).await?;
+            ensure_eq!(found, ["a"], "what was confirmed");
+        }
+        Ok(())
+    })
+}
+
+pub(crate) fn messages_of_many_calls_arrive_in_order() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        let producer = c.producer(&orders).await?;
+        for text in numbered(0..50) {
+            c.within("the result", producer.publish(&[keyed("k", &text)]))
+                .await?
+                .remove(0)?;
+        }
+        let mut reader = c.reader(&orders, "billing").await?;
+        ensure_eq!(
+            reader.texts(50).await?,
+            numbered(0..50),
+            "the order of arrival"
+        );
+        Ok(())
+    })
+}

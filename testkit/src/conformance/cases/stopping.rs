@@ -361,3 +361,61 @@ pub(crate) fn a_service_goes_on_after_a_restart_of_the_broker() -> Case {
     .fault(Fault::Restart)
     .deadline(Duration::from_secs(120))
 }
+
+pub(crate) fn trouble_of_every_kind_loses_nothing() -> Case {
+    Case::new(|c| async move {
+        let (orders, invoices) = (
+            c.partitioned_if_possible("orders", 2).await?,
+            c.destination("invoices").await?,
+        );
+        let calls = Calls::new(&c);
+        c.publish(&orders, &spread(&numbered(0..200))).await?;
+        let app = c.app(
+            &[("orders", &orders), ("invoices", &invoices)],
+            "concurrency = 4",
+        );
+        let service = c
+            .start(app.processor("orders", "invoices", calls.echo()))
+            .await?;
+        let faults = [
+            Fault::LoseConfirm,
+            Fault::LoseAck,
+            Fault::RefusePublish,
+            Fault::LoseLanes,
+            Fault::Cut,
+        ];
+        let possible: Vec<_> = faults
+            .into_iter()
+            .filter(|fault| c.subject().can(*fault))
+            .collect();
+        if possible.is_empty() {
+            return Err(Broken::skip("the subject cannot make any trouble"));
+        }
+        for (round, fault) in possible.iter().cycle().take(10).enumerate() {
+            reach(&c, &calls, 15 * round).await?;
+            let destination = if *fault == Fault::RefusePublish {
+                &invoices
+            } else {
+                &orders
+            };
+            c.order(*fault, destination).await?;
+            if *fault == Fault::Cut {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                c.order(Fault::Mend, "").await?;
+            }
+        }
+        let mut reader = c.until_subscribed(&invoices, "printing").await?;
+        let mut found = std::collections::BTreeSet::new();
+        while found.len() < 200 {
+            found.extend(reader.texts(1).await?);
+        }
+        service.stop().await?;
+        ensure_eq!(
+            found.into_iter().collect::<Vec<_>>(),
+            numbered(0..200),
+            "the outputs"
+        );
+        Ok(())
+    })
+    .deadline(Duration::from_secs(120))
+}
