@@ -30,6 +30,8 @@ mod check;
 mod context;
 mod list;
 mod members;
+#[cfg(feature = "broker")]
+mod broker;
 #[cfg(feature = "memory")]
 mod memory;
 mod reader;
@@ -39,6 +41,8 @@ mod service;
 mod subject;
 mod suite;
 
+#[cfg(feature = "broker")]
+pub use broker::broker_subject;
 pub use case::Case;
 #[cfg(feature = "memory")]
 pub use memory::{MemoryForm, memory_subject};
