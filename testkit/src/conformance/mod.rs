@@ -28,21 +28,26 @@ mod case;
 mod cases;
 mod check;
 mod context;
+mod diagnosis;
 mod list;
 mod members;
 #[cfg(feature = "memory")]
 mod memory;
 mod reader;
 mod report;
+mod rule;
+mod rule_of;
 mod run;
 mod service;
 mod subject;
 mod suite;
 
 pub use case::Case;
+pub use diagnosis::Diagnosis;
 #[cfg(feature = "memory")]
 pub use memory::{MemoryForm, memory_subject};
 pub use report::{CaseResult, Report, Verdict};
+pub use rule::Rule;
 pub use run::check;
 pub use subject::{Fault, IntoSubject, Subject};
 pub use suite::Suite;

@@ -28,6 +28,7 @@ pub(crate) mod stopping;
 pub(crate) mod effects;
 pub(crate) mod starting;
 pub(crate) mod suite;
+mod held_to;
 
 /// What most cases use.
 mod prelude {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mq_core::{binder::Producer, error::Result};
 
+pub(crate) use super::held_to::a_result_belongs_to_its_message;
 use super::prelude::*;
 
 pub(crate) fn one_message_arrives() -> Case {
