@@ -37,8 +37,11 @@ impl Routed {
     async fn route(&self, message: &Message) -> Result<Receipt> {
         let named = message.properties().destination.as_ref();
         let destination = named.unwrap_or(&self.destination);
-        let readers = self.broker.groups(destination).await;
-        if readers.is_ok_and(|readers| readers.is_empty()) {
+        let is_unbound = match self.broker.groups(destination).await {
+            Ok(readers) => readers.is_empty(),
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        };
+        if is_unbound {
             let text = "no queue is bound; make the group first";
             let error = Error::new(ErrorKind::Rejected, text);
             return Err(error.context("destination", destination));

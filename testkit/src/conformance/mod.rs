@@ -20,8 +20,8 @@
 //! # Rules for cases
 //! - Only the public contract, and [`Fault`]s.
 //! - Destinations and groups of its own, so that cases run in parallel on one broker.
-//! - No sleep to wait for something: [`Subject::patience`] is how long it may take to happen. That something does not happen is proved by
-//!   something else that comes after it would have.
+//! - No sleep to wait for something: [`Subject::patience`] is how long it may take to happen.
+//! - That something does not happen is proved by something else that comes after it would have; where nothing can, by a short look.
 //! - Delays are real and short: "not early" and "arrives", never "at".
 
 mod case;

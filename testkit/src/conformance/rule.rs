@@ -48,48 +48,54 @@ macro_rules! rules {
 rules! {
     /// The first event of a consumer is an assignment, which names every lane that it reads.
     Assignment = "assignment" after [];
+    /// A group keeps what is published while nobody reads.
+    Kept = "kept" after [Assignment];
     /// What is published arrives.
-    Arrival = "arrival" after [Assignment];
-    /// A payload arrives byte for byte, or not at all.
-    Payload = "payload" after [Arrival];
-    /// `publish` returns one result a message, and each belongs to its message.
-    Results = "results" after [Arrival];
-    /// Nothing is reported as sent that the broker has not confirmed.
-    Confirmed = "confirmed" after [Results];
+    Arrival = "arrival" after [Kept];
     /// Messages are stored and delivered in the order in which they were published.
     Order = "order" after [Arrival];
+    /// No more is handed over than was asked for, and what the buffer held stays.
+    Handover = "handover" after [Order];
+    /// A payload arrives byte for byte, or not at all.
+    Payload = "payload" after [Handover];
+    /// A key arrives byte for byte, and none comes into being.
+    Key = "key" after [Handover];
+    /// Headers arrive with their bytes, order and repetitions, and none comes into being.
+    Headers = "headers" after [Handover];
+    /// Id, time, content type, correlation, reply address and trace arrive.
+    Properties = "properties" after [Headers];
+    /// Nothing is reported as sent that the broker has not confirmed.
+    Confirmed = "confirmed" after [Handover];
+    /// `publish` returns one result a message, and each belongs to its message.
+    Results = "results" after [Confirmed];
     /// A message goes where it, or its producer, says.
-    Destination = "destination" after [Arrival];
+    Destination = "destination" after [Handover];
     /// A receipt says where its message is.
-    Receipt = "receipt" after [Results Order];
+    Receipt = "receipt" after [Results];
     /// A message over the declared size is refused by itself; one of that size is not.
     MaxMessage = "max-message" after [Results Payload];
     /// Behind a message that failed for a while, later ones of its key in the same call fail too.
-    KeyFailsTogether = "key-fails-together" after [Confirmed Results];
-    /// A key always goes to one partition, and a partition that is named is kept.
-    Partition = "partition" after [Arrival Results];
-    /// A key arrives byte for byte, and none comes into being.
-    Key = "key" after [Arrival];
-    /// Headers arrive with their bytes, order and repetitions, and none comes into being.
-    Headers = "headers" after [Arrival];
-    /// Id, time, content type, correlation, reply address and trace arrive.
-    Properties = "properties" after [Arrival Headers];
-    /// A group that exists keeps what is published while nobody reads.
-    Kept = "kept" after [Arrival];
+    KeyFailsTogether = "key-fails-together" after [Results];
+    /// A key always goes to one partition, one that is named is kept, and each keeps its order.
+    Partition = "partition" after [Results];
+    /// A position is committed as it was said, neither before nor behind.
+    Commit = "commit" after [Handover];
     /// What is not settled comes again: when a consumer leaves, crashes, or its instance is closed.
-    Unsettled = "unsettled" after [Kept Order Closed];
+    Unsettled = "unsettled" after [Commit];
     /// What is settled does not come again.
-    Settled = "settled" after [Kept Unsettled];
-    /// A delivery is settled once: what is done with cannot be released or extended.
-    SettledOnce = "settled-once" after [Settled SettleResults];
+    Settled = "settled" after [Unsettled];
+    /// A closed instance, and what was opened through it, does nothing any more, and gives back what it had; others are not touched.
+    Closed = "closed" after [Settled];
     /// What cannot be settled is named, and the rest of the call takes effect.
     SettleResults = "settle-results" after [Settled];
+    /// A delivery is settled once: what is done with cannot be released or extended.
+    SettledOnce = "settled-once" after [SettleResults];
     /// Only who has the delivery can settle it.
     Fence = "fence" after [SettleResults];
     /// A group goes on where it was.
-    Progress = "progress" after [Settled Kept];
+    Progress = "progress" after [Settled];
     /// Every delivery of a message is the same message.
-    Unchanged = "unchanged" after [Payload Key Headers Properties Unsettled Copies];
+    Unchanged = "unchanged" after [Payload Key Headers Properties Copies];
     /// A message has an id that redelivery keeps.
     StableIds = "stable-ids" after [Unsettled Properties];
     /// Every group gets every message, whatever others do.
@@ -97,104 +103,98 @@ rules! {
     /// Of a group one member gets a message.
     Shared = "shared" after [Settled];
     /// A new group begins where it was told to.
-    Start = "start" after [Settled Progress Copies];
+    Start = "start" after [Progress Copies];
     /// A reader without a group gets its own copy of what is new, and leaves nothing behind.
-    Anonymous = "anonymous" after [Copies Start];
+    Anonymous = "anonymous" after [Start];
     /// One consumer reads all its destinations, and says which a message is from.
     Destinations = "destinations" after [Settled];
-    /// No more is handed over than was asked for, and what the buffer held stays.
-    Handover = "handover" after [Arrival];
     /// Dropping `receive` loses nothing.
     CancelSafe = "cancel-safe" after [Handover];
     /// A waiting `receive` is woken by what it waits for.
-    Woken = "woken" after [Arrival];
+    Woken = "woken" after [Handover];
     /// Settling goes on while the other half receives.
     Halves = "halves" after [Settled Woken];
     /// No more messages are unsettled than the window allows; settling makes room.
-    Window = "window" after [Halves Woken Settled];
+    Window = "window" after [Halves];
     /// A paused lane is silent, and keeps its place.
-    Pause = "pause" after [Woken Settled CancelSafe Partition];
+    Pause = "pause" after [Settled Woken CancelSafe Partition];
     /// Lanes move between members without loss, and what was lost is said.
-    Members = "members" after [Shared CancelSafe Woken Halves Unsettled Fence Window];
+    Members = "members" after [Shared Fence CancelSafe Window];
     /// A released message comes again.
-    Release = "release" after [Settled Unsettled SettleResults];
+    Release = "release" after [SettleResults];
     /// Failed attempts are recorded with the message.
     Attempts = "attempts" after [Release];
     /// A held message stays with its consumer, and its time is recorded.
-    Hold = "hold" after [Attempts Release];
+    Hold = "hold" after [Attempts];
     /// Deliveries are counted.
     DeliveryCount = "delivery-count" after [Release];
     /// The deadline of a delivery can be extended, as long as it is not done with.
     Extend = "extend" after [SettledOnce];
-    /// A position is committed as it was said, neither before nor behind.
-    Commit = "commit" after [Assignment];
     /// What is saved beside a position comes back with it.
     Notes = "notes" after [Commit];
     /// Positions are committed where they are, messages settled where they are, and not the other way round.
-    SettleStyle = "settle-style" after [Commit Unsettled SettleResults];
-    /// A key keeps its order through release, delay and change of consumer.
-    KeyOrder = "key-order" after [Order Key Shared Members Release Partition Progress DelayedRedelivery];
+    SettleStyle = "settle-style" after [SettleResults];
     /// A message is not delivered before its time, and then it is.
     DelayedDelivery = "delayed-delivery" after [Settled Woken];
     /// A delayed release is not early, and comes.
     DelayedRedelivery = "delayed-redelivery" after [Release Woken];
+    /// A key keeps its order through release, delay and change of consumer.
+    KeyOrder = "key-order" after [Key Partition Members Release Progress DelayedRedelivery];
     /// The end of a message arrives with it.
-    Expiry = "expiry" after [Arrival];
+    Expiry = "expiry" after [Handover];
     /// A higher priority comes first; priorities arrive.
-    Priority = "priority" after [Arrival Settled Results];
+    Priority = "priority" after [Results Settled];
+    /// Lag counts what a group has not settled.
+    Lag = "lag" after [Copies DelayedRedelivery];
     /// A filter lets through what matches, and settles the rest.
-    Filter = "filter" after [Headers Settled Lag Copies];
+    Filter = "filter" after [Headers Lag];
     /// A dead letter is moved with all that it has.
-    DeadLetter = "dead-letter" after [Payload Key Headers Properties Settled SettleResults];
-    /// A step takes effect as a whole, or not at all.
-    Atomic = "atomic" after [Isolation Settled Results];
+    DeadLetter = "dead-letter" after [Payload Properties Key SettleResults];
     /// Nothing of a step is seen before its commit.
-    Isolation = "isolation" after [Destination Woken];
+    Isolation = "isolation" after [Destination Unsettled Woken];
+    /// A step takes effect as a whole, or not at all.
+    Atomic = "atomic" after [Isolation Settled MaxMessage];
     /// An aborted or dropped step leaves nothing.
-    Abort = "abort" after [Atomic Isolation];
+    Abort = "abort" after [Atomic];
     /// Who has lost its lanes cannot commit.
     StepFence = "step-fence" after [Atomic Fence Members];
     /// A commit that was not confirmed is found out by repeating it.
     StepConfirmed = "step-confirmed" after [Atomic];
     /// Destinations and groups are listed as they are.
     Listing = "listing" after [Shared Copies];
-    /// Lag counts what a group has not settled.
-    Lag = "lag" after [Settled Copies DelayedRedelivery];
     /// Browsing shows everything once and consumes nothing.
     Browse = "browse" after [Payload Headers];
     /// What is purged or deleted is gone.
-    Removal = "removal" after [Kept Listing];
+    Removal = "removal" after [Listing];
     /// What is not there is reported as not found.
     NotFound = "not-found" after [];
     /// A group or lane is moved where it was told to, and alone.
-    Seek = "seek" after [Settled Copies Progress];
+    Seek = "seek" after [Progress Copies];
     /// What is missing is made, once; what is there stays, and differences are said.
     Provision = "provision" after [Kept];
     /// Verifying makes nothing and names everything.
     Verify = "verify" after [Provision];
-    /// A closed instance, and what was opened through it, does nothing any more; others are not touched.
-    Closed = "closed" after [Arrival];
     /// A cut is reported, and passes: the same instance works again.
-    Reconnect = "reconnect" after [Confirmed Unsettled];
+    Reconnect = "reconnect" after [Confirmed Settled];
     /// Health tells the truth.
     Health = "health" after [Closed Reconnect];
     /// What was stored and settled survives the broker's restart.
-    Durable = "durable" after [Kept Settled DelayedDelivery];
+    Durable = "durable" after [Settled DelayedDelivery];
     /// What is not declared is refused.
     Refusal = "refusal" after [Results SettleResults];
     /// What is declared is there, and the same for every instance.
     Declared = "declared" after [];
     /// The source of a dead letter that could not be published stays unsettled.
-    LastResort = "last-resort" after [Confirmed];
+    LastResort = "last-resort" after [Confirmed Unsettled];
     /// The framework keeps its promises over this binder.
     ///
     /// Its cases show what no case of the contract has shown.
     Framework = "framework" after [
-        Assignment Arrival Payload Results Confirmed Order Destination MaxMessage KeyFailsTogether Partition Key Headers Properties Kept
-        Unsettled Settled SettledOnce SettleResults Fence Progress Unchanged StableIds Copies Shared Start Anonymous Destinations Handover
-        CancelSafe Woken Halves Window Pause Members Release Attempts Hold DeliveryCount Extend Commit Notes SettleStyle KeyOrder
-        DelayedDelivery DelayedRedelivery Expiry Priority Filter DeadLetter Atomic Isolation Abort StepFence StepConfirmed Lag
-        Provision Verify Closed Reconnect Health Refusal Declared LastResort
+        Assignment Kept Arrival Order Handover Payload Key Headers Properties Confirmed Results Destination Receipt MaxMessage
+        KeyFailsTogether Partition Commit Unsettled Settled Closed SettleResults SettledOnce Fence Progress Unchanged StableIds
+        Copies Shared Start Anonymous Destinations CancelSafe Woken Halves Window Pause Members Release Attempts Hold DeliveryCount
+        Extend Notes SettleStyle DelayedDelivery DelayedRedelivery KeyOrder Expiry Priority Lag Filter DeadLetter Isolation Atomic
+        Abort StepFence StepConfirmed Seek Provision Verify Reconnect Health Refusal Declared LastResort
     ];
 }
 

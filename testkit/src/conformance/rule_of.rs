@@ -15,7 +15,7 @@ impl Case {
 /// The rule of a case: that of its name, or that of its group.
 pub(crate) fn rule_of(group: &str, name: &str) -> Rule {
     match group {
-        "publish" => publish(name),
+        "publish" | "confirmations" => publish(name),
         "partitions" => partitions(name),
         "fidelity" => fidelity(name),
         "groups" => groups(name),
@@ -35,7 +35,7 @@ pub(crate) fn rule_of(group: &str, name: &str) -> Rule {
         "lifecycle" => lifecycle(name),
         "refusals" => Rule::Refusal,
         "suite" => Rule::Declared,
-        "giving_up" => giving_up(name),
+        "giving_up" | "unfit" => giving_up(name),
         _ => Rule::Framework,
     }
 }
@@ -43,6 +43,7 @@ pub(crate) fn rule_of(group: &str, name: &str) -> Rule {
 fn publish(name: &str) -> Rule {
     match name {
         "messages_of_one_call_arrive_in_order"
+        | "messages_of_many_calls_arrive_in_order"
         | "overlapping_calls_are_stored_in_the_order_in_which_they_began" => Rule::Order,
         "a_result_for_each_message" | "a_result_belongs_to_its_message" => Rule::Results,
         "a_message_may_name_its_own_destination" => Rule::Destination,
@@ -53,6 +54,8 @@ fn publish(name: &str) -> Rule {
         "a_closed_instance_publishes_nothing" => Rule::Closed,
         "what_stands_behind_a_failed_message_of_its_key_fails_too" => Rule::KeyFailsTogether,
         "closing_a_producer_waits_for_what_is_on_its_way"
+        | "a_dropped_call_leaves_the_producer_usable"
+        | "a_message_to_an_unknown_destination_is_stored_or_refused"
         | "an_unconfirmed_message_is_an_error_that_may_pass"
         | "nothing_is_stored_that_was_refused" => Rule::Confirmed,
         _ => Rule::Arrival,
@@ -62,7 +65,6 @@ fn publish(name: &str) -> Rule {
 fn partitions(name: &str) -> Rule {
     match name {
         "an_assignment_names_every_partition" => Rule::Assignment,
-        "each_partition_keeps_its_order" => Rule::Order,
         _ => Rule::Partition,
     }
 }
@@ -98,9 +100,10 @@ fn groups(name: &str) -> Rule {
         "members_of_a_group_share_without_duplicates" => Rule::Shared,
         "a_group_goes_on_where_it_was"
         | "a_group_keeps_what_is_published_while_nobody_reads"
-        | "a_group_outlives_the_instance_that_made_it" => Rule::Progress,
-        "a_group_made_beforehand_misses_nothing"
-        | "a_group_made_beforehand_misses_nothing_even_from_the_latest" => Rule::Kept,
+        | "a_group_outlives_the_instance_that_made_it"
+        | "a_group_made_beforehand_misses_nothing"
+        | "a_group_made_beforehand_misses_nothing_even_from_the_latest" => Rule::Progress,
+        "a_group_keeps_a_message_while_nobody_reads" => Rule::Kept,
         "one_consumer_reads_several_destinations"
         | "a_busy_destination_does_not_starve_another" => Rule::Destinations,
         other if other.contains("anonymous") => Rule::Anonymous,
@@ -135,9 +138,7 @@ fn receive(name: &str) -> Rule {
 
 fn settle(name: &str) -> Rule {
     match name {
-        "an_unsettled_message_comes_again" | "a_lost_acknowledgement_means_another_delivery" => {
-            Rule::Unsettled
-        }
+        "an_unsettled_message_comes_again" => Rule::Unsettled,
         "a_released_message_comes_again" => Rule::Release,
         "a_second_settlement_is_harmless" | "a_release_after_an_acknowledgement_is_refused" => {
             Rule::SettledOnce
@@ -219,7 +220,6 @@ fn lifecycle(name: &str) -> Rule {
         "an_open_instance_is_up"
         | "a_closed_instance_is_down"
         | "health_follows_the_connection" => Rule::Health,
-        "closing_an_instance_gives_its_messages_back" => Rule::Unsettled,
         "instances_on_one_broker_see_each_other" => Rule::Arrival,
         "a_consumer_can_be_opened_and_closed_again_and_again" => Rule::Progress,
         "capabilities_do_not_contradict_each_other" => Rule::Declared,

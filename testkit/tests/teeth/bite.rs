@@ -66,7 +66,8 @@ pub(crate) async fn check(tooth: Tooth) {
     assert_eq!(diagnosis.names(), [tooth.rule.name()], "{}", story());
     let found = &diagnosis.broken[&tooth.rule];
     for case in tooth.cases {
-        assert!(found.iter().any(|one| one == case), "{case}: {}", story());
+        let is_case = |one: &String| one.rsplit("::").next() == Some(case);
+        assert!(found.iter().any(is_case), "{case}: {}", story());
     }
 }
 

@@ -44,3 +44,14 @@ pub(crate) fn a_waiting_receive_does_not_hold_up_settling() -> Case {
         Ok(())
     })
 }
+
+pub(crate) fn a_group_keeps_a_message_while_nobody_reads() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        c.provide(&orders, "billing").await?;
+        c.send(&orders, &["a"]).await?;
+        let record = c.reader(&orders, "billing").await?.next().await?;
+        ensure_eq!(text(&record), "a", "what was kept");
+        Ok(())
+    })
+}

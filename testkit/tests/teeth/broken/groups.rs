@@ -31,8 +31,8 @@ impl Flaw for DeliversToTwoMembers {
         real: &dyn Binder,
         spec: &mut ConsumerSpec,
     ) -> Result<Box<dyn Consumer>> {
-        if let Some(group) = &spec.group {
-            let groups = real.admin().groups(&spec.destinations[0]).await;
+        if let (Some(group), [destination]) = (&spec.group, &*spec.destinations) {
+            let groups = real.admin().groups(destination).await;
             let mut groups = groups.unwrap_or_default().into_iter();
             if groups.any(|one| one.name == *group && one.members > 0) {
                 spec.group = Some(format!("{group}-too").into());

@@ -191,25 +191,23 @@ pub(crate) struct DealsOutKeys(AtomicUsize);
 impl Flaw for DealsOutKeys {
     async fn publish(
         &self,
-        _: &dyn Binder,
+        binder: &dyn Binder,
         real: &dyn Producer,
         messages: &[Message],
     ) -> Vec<Result<Receipt>> {
-        let mut results = Vec::new();
-        for message in messages {
-            if message.as_key().is_none() || message.properties().partition.is_some() {
-                results.extend(real.publish(std::slice::from_ref(message)).await);
-                continue;
+        let known = binder.admin().destinations().await.unwrap_or_default();
+        // One case has one destination with several partitions.
+        let partitions = known.iter().map(|one| one.partitions).max().unwrap_or(1);
+        let mut messages = messages.to_vec();
+        for message in &mut messages {
+            let is_free = message.properties().partition.is_none()
+                && message.properties().destination.is_none();
+            if partitions > 1 && is_free && message.as_key().is_some() {
+                let next = self.0.fetch_add(1, Ordering::Relaxed) % 7;
+                let next = u32::try_from(next).unwrap_or_default() % partitions;
+                message.properties_mut().partition = Some(next);
             }
-            // Partitions 0 and 1 in turn; where there is one only, that.
-            let partition = u32::from(self.0.fetch_add(1, Ordering::Relaxed) % 3 == 0);
-            let moved = message.clone().partition(partition);
-            let mut result = real.publish(&[moved]).await;
-            if result[0].is_err() {
-                result = real.publish(std::slice::from_ref(message)).await;
-            }
-            results.extend(result);
         }
-        results
+        real.publish(&messages).await
     }
 }

@@ -192,12 +192,9 @@ impl Flaw for LosesOnReconnect {
     async fn settle(&self, real: &dyn Settler, all: &[Settlement]) -> Result<Vec<Unsettled>> {
         let answer = real.settle(all).await;
         let is_cut = |error: &Error| error.kind() == ErrorKind::Unavailable;
-        let failed: Vec<_> = match &answer {
-            Err(error) if is_cut(error) => (0..all.len()).collect(),
-            Err(_) => Vec::new(),
-            Ok(unsettled) => unsettled.iter().map(|one| one.index).collect(),
-        };
-        locked(&self.0).extend(failed.into_iter().map(|index| all[index].position));
+        if answer.as_ref().is_err_and(is_cut) {
+            locked(&self.0).extend(all.iter().map(|one| one.position));
+        }
         answer
     }
 }
