@@ -28,6 +28,7 @@ macro_rules! __conformance_cases {
                 what_stands_behind_a_failed_message_of_its_key_fails_too,
                 an_unconfirmed_message_is_an_error_that_may_pass,
                 nothing_is_stored_that_was_refused,
+                a_result_belongs_to_its_message,
                 a_message_to_an_unknown_destination_is_stored_or_refused,
             }
             partitions {
@@ -71,6 +72,7 @@ macro_rules! __conformance_cases {
                 a_group_goes_on_where_it_was,
                 a_group_keeps_what_is_published_while_nobody_reads,
                 a_group_outlives_the_instance_that_made_it,
+                a_group_keeps_a_message_while_nobody_reads,
                 a_group_made_beforehand_misses_nothing,
                 a_group_made_beforehand_misses_nothing_even_from_the_latest,
                 a_late_group_begins_at_the_earliest,
@@ -103,6 +105,7 @@ macro_rules! __conformance_cases {
                 a_dropped_receive_loses_nothing,
                 a_waiting_receive_is_woken_by_a_message,
                 receiving_and_settling_go_on_at_the_same_time,
+                a_waiting_receive_does_not_hold_up_settling,
                 the_window_bounds_what_is_unsettled,
                 a_settlement_wakes_a_reader_whose_window_was_full,
                 closing_the_instance_ends_a_waiting_receive,

@@ -2,6 +2,7 @@
 
 use mq_core::error::Result;
 
+pub(crate) use super::held_to::a_result_belongs_to_its_message;
 use super::prelude::*;
 
 pub(crate) fn a_message_that_is_too_large_is_refused_alone() -> Case {

@@ -2,6 +2,7 @@
 
 use mq_core::policy::Start;
 
+pub(crate) use super::held_to::a_group_keeps_a_message_while_nobody_reads;
 use super::prelude::*;
 
 /// A consumer of this group that begins there, if the group is new.

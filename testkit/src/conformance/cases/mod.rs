@@ -31,6 +31,7 @@ pub(crate) mod trouble;
 pub(crate) mod effects;
 pub(crate) mod starting;
 pub(crate) mod suite;
+mod held_to;
 
 /// What most cases use.
 mod prelude {
