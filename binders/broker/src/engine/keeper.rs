@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::Ordering,
-        mpsc::{Receiver, RecvTimeoutError},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
     time::{Duration, Instant},
 };
@@ -32,6 +32,15 @@ pub(super) fn lsn_of(name: &str) -> Option<u64> {
     name.strip_suffix(".snapshot")?.parse().ok()
 }
 
+/// What the keeper is told.
+#[derive(Debug)]
+pub(super) enum News {
+    /// There may be something to do.
+    Look,
+    /// A snapshot is wanted now, and an answer.
+    Checkpoint(SyncSender<io::Result<()>>),
+}
+
 /// Where snapshots are, newest last.
 #[derive(Debug)]
 pub(super) struct Keeper {
@@ -54,13 +63,16 @@ impl Keeper {
     }
 
     /// Runs until the broker is closed; writes a last snapshot then, unless the disk has failed.
-    pub(super) fn run(mut self, news: &Receiver<()>) {
+    pub(super) fn run(mut self, news: &Receiver<News>) {
         while !self.shared.gather.is_closed() {
             match news.recv_timeout(LOOK) {
-                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(News::Checkpoint(answer)) => {
+                    // Who asked may be gone.
+                    let _gone = answer.send(self.snapshot());
+                }
+                Ok(News::Look) | Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            self.look();
         }
     }
 

@@ -93,7 +93,7 @@ impl Running {
         if let Some(journal) = self.journal.take() {
             join(journal);
             // The keeper looks at the end of its wait, or now.
-            let _full = self.shared.keeper.try_send(());
+            let _full = self.shared.keeper.try_send(keeper::News::Look);
             if let Some(keeper) = self.keeper.take() {
                 join(keeper);
             }
