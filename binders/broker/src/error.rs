@@ -113,6 +113,12 @@ pub(crate) fn behind_failed() -> Error {
     .temporary()
 }
 
+/// An earlier message of a publisher that numbers them has failed in the same call.
+pub(crate) fn behind_gap() -> Error {
+    let text = "an earlier message of the publisher was not stored, and its number would be passed over; repeat from that one on";
+    Error::new(ErrorKind::Unavailable, text).temporary()
+}
+
 pub(crate) fn unsupported(what: &str) -> Error {
     Error::new(
         ErrorKind::Unsupported,

@@ -61,6 +61,8 @@ struct Results<'a> {
     /// Either the number among those outgoing, or why it is none.
     all: Vec<Result<u32, Error>>,
     failed: HashSet<(u32, u64)>,
+    /// Whether numbers must not go on, as one was refused: it could not be stored any more behind a higher one.
+    has_gap: bool,
     reserved: Reserved,
 }
 
@@ -85,6 +87,7 @@ impl Shared {
             outgoing: Vec::with_capacity(messages.len()),
             all: Vec::with_capacity(messages.len()),
             failed: HashSet::new(),
+            has_gap: false,
             reserved: Reserved::default(),
         };
         self.gather.room().await;
@@ -100,13 +103,19 @@ impl Shared {
                     Ok(route) => Some(route),
                     Err(error) => {
                         results.all.push(Err(error));
+                        results.has_gap |= publisher.is_some();
                         None
                     }
                 };
             }
             let Some(route) = &last else { continue };
-            let publisher = publisher.map(|(id, first)| (id, first + number));
+            let publisher = publisher.map(|(id, first)| (id, first.saturating_add(number)));
+            if results.has_gap {
+                results.all.push(Err(error::behind_gap()));
+                continue;
+            }
             self.prepare(route, message, publisher, &mut results).await;
+            results.has_gap = publisher.is_some() && matches!(results.all.last(), Some(Err(_)));
         }
         self.store(results).await
     }
@@ -203,6 +212,7 @@ impl Shared {
             outgoing,
             all,
             failed: _,
+            has_gap: _,
             reserved,
         } = results;
         if outgoing.is_empty() {

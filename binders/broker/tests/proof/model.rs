@@ -211,7 +211,13 @@ impl Destination {
         }
     }
 
-    pub(crate) fn release(&mut self, group: &str, at: Place, attempts: u32, due: Option<SystemTime>) {
+    pub(crate) fn release(
+        &mut self,
+        group: &str,
+        at: Place,
+        attempts: u32,
+        due: Option<SystemTime>,
+    ) {
         let lane = self.lane(group, at.0);
         lane.out.remove(&at.1);
         if lane.is_settled(at.1) {
