@@ -181,8 +181,16 @@ impl Lane {
         }
     }
 
+    /// The time of a message has come; one that was given back since then may have a later one.
+    pub(super) fn fire(&mut self, position: u64, now: u64) {
+        let note = self.notes.get(&position);
+        if note.is_none_or(|note| note.due <= now) {
+            self.line_up_delayed(position);
+        }
+    }
+
     /// Puts a message in line that waited for its time.
-    pub(super) fn line_up_delayed(&mut self, position: u64) {
+    fn line_up_delayed(&mut self, position: u64) {
         let slot = self.slots.get(position);
         if slot.is_some_and(|slot| slot.place == Place::Delayed) {
             self.line_up(position);

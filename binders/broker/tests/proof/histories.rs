@@ -47,7 +47,8 @@ async fn history(seed: u64) -> Counts {
     world.counts
 }
 
-/// Does a step; the power may fail before it ends, or right behind it.
+/// Does a step, and says so in a replay; the power may fail before it ends, or right behind it.
+#[expect(clippy::print_stdout, reason = "a replay is there to be read")]
 async fn act(world: &mut World, chance: &mut Seeded, step: &Step) {
     if chance.below(25) == 0 {
         world
@@ -56,6 +57,9 @@ async fn act(world: &mut World, chance: &mut Seeded, step: &Step) {
     }
     if chance.below(40) == 0 {
         world.go_on(world.disk.image(chance.number()), true).await;
+    }
+    if number("MQ_SEED").is_some() {
+        println!("{step:?}");
     }
     world.run(step).await;
     if world.disk.is_crashed() || world.is_broken() {

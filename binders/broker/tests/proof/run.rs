@@ -90,9 +90,8 @@ impl World {
         self.end(said, after, true);
     }
 
-    fn draw(&mut self, name: &str, draft: &Draft) -> Message {
+    fn draw(&mut self, name: &str, draft: &Draft, stamp: SystemTime) -> Message {
         let partitions = self.model.destinations[name].partitions.len() as u32;
-        let stamp = SystemTime::now();
         Message {
             id: self.id(),
             key: draft.key,
@@ -129,7 +128,9 @@ impl World {
         let is_durable = destination.is_durable;
         let fitting = (1..=drafts.len() as u64).take_while(|more| destination.has_room(*more));
         let fitting = fitting.count();
-        let messages: Vec<_> = drafts.iter().map(|draft| self.draw(name, draft)).collect();
+        let stamp = SystemTime::now();
+        let drawn = drafts.iter().map(|draft| self.draw(name, draft, stamp));
+        let messages: Vec<_> = drawn.collect();
         let reals: Vec<_> = messages.iter().map(real).collect();
         let mut after = self.model.clone();
         let stored = after.publish(name, &messages[..fitting], numbers);
@@ -165,7 +166,7 @@ impl World {
         after: &mut Model,
     ) -> (Addressed, Vec<Option<u64>>, bool, bool) {
         let (mut all, mut stored, mut is_durable) = (Addressed::new(), Vec::new(), false);
-        let mut has_room = true;
+        let (mut has_room, stamp) = (true, SystemTime::now());
         for (which, draft) in drafts {
             let name = DESTINATIONS[*which];
             let Some(destination) = self.model.destinations.get(name) else {
@@ -174,7 +175,7 @@ impl World {
             is_durable |= destination.is_durable;
             let more = all.iter().filter(|(other, _)| other == name).count() as u64 + 1;
             has_room &= destination.has_room(more);
-            let message = self.draw(name, draft);
+            let message = self.draw(name, draft, stamp);
             stored.append(&mut after.publish(name, std::slice::from_ref(&message), None));
             all.push((name.to_owned(), message));
         }
@@ -311,6 +312,9 @@ impl World {
             return;
         };
         let name = consumer.destination.clone();
+        // What everybody is done with, as the group was moved, may be gone.
+        self.look_at(&name).await;
+        let consumer = &self.consumers[who];
         let letters = format!("{name}.{}.dlq", consumer.group);
         let at = (
             consumer.held[which].partition(),

@@ -180,13 +180,25 @@ impl World {
         self.consumers.clear();
         self.broker = None;
         self.disk = disk;
-        let broker = open(&self.disk, &self.options);
-        self.broker = Some(broker.expect("a crash is no damage"));
+        let again = self.open_or_crash();
         self.counts.openings += 1;
-        self.find_place(loses);
+        self.find_place(loses || again);
         self.model.restart();
         self.look().await;
         self.points = vec![self.point()];
+    }
+
+    /// Opens the disk, and what is left of it if it crashes meanwhile; returns whether it did.
+    fn open_or_crash(&mut self) -> bool {
+        let mut broker = open(&self.disk, &self.options);
+        let crashes = broker.is_err() && self.disk.is_crashed();
+        if crashes {
+            self.disk = self.disk.image(self.disk.operations());
+            broker = open(&self.disk, &self.options);
+            self.counts.openings += 1;
+        }
+        self.broker = Some(broker.expect("a crash is no damage"));
+        crashes
     }
 
     /// Finds out how far the journal goes.
