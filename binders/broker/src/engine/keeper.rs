@@ -48,6 +48,8 @@ pub(super) struct Keeper {
     snapshots: Vec<u64>,
     last: Instant,
     first: u64,
+    /// Where the journal ended behind the last snapshot: nothing has changed since.
+    seen: u64,
 }
 
 impl Keeper {
@@ -59,6 +61,7 @@ impl Keeper {
             snapshots,
             last: Instant::now(),
             first,
+            seen: 0,
         }
     }
 
@@ -98,7 +101,7 @@ impl Keeper {
             .store(free < shared.options.reserve, Ordering::Relaxed);
         let lsn = shared.lock().lsn;
         let newest = self.snapshots.last().copied().unwrap_or(0);
-        let bytes = lsn.saturating_sub(newest);
+        let bytes = lsn.saturating_sub(newest.max(self.seen));
         let options = &shared.options;
         let due = bytes >= options.snapshot_bytes
             || (bytes > 0 && self.last.elapsed() >= options.snapshot_interval);
@@ -124,21 +127,29 @@ impl Keeper {
         let durable = barrier.and_then(|ticket| block_on(ticket.wait()).map(|_| ()));
         durable.map_err(io::Error::other)?;
         write(&self.shared, lsn, &bytes)?;
-        self.snapshots.push(lsn);
+        if self.snapshots.last() != Some(&lsn) {
+            self.snapshots.push(lsn);
+        }
         while self.snapshots.len() > 2 {
             self.shared
                 .storage
                 .remove(&name(self.snapshots.remove(0)))?;
         }
-        self.free_space()
+        self.free_space()?;
+        // The snapshot's own frames are no reason for the next one.
+        self.seen = self.shared.lock().lsn;
+        Ok(())
     }
 
     /// Takes back segments that no snapshot and no message needs.
     fn free_space(&self) -> io::Result<()> {
         let shared = &self.shared;
         let size = shared.segments.size();
-        // Recovery may have to begin with the older snapshot.
-        let before = self.snapshots.first().copied().unwrap_or(0) / size;
+        // Recovery may have to begin with the older snapshot, or with the journal's first frame where there is none yet.
+        let before = match self.snapshots.as_slice() {
+            [older, _, ..] => older / size,
+            _ => 0,
+        };
         let (free, trims) = {
             let state = shared.lock();
             let free = state.free_segments(&shared.segments.numbers(), before);
