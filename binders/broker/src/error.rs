@@ -104,18 +104,9 @@ pub(crate) fn full(destination: &str) -> Error {
     .context("destination", destination)
 }
 
-/// An earlier message of the key has failed in the same call.
-pub(crate) fn behind_failed() -> Error {
-    Error::new(
-        ErrorKind::Unavailable,
-        "an earlier message of the same key was not stored",
-    )
-    .temporary()
-}
-
-/// An earlier message of a publisher that numbers them has failed in the same call.
-pub(crate) fn behind_gap() -> Error {
-    let text = "an earlier message of the publisher was not stored, and its number would be passed over; repeat from that one on";
+/// An earlier message of the key, or of the publisher, has failed in the same call.
+pub(crate) fn behind_failed(whose: &str) -> Error {
+    let text = format!("an earlier message of the same {whose} was not stored");
     Error::new(ErrorKind::Unavailable, text).temporary()
 }
 

@@ -90,6 +90,8 @@ impl Keeper {
         };
         if let Err(error) = write(shared, lsn, &bytes) {
             tracing::warn!(%error, "no snapshot could be written; the next start reads the journal instead");
+        } else if let Err(error) = tidy(shared) {
+            tracing::warn!(%error, "what is not needed any more could not be taken back; the next start goes on with it");
         }
     }
 
@@ -144,17 +146,8 @@ impl Keeper {
     /// Takes back segments that no snapshot and no message needs.
     fn free_space(&self) -> io::Result<()> {
         let shared = &self.shared;
-        let size = shared.segments.size();
-        // Recovery may have to begin with the older snapshot, or with the journal's first frame where there is none yet.
-        let before = match self.snapshots.as_slice() {
-            [older, _, ..] => older / size,
-            _ => 0,
-        };
-        let (free, trims) = {
-            let state = shared.lock();
-            let free = state.free_segments(&shared.segments.numbers(), before);
-            (free, state.trims(before.saturating_sub(REPLAYS)))
-        };
+        let before = needed(&self.snapshots) / shared.segments.size();
+        let trims = shared.lock().trims(before.saturating_sub(REPLAYS));
         if !trims.is_empty() {
             let trim = |(destination, partition, to)| Change::Trim {
                 destination,
@@ -168,12 +161,41 @@ impl Keeper {
                 .map(drop)
                 .map_err(io::Error::other)?;
         }
-        for number in free {
-            shared.segments.remove(number);
-            shared.pool.give_back(&journal::name(number, size))?;
-        }
-        Ok(())
+        take_back(shared, before)
     }
+}
+
+/// Where recovery may have to begin: with the older snapshot, or with the journal's first frame where there is none yet.
+fn needed(snapshots: &[u64]) -> u64 {
+    match snapshots {
+        [older, _, ..] => *older,
+        _ => 0,
+    }
+}
+
+/// Takes back the segments before `before` in which nothing is kept.
+fn take_back(shared: &Shared, before: u64) -> io::Result<()> {
+    let numbers = shared.segments.numbers();
+    let free = shared.lock().free_segments(&numbers, before);
+    for number in free {
+        shared.segments.remove(number);
+        let name = journal::name(number, shared.segments.size());
+        shared.pool.give_back(&name)?;
+    }
+    Ok(())
+}
+
+/// After the last snapshot: removes all but two, and takes back segments.
+fn tidy(shared: &Shared) -> io::Result<()> {
+    let names = shared.storage.list()?;
+    let mut snapshots: Vec<u64> = names.iter().filter_map(|name| lsn_of(name)).collect();
+    snapshots.sort_unstable();
+    let newest = snapshots.split_off(snapshots.len().saturating_sub(2));
+    for lsn in snapshots {
+        shared.storage.remove(&name(lsn))?;
+    }
+    let oldest = needed(&newest);
+    take_back(shared, oldest / shared.segments.size())
 }
 
 /// Writes a snapshot under a name of its own, and gives it its name when it is durable.

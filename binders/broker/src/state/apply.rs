@@ -147,15 +147,19 @@ impl State {
                 partition,
                 to,
             } => self.trim(destination, partition, to),
-            Change::Producer { id, name } => {
-                // Two that came at the same time were given the same number.
-                let used = self.publishers.values().map(|publisher| publisher.id);
-                let id = id.max(used.max().unwrap_or(0).saturating_add(1));
-                self.publishers
-                    .entry(name)
-                    .or_insert(Publisher { id, last: 0 });
-            }
+            Change::Producer { id, name } => self.add_publisher(id, name),
         }
+    }
+
+    /// Two publishers that were asked for at the same time may have been meant to have the same number.
+    fn add_publisher(&mut self, id: u64, name: String) {
+        let taken = self.publishers.values().map(|publisher| publisher.id);
+        let next = taken.max().unwrap_or(0) + 1;
+        let publisher = Publisher {
+            id: id.max(next),
+            last: 0,
+        };
+        self.publishers.entry(name).or_insert(publisher);
     }
 
     fn ack(&mut self, lane: LaneKey, runs: &[(u64, u64)]) {
@@ -192,6 +196,8 @@ impl State {
             }
         }
         destination.sweep(partition, &mut self.live);
+        // Publishers may wait for the room of what is done.
+        destination.route.room.notify_waiters();
     }
 
     /// Changes one message of a lane.

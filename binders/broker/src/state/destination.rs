@@ -46,9 +46,10 @@ impl Route {
     pub(crate) fn reserve(&self, messages: u64, bytes: u64) -> bool {
         let before = self.messages.fetch_add(messages, Ordering::Relaxed);
         let size = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        // One that is larger than the limit alone has its place in an empty destination.
-        let fits = before + messages <= self.options.max_messages
-            && (size + bytes <= self.options.max_bytes || before == 0);
+        // What is larger than the limit alone has its place in an empty destination.
+        let fits = before == 0
+            || (before + messages <= self.options.max_messages
+                && size + bytes <= self.options.max_bytes);
         if !fits {
             self.free(messages, bytes);
         }
