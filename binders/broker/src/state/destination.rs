@@ -121,6 +121,8 @@ pub(crate) struct Destination {
     pub(super) groups: BTreeMap<u32, Group>,
     /// The number of the next group.
     pub(super) next_group: u32,
+    /// The same, with numbers that were given out and are not in the journal yet.
+    pub(super) reserved: u32,
 }
 
 impl Destination {
@@ -132,6 +134,7 @@ impl Destination {
             logs: (0..partitions).map(|_| Log::default()).collect(),
             groups: BTreeMap::new(),
             next_group: 1,
+            reserved: 1,
         }
     }
 
@@ -145,6 +148,10 @@ impl Destination {
     /// Whether every group has settled the message.
     #[inline]
     pub(super) fn is_settled(&self, partition: usize, position: u64) -> bool {
+        let entry = self.logs[partition].get(position);
+        if entry.is_some_and(|entry| entry.is(super::log::Entry::HANDLED)) {
+            return true;
+        }
         !self.groups.is_empty()
             && self
                 .groups

@@ -145,7 +145,7 @@ impl super::destination::Destination {
     fn fire(&mut self, partition: usize, now: u64) {
         while let Some(position) = self.logs[partition].pop_due(now) {
             for group in self.groups.values_mut() {
-                group.lanes[partition].line_up_delayed(position);
+                group.lanes[partition].fire(position, now);
             }
         }
     }
