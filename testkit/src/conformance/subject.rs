@@ -68,6 +68,7 @@ pub struct Subject {
     order: Option<Arc<Order>>,
     patience: Duration,
     is_shared: bool,
+    is_embedded: bool,
     refunds: Arc<str>,
 }
 
@@ -93,6 +94,7 @@ impl Subject {
             order: None,
             patience: PATIENCE,
             is_shared: false,
+            is_embedded: false,
             refunds: "headers['type'] == 'refund'".into(),
         }
     }
@@ -126,11 +128,32 @@ impl Subject {
         self
     }
 
+    /// Says that the broker is a part of the process: a restart takes its instances with it.
+    #[must_use]
+    pub fn embedded(mut self) -> Self {
+        self.is_embedded = true;
+        self
+    }
+
     /// How a filter is written, where the broker has filters, that lets through messages whose header `type` is `refund`;
     /// `headers['type'] == 'refund'` by default.
     #[must_use]
     pub fn filter(mut self, refunds: impl Into<Arc<str>>) -> Self {
         self.refunds = refunds.into();
+        self
+    }
+
+    /// Puts something around each instance that is connected: a recorder, a limit, a mistake.
+    #[must_use]
+    pub fn wrap<B: Binder + 'static>(
+        mut self,
+        wrap: impl Fn(Arc<dyn Binder>) -> B + Send + Sync + 'static,
+    ) -> Self {
+        let (connect, wrap) = (self.connect, Arc::new(wrap));
+        self.connect = Arc::new(move || {
+            let (connecting, wrap) = (connect(), wrap.clone());
+            Box::pin(async move { Ok(Arc::new(wrap(connecting.await?)) as Arc<dyn Binder>) })
+        });
         self
     }
 
@@ -163,6 +186,10 @@ impl Subject {
     /// A filter for refunds.
     pub(crate) fn refunds(&self) -> &str {
         &self.refunds
+    }
+
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.is_embedded
     }
 
     pub(crate) fn is_shared(&self) -> bool {

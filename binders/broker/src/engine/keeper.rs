@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::Ordering,
-        mpsc::{Receiver, RecvTimeoutError},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
     time::{Duration, Instant},
 };
@@ -32,6 +32,15 @@ pub(super) fn lsn_of(name: &str) -> Option<u64> {
     name.strip_suffix(".snapshot")?.parse().ok()
 }
 
+/// What the keeper is told.
+#[derive(Debug)]
+pub(super) enum News {
+    /// There may be something to do.
+    Look,
+    /// A snapshot is wanted now, and an answer.
+    Checkpoint(SyncSender<io::Result<()>>),
+}
+
 /// Where snapshots are, newest last.
 #[derive(Debug)]
 pub(super) struct Keeper {
@@ -39,6 +48,8 @@ pub(super) struct Keeper {
     snapshots: Vec<u64>,
     last: Instant,
     first: u64,
+    /// Where the journal ended behind the last snapshot: nothing has changed since.
+    seen: u64,
 }
 
 impl Keeper {
@@ -50,17 +61,21 @@ impl Keeper {
             snapshots,
             last: Instant::now(),
             first,
+            seen: 0,
         }
     }
 
     /// Runs until the broker is closed; writes a last snapshot then, unless the disk has failed.
-    pub(super) fn run(mut self, news: &Receiver<()>) {
+    pub(super) fn run(mut self, news: &Receiver<News>) {
         while !self.shared.gather.is_closed() {
             match news.recv_timeout(LOOK) {
-                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(News::Checkpoint(answer)) => {
+                    // Who asked may be gone.
+                    let _gone = answer.send(self.snapshot());
+                }
+                Ok(News::Look) | Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            self.look();
         }
     }
 
@@ -75,6 +90,8 @@ impl Keeper {
         };
         if let Err(error) = write(shared, lsn, &bytes) {
             tracing::warn!(%error, "no snapshot could be written; the next start reads the journal instead");
+        } else if let Err(error) = tidy(shared) {
+            tracing::warn!(%error, "what is not needed any more could not be taken back; the next start goes on with it");
         }
     }
 
@@ -86,7 +103,7 @@ impl Keeper {
             .store(free < shared.options.reserve, Ordering::Relaxed);
         let lsn = shared.lock().lsn;
         let newest = self.snapshots.last().copied().unwrap_or(0);
-        let bytes = lsn.saturating_sub(newest);
+        let bytes = lsn.saturating_sub(newest.max(self.seen));
         let options = &shared.options;
         let due = bytes >= options.snapshot_bytes
             || (bytes > 0 && self.last.elapsed() >= options.snapshot_interval);
@@ -112,26 +129,25 @@ impl Keeper {
         let durable = barrier.and_then(|ticket| block_on(ticket.wait()).map(|_| ()));
         durable.map_err(io::Error::other)?;
         write(&self.shared, lsn, &bytes)?;
-        self.snapshots.push(lsn);
+        if self.snapshots.last() != Some(&lsn) {
+            self.snapshots.push(lsn);
+        }
         while self.snapshots.len() > 2 {
             self.shared
                 .storage
                 .remove(&name(self.snapshots.remove(0)))?;
         }
-        self.free_space()
+        self.free_space()?;
+        // The snapshot's own frames are no reason for the next one.
+        self.seen = self.shared.lock().lsn;
+        Ok(())
     }
 
     /// Takes back segments that no snapshot and no message needs.
     fn free_space(&self) -> io::Result<()> {
         let shared = &self.shared;
-        let size = shared.segments.size();
-        // Recovery may have to begin with the older snapshot.
-        let before = self.snapshots.first().copied().unwrap_or(0) / size;
-        let (free, trims) = {
-            let state = shared.lock();
-            let free = state.free_segments(&shared.segments.numbers(), before);
-            (free, state.trims(before.saturating_sub(REPLAYS)))
-        };
+        let before = needed(&self.snapshots) / shared.segments.size();
+        let trims = shared.lock().trims(before.saturating_sub(REPLAYS));
         if !trims.is_empty() {
             let trim = |(destination, partition, to)| Change::Trim {
                 destination,
@@ -145,12 +161,41 @@ impl Keeper {
                 .map(drop)
                 .map_err(io::Error::other)?;
         }
-        for number in free {
-            shared.segments.remove(number);
-            shared.pool.give_back(&journal::name(number, size))?;
-        }
-        Ok(())
+        take_back(shared, before)
     }
+}
+
+/// Where recovery may have to begin: with the older snapshot, or with the journal's first frame where there is none yet.
+fn needed(snapshots: &[u64]) -> u64 {
+    match snapshots {
+        [older, _, ..] => *older,
+        _ => 0,
+    }
+}
+
+/// Takes back the segments before `before` in which nothing is kept.
+fn take_back(shared: &Shared, before: u64) -> io::Result<()> {
+    let numbers = shared.segments.numbers();
+    let free = shared.lock().free_segments(&numbers, before);
+    for number in free {
+        shared.segments.remove(number);
+        let name = journal::name(number, shared.segments.size());
+        shared.pool.give_back(&name)?;
+    }
+    Ok(())
+}
+
+/// After the last snapshot: removes all but two, and takes back segments.
+fn tidy(shared: &Shared) -> io::Result<()> {
+    let names = shared.storage.list()?;
+    let mut snapshots: Vec<u64> = names.iter().filter_map(|name| lsn_of(name)).collect();
+    snapshots.sort_unstable();
+    let newest = snapshots.split_off(snapshots.len().saturating_sub(2));
+    for lsn in snapshots {
+        shared.storage.remove(&name(lsn))?;
+    }
+    let oldest = needed(&newest);
+    take_back(shared, oldest / shared.segments.size())
 }
 
 /// Writes a snapshot under a name of its own, and gives it its name when it is durable.

@@ -5,6 +5,7 @@ use std::{
     path::Path,
     sync::{Arc, mpsc},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use mq_core::error::Result;
@@ -39,10 +40,7 @@ impl Running {
         path: &Path,
     ) -> Result<Self> {
         check(&options)?;
-        storage.lock().map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => error::in_use(path),
-            _ => error::io("locking the folder", error).context("path", path.display()),
-        })?;
+        take_lock(&**storage, path)?;
         let started = Self::start(storage.clone(), options);
         if started.is_err() {
             storage.unlock();
@@ -54,6 +52,8 @@ impl Running {
         let found = Found::look(&*storage, options.segment)?;
         let (state, snapshots) = found.snapshot(&*storage)?;
         let (state, scanned) = found.replay(state, options.repair)?;
+        let synced = found.sync(&*storage);
+        synced.map_err(|error| error::io("syncing the journal", error))?;
         let segments = Arc::new(Segments::new(found.size));
         for (header, file) in found.segments {
             segments.add(header.number, file);
@@ -93,7 +93,7 @@ impl Running {
         if let Some(journal) = self.journal.take() {
             join(journal);
             // The keeper looks at the end of its wait, or now.
-            let _full = self.shared.keeper.try_send(());
+            let _full = self.shared.keeper.try_send(keeper::News::Look);
             if let Some(keeper) = self.keeper.take() {
                 join(keeper);
             }
@@ -122,6 +122,26 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
 fn join(thread: JoinHandle<()>) {
     if thread.join().is_err() {
         tracing::error!("a thread of the broker has panicked; please report it");
+    }
+}
+
+/// A process that has just been killed may hold the lock for another moment.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long until the lock is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+fn take_lock(storage: &dyn Storage, path: &Path) -> Result<()> {
+    let begin = Instant::now();
+    loop {
+        match storage.lock() {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                let error = error::io("locking the folder", error);
+                return Err(error.context("path", path.display()));
+            }
+            Err(_) if begin.elapsed() > PATIENCE => return Err(error::in_use(path)),
+            Err(_) => std::thread::park_timeout(PAUSE),
+        }
     }
 }
 
@@ -275,6 +295,15 @@ impl Found {
         state.lsn = scanned.tail.lsn;
         state.crc = scanned.tail.crc;
         Ok((state, scanned))
+    }
+
+    /// Makes durable what an earlier process has written and not synced: what follows builds on it.
+    fn sync(&self, storage: &dyn Storage) -> io::Result<()> {
+        if let Some((_, file)) = self.segments.iter().max_by_key(|(header, _)| header.number) {
+            file.sync()?;
+            storage.sync()?;
+        }
+        Ok(())
     }
 
     fn damaged(&self, damage: &Damage, repair: bool) -> Result<()> {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     commit::{Frame, Outcome},
+    keeper::News,
     shared::Shared,
 };
 use crate::{
@@ -110,7 +111,7 @@ impl Thread<'_> {
         if self.written >= NEWS {
             self.written = 0;
             // The keeper looks at everything each time: one message in its queue is enough.
-            let _full = self.shared.keeper.try_send(());
+            let _full = self.shared.keeper.try_send(News::Look);
         }
     }
 

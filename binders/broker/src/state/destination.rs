@@ -46,9 +46,10 @@ impl Route {
     pub(crate) fn reserve(&self, messages: u64, bytes: u64) -> bool {
         let before = self.messages.fetch_add(messages, Ordering::Relaxed);
         let size = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        // One that is larger than the limit alone has its place in an empty destination.
-        let fits = before + messages <= self.options.max_messages
-            && (size + bytes <= self.options.max_bytes || before == 0);
+        // What is larger than the limit alone has its place in an empty destination.
+        let fits = before == 0
+            || (before + messages <= self.options.max_messages
+                && size + bytes <= self.options.max_bytes);
         if !fits {
             self.free(messages, bytes);
         }
@@ -120,6 +121,8 @@ pub(crate) struct Destination {
     pub(super) groups: BTreeMap<u32, Group>,
     /// The number of the next group.
     pub(super) next_group: u32,
+    /// The same, with numbers that were given out and are not in the journal yet.
+    pub(super) reserved: u32,
 }
 
 impl Destination {
@@ -131,6 +134,7 @@ impl Destination {
             logs: (0..partitions).map(|_| Log::default()).collect(),
             groups: BTreeMap::new(),
             next_group: 1,
+            reserved: 1,
         }
     }
 
@@ -144,6 +148,10 @@ impl Destination {
     /// Whether every group has settled the message.
     #[inline]
     pub(super) fn is_settled(&self, partition: usize, position: u64) -> bool {
+        let entry = self.logs[partition].get(position);
+        if entry.is_some_and(|entry| entry.is(super::log::Entry::HANDLED)) {
+            return true;
+        }
         !self.groups.is_empty()
             && self
                 .groups

@@ -7,7 +7,8 @@ use super::prelude::*;
 /// Has the first message of a group moved; returns where dead letters go.
 async fn bury(c: &Context, orders: &str, reader: &mut Reader) -> Checked<String> {
     let letters = format!("{orders}.{}.dlq", c.name("billing"));
-    c.clean_up(&letters);
+    c.expect_letters(&letters);
+    c.provide_for_letters().await?;
     let record = reader.next().await?;
     let settled = reader
         .settle(
@@ -27,7 +28,7 @@ pub(crate) fn a_dead_letter_is_moved_with_everything() -> Case {
         let sent = keyed("k", "a")
             .header("mine", vec![0, 255])
             .content_type("text/plain");
-        c.publish(&orders, &[sent.clone()]).await?;
+        c.publish(&orders, std::slice::from_ref(&sent)).await?;
         let mut reader = c.reader(&orders, "billing").await?;
         let letters = bury(&c, &orders, &mut reader).await?;
         let letter = c.reader(&letters, "mending").await?.next().await?.message;

@@ -53,7 +53,7 @@ pub(crate) fn an_empty_payload_is_not_a_tombstone() -> Case {
     Case::new(|c| async move {
         let arrived = travel(&c, plain("").key("k")).await?;
         ensure_eq!(
-            arrived.as_payload().map(|payload| payload.len()),
+            arrived.as_payload().map(bytes::Bytes::len),
             Some(0),
             "the length of the payload"
         );
@@ -304,6 +304,7 @@ pub(crate) fn the_trace_context_arrives() -> Case {
 pub(crate) fn every_group_gets_the_same_message() -> Case {
     Case::new(|c| async move {
         let orders = c.destination("orders").await?;
+        c.provide(&orders, "shipping").await?;
         let sent = keyed("k", "x")
             .header("h", vec![0, 255])
             .id("7")

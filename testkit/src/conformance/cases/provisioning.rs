@@ -11,7 +11,7 @@ pub(crate) fn what_is_missing_is_made_once() -> Case {
         let plan = [DestinationPlan::new(&*orders).group(c.name("billing"))];
         let first = c.binder().provision(&plan, Provision::Create).await?;
         ensure!(
-            first.created.iter().any(|made| *made == orders),
+            first.created.contains(&orders),
             "the report names what was made: {first:?}"
         );
         let again = c.binder().provision(&plan, Provision::Create).await?;
@@ -113,7 +113,7 @@ pub(crate) fn verifying_makes_nothing() -> Case {
 pub(crate) fn verifying_a_missing_group_is_refused() -> Case {
     Case::new(|c| async move {
         let orders = c.destination("orders").await?;
-        let group = c.name("billing");
+        let group = c.name("audit");
         let plan = [DestinationPlan::new(&*orders).group(&*group)];
         match c.binder().provision(&plan, Provision::Verify).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {
