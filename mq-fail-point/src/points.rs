@@ -228,7 +228,10 @@ mod tests {
         let first = set("twice", "return(first)").unwrap();
         let _second = set("twice", "return(second)").unwrap();
         drop(first);
-        assert_eq!(reached("twice"), Some(EarlyReturn(Some("second".to_owned()))));
+        assert_eq!(
+            reached("twice"),
+            Some(EarlyReturn(Some("second".to_owned())))
+        );
     }
 
     #[test]
