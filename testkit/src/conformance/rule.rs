@@ -85,7 +85,7 @@ rules! {
     /// What is settled does not come again.
     Settled = "settled" after [Unsettled];
     /// A closed instance, and what was opened through it, does nothing any more, and gives back what it had; others are not touched.
-    Closed = "closed" after [Settled];
+    Closed = "closed" after [Settled Woken];
     /// What cannot be settled is named, and the rest of the call takes effect.
     SettleResults = "settle-results" after [Settled];
     /// A delivery is settled once: what is done with cannot be released or extended.
@@ -102,7 +102,7 @@ rules! {
     Copies = "copies" after [Settled Payload];
     /// Of a group one member gets a message.
     Shared = "shared" after [Settled];
-    /// A new group begins where it was told to.
+    /// A new group begins where it was told to, and one that was made beforehand misses nothing.
     Start = "start" after [Progress Copies];
     /// A reader without a group gets its own copy of what is new, and leaves nothing behind.
     Anonymous = "anonymous" after [Start];
@@ -149,7 +149,7 @@ rules! {
     /// A filter lets through what matches, and settles the rest.
     Filter = "filter" after [Headers Lag];
     /// A dead letter is moved with all that it has.
-    DeadLetter = "dead-letter" after [Payload Properties Key SettleResults];
+    DeadLetter = "dead-letter" after [Payload Properties Key SettleResults Copies];
     /// Nothing of a step is seen before its commit.
     Isolation = "isolation" after [Destination Unsettled Woken];
     /// A step takes effect as a whole, or not at all.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use mq_core::{
     binder::{
         Admin, Binder, Browsed, Capabilities, Consumer, ConsumerSpec, Cursor, DestinationPlan,
-        Event, GroupInfo, Health, Lag, LaneId, Lanes, Producer, ProvisionReport, Receipt, Receipts,
+        Event, GroupInfo, Health, Lag, LaneId, Producer, ProvisionReport, Receipt, Receipts,
         Record, ReplayFrom, Settlement, Settler, Transaction, Unsettled,
     },
     error::Result,
@@ -20,12 +20,8 @@ use mq_core::{
 /// What a consumer that is around another one keeps for the flaw.
 #[derive(Debug)]
 pub(crate) struct Own {
-    /// What it subscribed to.
-    pub spec: ConsumerSpec,
-    /// The lanes of the other one.
-    pub lanes: Lanes,
-    /// For the flaw.
-    pub records: Vec<Record>,
+    /// What it was handed, if the flaw remembers.
+    pub(crate) records: Vec<Record>,
 }
 
 /// A mistake; one for all instances of a subject. What is not overridden is done as it should be.
@@ -154,9 +150,9 @@ pub(crate) trait Flaw: Debug + Send + Sync + 'static {
 
 /// A transaction, with what stands beside it.
 pub(crate) struct Step {
-    pub step: Box<dyn Transaction>,
-    pub settler: std::sync::Arc<dyn Settler>,
-    pub binder: std::sync::Arc<dyn Binder>,
+    pub(crate) step: Box<dyn Transaction>,
+    pub(crate) settler: std::sync::Arc<dyn Settler>,
+    pub(crate) binder: std::sync::Arc<dyn Binder>,
 }
 
 /// No mistake.

@@ -20,7 +20,6 @@ use crate::{
         steps::*,
         tools::*,
     },
-    flaw::Flawless,
 };
 
 /// Makes a test of every line, and the list of the rules that are covered.
@@ -68,7 +67,7 @@ teeth! {
     keeps_seconds_only: strong, Alters(fidelity::keeps_seconds_only) => Properties ["the_timestamp_arrives_to_the_millisecond"];
     forgets_headers_at_redelivery: strong, ForgetsHeadersAtRedelivery => Unchanged ["a_redelivered_message_is_unchanged"];
     invents_ids: strong, InventsIds::default() => StableIds ["a_message_has_an_id_that_redelivery_keeps"];
-    forgets_what_nobody_reads: strong, MovesGroups(ReplayFrom::Latest) => Kept ["a_group_made_beforehand_misses_nothing"];
+    forgets_what_nobody_reads: strong, MovesGroups(ReplayFrom::Latest) => Kept ["a_group_keeps_a_message_while_nobody_reads"];
     settles_on_receive: strong, SettlesOnReceive => Unsettled ["an_unsettled_message_comes_again" "what_a_crashed_member_had_goes_to_another"];
     settles_on_close: strong, SettlesOnClose => Unsettled ["an_unsettled_message_comes_again"];
     redelivers_what_is_settled: strong, MovesGroups(ReplayFrom::Earliest) => Settled ["an_acknowledged_message_does_not_come_again"];
@@ -121,7 +120,7 @@ teeth! {
     makes_what_it_verifies: strong, MakesWhatItVerifies => Verify ["verifying_makes_nothing"];
     closes_nothing: strong, ClosesNothing => Closed ["a_closed_instance_opens_nothing"];
     loses_on_reconnect: strong, LosesOnReconnect::default() => Reconnect ["what_was_unsettled_at_a_cut_comes_again"];
-    hides_cuts: strong, HidesCuts => Reconnect ["a_cut_is_reported_to_a_waiting_consumer"];
+    hides_cuts: strong, HidesCuts => Reconnect ["a_cut_is_noticed_while_a_consumer_waits"];
     is_always_well: strong, IsAlwaysWell => Health ["a_closed_instance_is_down"];
     delivers_early_what_it_cannot_delay: bare, Alters(fidelity::delivers_early) => Refusal ["a_message_that_is_due_later"];
     lets_everything_through_without_filters: bare, LetsEverythingThrough => Refusal ["a_filter"];
@@ -132,7 +131,7 @@ teeth! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_binder_without_a_mistake_breaks_nothing() {
     for broker in [strong, log, bare] {
-        let report = bite::run(broker, || Arc::new(Flawless)).await;
+        let report = bite::run_flawless(broker).await;
         let failures: Vec<_> = report.failures().collect();
         assert!(failures.is_empty(), "{failures:?}");
         assert!(report.passed() > 150, "{}", report.passed());
