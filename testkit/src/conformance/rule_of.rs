@@ -64,7 +64,7 @@ fn publish(name: &str) -> Rule {
 
 fn partitions(name: &str) -> Rule {
     match name {
-        "an_assignment_names_every_partition" => Rule::Assignment,
+        "an_assignment_names_every_partition" => Rule::Lanes,
         _ => Rule::Partition,
     }
 }
@@ -104,6 +104,7 @@ fn groups(name: &str) -> Rule {
         "a_group_keeps_a_message_while_nobody_reads" => Rule::Kept,
         "one_consumer_reads_several_destinations"
         | "a_busy_destination_does_not_starve_another" => Rule::Destinations,
+        "a_group_may_begin_at_a_time" | "a_group_may_begin_at_a_position" => Rule::Seek,
         other if other.contains("anonymous") => Rule::Anonymous,
         _ => Rule::Start,
     }

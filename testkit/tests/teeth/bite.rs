@@ -2,16 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mq_core::binder::Capability;
-use mq_memory::MemoryBuilder;
+use mq_core::{
+    binder::Capability,
+    error::{Error, ErrorKind, Result},
+};
+use mq_memory::{MemoryBinder, MemoryBuilder, Refusal};
 use mq_testkit::conformance::{
-    Diagnosis, MemoryForm, Report, Rule, Subject, Suite, Verdict, memory_subject,
+    Diagnosis, Fault, MemoryForm, Report, Rule, Subject, Suite, Verdict, memory_subject,
 };
 
-use crate::{
-    flaw::{Flaw, Flawless},
-    wrapped::Wrapped,
-};
+use crate::{flaw::Flaw, wrapped::Wrapped};
 
 /// A rule, a binder that breaks it, and some of the cases that find it out.
 pub(crate) struct Tooth {
@@ -40,9 +40,9 @@ pub(crate) fn bare() -> MemoryBuilder {
     MemoryForm::Bare.builder()
 }
 
-/// Everything but the order of keys.
-pub(crate) fn no_key_order() -> MemoryBuilder {
-    strong().without(&[Capability::KeyOrder])
+/// Everything but this.
+pub(crate) fn without(capability: Capability) -> MemoryBuilder {
+    strong().without(&[capability])
 }
 
 /// How long something may take that a broken binder never does. Short, because most of a run is waiting for that.
@@ -53,20 +53,73 @@ async fn run(suite: Suite, tooth: &Tooth, patience: Duration) -> Report {
     let subject = || -> Subject {
         let broker = (tooth.broker)().build();
         let broker = broker.expect("settings without contradictions");
-        let flaw = (tooth.flaw)();
-        memory_subject(&broker)
-            .patience(patience)
-            .wrap(move |real| Wrapped::new(real, flaw.clone()))
+        subject(broker, (tooth.flaw)()).patience(patience)
     };
     suite.run(subject).await
 }
 
-/// The whole suite over a binder without a mistake, with the time that it gives to any binder.
-pub(crate) async fn run_flawless(broker: fn() -> MemoryBuilder) -> Report {
+/// Instances with this mistake, with every trouble that its broker can make.
+fn subject(broker: MemoryBinder, flaw: Arc<dyn Flaw>) -> Subject {
+    let wrap = {
+        let flaw = flaw.clone();
+        move |real| Wrapped::new(real, flaw.clone())
+    };
+    let faults = match flaw.at_restart() {
+        Some(_) => &FAULTS[..],
+        None => &FAULTS[1..],
+    };
+    memory_subject(&broker)
+        .wrap(wrap)
+        .faults(faults, move |fault, destination| {
+            order(broker.clone(), flaw.clone(), fault, destination)
+        })
+}
+
+const FAULTS: [Fault; 6] = [
+    Fault::Restart,
+    Fault::Cut,
+    Fault::RefusePublish,
+    Fault::LoseConfirm,
+    Fault::LoseAck,
+    Fault::LoseLanes,
+];
+
+async fn order(
+    broker: MemoryBinder,
+    flaw: Arc<dyn Flaw>,
+    fault: Fault,
+    destination: String,
+) -> Result<()> {
+    let faults = broker.faults();
+    match fault {
+        Fault::Cut => faults.lose_connection(),
+        Fault::Mend => faults.restore(),
+        Fault::RefusePublish => faults.refuse_publish(&destination, 1, Refusal::Temporary),
+        Fault::LoseConfirm => faults.withhold_confirm(1),
+        Fault::LoseAck => faults.duplicate_delivery(1),
+        Fault::LoseLanes => faults.lose_lanes(&destination),
+        // A broker in memory that was away for a moment: it has kept everything, but for the mistake.
+        Fault::Restart => {
+            faults.lose_connection();
+            faults.restore();
+            if let Some(restart) = flaw.at_restart() {
+                restart(&broker).await?;
+            }
+        }
+        _ => return Err(Error::new(ErrorKind::Unsupported, fault.name())),
+    }
+    Ok(())
+}
+
+/// The whole suite over a binder that makes no mistake, with the time that it gives to any binder.
+pub(crate) async fn run_flawless(
+    broker: fn() -> MemoryBuilder,
+    flaw: fn() -> Arc<dyn Flaw>,
+) -> Report {
     let flawless = Tooth {
         rule: Rule::Framework,
         broker,
-        flaw: || Arc::new(Flawless),
+        flaw,
         cases: &[],
     };
     run(Suite::new(), &flawless, LONG).await

@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Debug,
+    pin::Pin,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -16,6 +17,10 @@ use mq_core::{
     message::Message,
     policy::Provision,
 };
+use mq_memory::MemoryBinder;
+
+/// The restart of a broker.
+pub(crate) type Restarting<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// What a consumer that is around another one keeps for the flaw.
 #[derive(Debug)]
@@ -37,6 +42,11 @@ pub(crate) trait Flaw: Debug + Send + Sync + 'static {
 
     async fn close(&self, real: &dyn Binder) -> Result<()> {
         real.close().await
+    }
+
+    /// What a restart of the broker does beside cutting connections, where a case may ask for one.
+    fn at_restart(&self) -> Option<fn(&MemoryBinder) -> Restarting<'_>> {
+        None
     }
 
     async fn provision(
