@@ -5,6 +5,7 @@
 //! # Features
 //! | feature | gives | default |
 //! |---|---|---|
+//! | `broker` | the embedded durable broker, `kind = "broker"` | yes |
 //! | `memory` | the in-memory binder, `kind = "memory"` | yes |
 //! | `macros` | `#[stream_listener]`, `#[stream_source]`, `#[derive(Failure)]` | yes |
 //! | `log` | a log on standard error where `run()` finds no subscriber | yes |
@@ -22,6 +23,10 @@ pub use mq_core::{
     message::Message,
     outcome::{Decision, Failure, IntoFailure, Outcome},
 };
+
+#[cfg(feature = "broker")]
+pub use mq_broker as broker;
+pub use mq_fail_point::{self as fail_points, fail_point};
 
 #[cfg(feature = "memory")]
 pub use mq_memory as memory;
@@ -61,7 +66,9 @@ pub mod prelude {
     pub use mq_macros::{Failure, stream_listener, stream_source};
 }
 
-#[cfg(feature = "memory")]
 mod registered {
+    #[cfg(feature = "broker")]
+    mq_core::registry::inventory::submit! { mq_core::registry::BinderEntry(&mq_broker::BrokerFactory) }
+    #[cfg(feature = "memory")]
     mq_core::registry::inventory::submit! { mq_core::registry::BinderEntry(&mq_memory::MemoryFactory) }
 }

@@ -91,7 +91,6 @@ mod error;
 mod factory;
 mod faults;
 mod filter;
-mod headers;
 mod native;
 mod options;
 mod producer;

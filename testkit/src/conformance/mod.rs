@@ -31,6 +31,8 @@ mod context;
 mod diagnosis;
 mod list;
 mod members;
+#[cfg(feature = "broker")]
+mod broker;
 #[cfg(feature = "memory")]
 mod memory;
 mod reader;
@@ -42,6 +44,8 @@ mod service;
 mod subject;
 mod suite;
 
+#[cfg(feature = "broker")]
+pub use broker::broker_subject;
 pub use case::Case;
 pub use diagnosis::Diagnosis;
 #[cfg(feature = "memory")]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mq_core::{
-    binder::{Capability, SettleError, Settlement},
+    binder::{Capability, SettleError, Settlement, letter},
     message::Message,
 };
 
@@ -15,7 +15,7 @@ use super::{
     settle::{Settled, require},
     state::State,
 };
-use crate::{error, headers};
+use crate::error;
 
 impl State {
     /// Moves the message to the dead letters.
@@ -56,17 +56,17 @@ impl State {
         let destination = self.destinations.get(lane.destination)?;
         let group = destination.groups[lane.group].name.as_deref();
         let message = &destination.logs[lane.partition].get(position)?.message;
-        let origin = headers::Origin {
+        let origin = letter::Origin {
             destination: &destination.name,
             partition: number(lane.partition),
             position,
             group,
         };
         let target =
-            configured.unwrap_or_else(|| headers::dead_letters(&destination.name, group).into());
+            configured.unwrap_or_else(|| letter::dead_letters(&destination.name, group).into());
         Some((
             target,
-            headers::dead_letter(message, &origin, reason, attempts),
+            letter::dead_letter(message, &origin, reason, attempts),
         ))
     }
 }

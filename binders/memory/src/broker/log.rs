@@ -1,8 +1,6 @@
 //! The messages of one partition.
 
-use mq_core::message::Message;
-
-use super::positions::Positions;
+use mq_core::{binder::Positions, message::Message};
 
 /// A message as it is stored.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! The broker behind the binder: destinations, groups and who reads what, under one lock.
 
 mod log;
-mod positions;
 
 mod keys;
 mod queue;

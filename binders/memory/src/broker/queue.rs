@@ -5,12 +5,12 @@ use std::{
     time::SystemTime,
 };
 
+use mq_core::binder::Positions;
 use tokio::time::Instant;
 
 use super::{
     keys::{Keys, Turn},
     log::Log,
-    positions::Positions,
     slot::{Place, Slot},
 };
 

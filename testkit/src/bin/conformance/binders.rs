@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
 };
 
-use mq_testkit::conformance::{MemoryForm, Subject};
+use mq_testkit::conformance::{MemoryForm, Subject, broker_subject};
 
 use crate::args::Args;
 
@@ -18,7 +18,10 @@ type Opening = Pin<Box<dyn Future<Output = Result<Make, String>>>>;
 type Open = fn(&Args) -> Opening;
 
 /// One line for each binder.
-const BINDERS: &[(&str, Open)] = &[("memory", |args| Box::pin(ready(memory(args))))];
+const BINDERS: &[(&str, Open)] = &[
+    ("memory", |args| Box::pin(ready(memory(args)))),
+    ("broker", |args| Box::pin(ready(broker(args)))),
+];
 
 /// A binder to be held to the suite.
 pub(crate) struct Known {
@@ -64,4 +67,15 @@ fn memory(args: &Args) -> Result<Make, String> {
         return Err(format!("there is no form `{name}`; there are {names}"));
     };
     Ok(Box::new(|| form.subject()))
+}
+
+/// A folder of its own for each case.
+fn broker(args: &Args) -> Result<Make, String> {
+    if args.address.is_some() {
+        return Err("the embedded broker has no address; leave `--address` out".to_owned());
+    }
+    if args.weak.is_some() {
+        return Err("the embedded broker has no weaker form; leave `--weak` out".to_owned());
+    }
+    Ok(Box::new(broker_subject))
 }

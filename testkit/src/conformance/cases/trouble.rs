@@ -144,6 +144,7 @@ pub(crate) fn a_service_goes_on_after_a_restart_of_the_broker() -> Case {
     })
     .needs(Capability::Durable)
     .fault(Fault::Restart)
+    .need(Need::Server)
     .deadline(Duration::from_secs(120))
 }
 

@@ -12,7 +12,7 @@ const KEEP: usize = 4_096;
 /// A value that stays while thousands after it come and go moves to the sparse part, so that memory follows the number of
 /// values and not the span of their positions.
 #[derive(Debug)]
-pub(crate) struct Positions<T> {
+pub struct Positions<T> {
     base: u64,
     dense: VecDeque<Option<T>>,
     live: usize,
@@ -32,25 +32,43 @@ impl<T> Default for Positions<T> {
 
 impl<T> Positions<T> {
     /// The position that the next [`push`](Self::push) gets.
-    pub(crate) fn end(&self) -> u64 {
+    #[must_use]
+    pub fn end(&self) -> u64 {
         self.base + self.dense.len() as u64
     }
 
     /// How many values there are.
-    pub(crate) fn len(&self) -> usize {
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.live + self.sparse.len()
     }
 
-    pub(crate) fn push(&mut self, value: T) {
+    /// Whether there is no value.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sets the value of the next position.
+    pub fn push(&mut self, value: T) {
         self.dense.push_back(Some(value));
         self.live += 1;
     }
 
+    /// Sets the value of a position at or after the end; those between have none.
+    pub fn put(&mut self, position: u64, value: T) {
+        self.skip_to(position);
+        self.push(value);
+    }
+
     /// Passes over positions up to `end`, which have no value.
-    pub(crate) fn skip_to(&mut self, end: u64) {
+    pub fn skip_to(&mut self, end: u64) {
         if self.dense.is_empty() {
             self.base = self.base.max(end);
             return;
+        }
+        if end.saturating_sub(self.end()) > SLACK as u64 {
+            return self.leap_to(end);
         }
         while self.end() < end {
             self.dense.push_back(None);
@@ -58,21 +76,35 @@ impl<T> Positions<T> {
         self.tidy();
     }
 
+    /// Passes over so many positions that what lies before them is sparse.
+    #[cold]
+    fn leap_to(&mut self, end: u64) {
+        let dense = std::mem::take(&mut self.dense);
+        let values = dense.into_iter().zip(self.base..);
+        self.sparse
+            .extend(values.filter_map(|(value, position)| Some((position, value?))));
+        self.live = 0;
+        self.base = end;
+    }
+
     #[inline]
     fn index(&self, position: u64) -> Option<usize> {
         usize::try_from(position.checked_sub(self.base)?).ok()
     }
 
+    /// The value of this position.
     #[inline]
-    pub(crate) fn get(&self, position: u64) -> Option<&T> {
+    #[must_use]
+    pub fn get(&self, position: u64) -> Option<&T> {
         match self.index(position) {
             Some(index) => self.dense.get(index)?.as_ref(),
             None => self.sparse.get(&position),
         }
     }
 
+    /// The value of this position, to change.
     #[inline]
-    pub(crate) fn get_mut(&mut self, position: u64) -> Option<&mut T> {
+    pub fn get_mut(&mut self, position: u64) -> Option<&mut T> {
         match self.index(position) {
             Some(index) => self.dense.get_mut(index)?.as_mut(),
             None => self.sparse.get_mut(&position),
@@ -81,7 +113,7 @@ impl<T> Positions<T> {
 
     /// Removes the value at `position`; [`tidy`](Self::tidy) has to follow some time.
     #[inline]
-    pub(crate) fn clear(&mut self, position: u64) {
+    pub fn clear(&mut self, position: u64) {
         if position < self.base {
             self.sparse.remove(&position);
         } else {
@@ -93,7 +125,7 @@ impl<T> Positions<T> {
     ///
     /// [`tidy`](Self::tidy) has to follow some time.
     #[inline]
-    pub(crate) fn clear_if(&mut self, position: u64, condition: impl FnOnce(&T) -> bool) -> bool {
+    pub fn clear_if(&mut self, position: u64, condition: impl FnOnce(&T) -> bool) -> bool {
         let Some(value) = self
             .index(position)
             .and_then(|index| self.dense.get_mut(index))
@@ -110,7 +142,7 @@ impl<T> Positions<T> {
 
     /// Gives back the storage of what was removed.
     #[inline]
-    pub(crate) fn tidy(&mut self) {
+    pub fn tidy(&mut self) {
         if self.live == 0 {
             self.base = self.end();
             self.dense.clear();
@@ -133,7 +165,7 @@ impl<T> Positions<T> {
 
     /// Appends `count` copies of a value.
     #[inline]
-    pub(crate) fn push_many(&mut self, value: T, count: usize)
+    pub fn push_many(&mut self, value: T, count: usize)
     where
         T: Copy,
     {
@@ -145,7 +177,7 @@ impl<T> Positions<T> {
     }
 
     /// Sets the value of a position below the end.
-    pub(crate) fn insert(&mut self, position: u64, value: T) {
+    pub fn insert(&mut self, position: u64, value: T) {
         debug_assert!(position < self.end(), "only positions that were passed");
         let Some(index) = self.index(position) else {
             self.sparse.insert(position, value);
@@ -158,17 +190,18 @@ impl<T> Positions<T> {
     }
 
     /// The first value at or after `position`.
-    pub(crate) fn next_from(&self, position: u64) -> Option<(u64, &T)> {
+    #[must_use]
+    pub fn next_from(&self, position: u64) -> Option<(u64, &T)> {
         self.iter_from(position).next()
     }
 
     /// Every value in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
         self.iter_from(0)
     }
 
     /// Every value at or after `position`, in order.
-    pub(crate) fn iter_from(&self, position: u64) -> impl Iterator<Item = (u64, &T)> {
+    pub fn iter_from(&self, position: u64) -> impl Iterator<Item = (u64, &T)> {
         let start = self.start_of_dense(position);
         let first = self.base + start as u64;
         let dense = self.dense.range(start..).zip(first..);
@@ -180,7 +213,7 @@ impl<T> Positions<T> {
     }
 
     /// Every value, to change, in order.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut T)> {
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut T)> {
         let dense = self.dense.iter_mut().zip(self.base..);
         let dense = dense.filter_map(|(value, position)| Some((position, value.as_mut()?)));
         let sparse = self.sparse.iter_mut();
@@ -191,7 +224,7 @@ impl<T> Positions<T> {
 
     /// The dense part from `position` on, holes included; `None` where `position` lies before it.
     #[inline]
-    pub(crate) fn dense_from(&self, position: u64) -> Option<impl Iterator<Item = Option<&T>>> {
+    pub fn dense_from(&self, position: u64) -> Option<impl Iterator<Item = Option<&T>>> {
         let start = self.index(position)?.min(self.dense.len());
         Some(self.dense.range(start..).map(Option::as_ref))
     }

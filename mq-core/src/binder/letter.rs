@@ -1,19 +1,23 @@
-//! What a dead letter says of its origin.
+//! What a dead letter says of its origin, where a broker moves it by itself.
 
-use mq_core::message::{IdSeed, Message, MessageId, names};
+use crate::message::{IdSeed, Message, MessageId, names};
 
 /// Where a message was read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin<'a> {
-    pub(crate) destination: &'a str,
-    pub(crate) partition: u32,
-    pub(crate) position: u64,
-    /// `None` is anonymous.
-    pub(crate) group: Option<&'a str>,
+pub struct Origin<'a> {
+    /// The destination.
+    pub destination: &'a str,
+    /// The partition.
+    pub partition: u32,
+    /// The position there.
+    pub position: u64,
+    /// The group; `None` is anonymous.
+    pub group: Option<&'a str>,
 }
 
 /// Where the dead letters of a group go, unless its consumer says otherwise.
-pub(crate) fn dead_letters(destination: &str, group: Option<&str>) -> String {
+#[must_use]
+pub fn dead_letters(destination: &str, group: Option<&str>) -> String {
     match group {
         Some(group) => format!("{destination}.{group}.dlq"),
         None => format!("{destination}.dlq"),
@@ -24,12 +28,8 @@ pub(crate) fn dead_letters(destination: &str, group: Option<&str>) -> String {
 const REASON: usize = 1_024;
 
 /// The message as it was, and why it was given up; the first origin of a letter that dies again stays.
-pub(crate) fn dead_letter(
-    message: &Message,
-    origin: &Origin<'_>,
-    reason: &str,
-    attempts: u32,
-) -> Message {
+#[must_use]
+pub fn dead_letter(message: &Message, origin: &Origin<'_>, reason: &str, attempts: u32) -> Message {
     let id = message
         .as_id()
         .cloned()

@@ -1,0 +1,253 @@
+//! The binder over the broker: `kind = "broker"`.
+
+mod admin;
+mod consumer;
+mod factory;
+mod producer;
+mod session;
+mod settings;
+mod transaction;
+
+pub use factory::{BrokerFactory, FACTORY};
+pub use settings::BrokerSettings;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mq_core::{
+    binder::{
+        Admin, Binder, Capabilities, Capability, Consumer, ConsumerSpec, DestinationPlan, Drift,
+        Health, Producer, ProducerSpec, ProvisionReport, RetryState, SettlementStyle,
+    },
+    config::Node,
+    error::{Error, ErrorKind, Result},
+    policy::Provision,
+};
+use serde::Deserialize;
+use session::Session;
+
+use crate::{broker::Broker, error};
+
+/// A binder whose broker is a folder of this process.
+///
+/// Clones are the same instance.
+#[derive(Clone, Debug)]
+pub struct BrokerBinder {
+    pub(crate) broker: Broker,
+    session: Arc<Session>,
+    /// Whether closing the instance closes the broker.
+    is_owner: bool,
+    capabilities: Capabilities,
+}
+
+impl BrokerBinder {
+    /// Over an open broker, which [`Binder::close`] closes.
+    #[must_use]
+    pub fn new(broker: Broker) -> Self {
+        Self {
+            is_owner: true,
+            ..Self::beside(broker)
+        }
+    }
+
+    /// An instance over an open broker that others use too: closing the instance leaves the broker open.
+    #[must_use]
+    pub fn beside(broker: Broker) -> Self {
+        let max = broker.shared.options.max_message;
+        Self {
+            session: Arc::new(Session::new(broker.shared.clone())),
+            broker,
+            is_owner: false,
+            capabilities: capabilities(max),
+        }
+    }
+
+    /// The broker, as long as the instance is open.
+    fn open(&self) -> Result<&Broker> {
+        self.session.open()?;
+        Ok(&self.broker)
+    }
+
+    /// The broker itself.
+    #[must_use]
+    pub fn broker(&self) -> &Broker {
+        &self.broker
+    }
+}
+
+/// What every instance can do.
+fn capabilities(max_message: u64) -> Capabilities {
+    Capabilities::new(SettlementStyle::PerMessage)
+        .with(&[
+            Capability::Durable,
+            Capability::Partitions,
+            Capability::KeyOrder,
+            Capability::AnonymousGroups,
+            Capability::DelayedRedelivery,
+            Capability::DelayedDelivery,
+            Capability::DeadLetter,
+            Capability::DeliveryCount,
+            Capability::Extend,
+            Capability::Transactions,
+            Capability::Seek,
+            Capability::Expiry,
+            Capability::StableIds,
+            Capability::Browse,
+            Capability::Lag,
+        ])
+        .retry_state(RetryState::Full)
+        .max_message(max_message)
+}
+
+/// What a consumer's `native` table may hold.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ConsumerNative {
+    /// Where the broker moves dead letters; `<destination>.<group>.dlq` by default.
+    dead_letter: Option<String>,
+}
+
+/// What a producer's `native` table may hold: nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ProducerNative {}
+
+/// Reads a `native` table.
+fn native<T: Default + serde::de::DeserializeOwned>(table: &Node) -> Result<T> {
+    if table.is_empty() {
+        return Ok(T::default());
+    }
+    table.decode().map_err(error::native)
+}
+
+#[async_trait]
+impl Binder for BrokerBinder {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn provision(
+        &self,
+        plan: &[DestinationPlan],
+        mode: Provision,
+    ) -> Result<ProvisionReport> {
+        self.open()?;
+        match mode {
+            Provision::None => Ok(ProvisionReport::default()),
+            Provision::Verify => self.verify(plan),
+            _ => self.create(plan).await,
+        }
+    }
+
+    async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
+        let native: ConsumerNative = native(&spec.native)?;
+        if spec.destinations.is_empty() {
+            let text = "a consumer reads at least one destination; name one";
+            return Err(error::config(text).context("binding", &spec.binding));
+        }
+        if spec.filter.is_some() {
+            return Err(error::unsupported("filters").context("binding", &spec.binding));
+        }
+        let letters = native.dead_letter.map(Into::into);
+        consumer::open(&self.session, spec, letters).await
+    }
+
+    async fn producer(&self, spec: &ProducerSpec) -> Result<Arc<dyn Producer>> {
+        native::<ProducerNative>(&spec.native)?;
+        self.open()?;
+        Ok(producer::open(&self.session, spec))
+    }
+
+    fn health(&self) -> Health {
+        match self.open() {
+            Err(error) => Health::Down(error.message().to_owned()),
+            Ok(_) if self.broker.shared.is_tight() => {
+                Health::Degraded("the disk is nearly full: publications are refused".to_owned())
+            }
+            Ok(_) => Health::Up,
+        }
+    }
+
+    fn admin(&self) -> &dyn Admin {
+        self
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.session.close();
+        if self.is_owner {
+            self.broker.close().await?;
+        }
+        Ok(())
+    }
+}
+
+impl BrokerBinder {
+    async fn create(&self, plan: &[DestinationPlan]) -> Result<ProvisionReport> {
+        let mut report = ProvisionReport::default();
+        for wanted in plan {
+            if let Some(found) = self.broker.destination(&wanted.name) {
+                report.drift.extend(drift(wanted, found.partitions));
+            } else {
+                let mut options = self.broker.shared.options.of(&wanted.name).clone();
+                options.partitions = wanted.partitions.unwrap_or(options.partitions);
+                self.broker.create(&wanted.name, &options).await?;
+                report.created.push(wanted.name.to_string());
+            }
+            for group in &wanted.groups {
+                if !self.has_group(&wanted.name, group) {
+                    self.broker.create_group(&wanted.name, group).await?;
+                    report.created.push(format!("{}.{group}", wanted.name));
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    fn verify(&self, plan: &[DestinationPlan]) -> Result<ProvisionReport> {
+        let mut report = ProvisionReport::default();
+        let mut missing = Vec::new();
+        for wanted in plan {
+            match self.broker.destination(&wanted.name) {
+                None => missing.push(format!("destination `{}`", wanted.name)),
+                Some(found) => {
+                    report.drift.extend(drift(wanted, found.partitions));
+                    let groups = wanted.groups.iter();
+                    let absent = groups.filter(|group| !self.has_group(&wanted.name, group));
+                    missing.extend(
+                        absent.map(|group| format!("group `{group}` of `{}`", wanted.name)),
+                    );
+                }
+            }
+        }
+        if let Some(drift) = report.drift.first() {
+            let text =
+                format!("{drift}; `provision = \"verify\"` changes nothing: ask for what is there");
+            return Err(Error::new(ErrorKind::Config, text));
+        }
+        if missing.is_empty() {
+            return Ok(report);
+        }
+        let text = format!(
+            "the broker lacks what `provision = \"verify\"` expects: {}; create it, or set `provision = \"create\"`",
+            missing.join(", ")
+        );
+        Err(Error::new(ErrorKind::NotFound, text))
+    }
+
+    fn has_group(&self, destination: &str, group: &str) -> bool {
+        let groups = self.broker.groups(destination).unwrap_or_default();
+        groups.iter().any(|found| *found.name == *group)
+    }
+}
+
+fn drift(wanted: &DestinationPlan, found: u32) -> Option<Drift> {
+    let partitions = wanted
+        .partitions
+        .filter(|partitions| *partitions != found)?;
+    Some(Drift {
+        destination: wanted.name.clone(),
+        what: "partitions",
+        wanted: partitions.to_string(),
+        found: found.to_string(),
+    })
+}

@@ -1,0 +1,457 @@
+//! The broker as a library.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use mq_core::{
+    binder::{Cursor, DestinationInfo, GroupInfo, Lag, Receipt, ReplayFrom},
+    error::Result,
+    message::Message,
+    policy::Start,
+};
+
+use crate::{
+    engine::{Running, Shared},
+    error,
+    options::{BrokerOptions, DestinationOptions},
+    record::Change,
+    storage::{Folder, Storage},
+    subscription::Subscription,
+};
+
+/// An embedded, durable broker: a folder that this process owns.
+///
+/// Clones are the same broker.
+/// Dropping the last one gives the folder back; [`close`](Self::close) does so in an orderly way, and makes the next start quick.
+#[derive(Clone, Debug)]
+pub struct Broker {
+    pub(crate) shared: Arc<Shared>,
+    running: Arc<Mutex<Running>>,
+}
+
+/// What [`Broker::browse`] shows of a message.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Browsed {
+    /// The partition.
+    pub partition: u32,
+    /// The position there.
+    pub position: u64,
+    /// The message.
+    pub message: Message,
+    /// Whether it was marked as handled.
+    pub handled: bool,
+}
+
+/// What is to be read, and as whom.
+#[derive(Clone, Debug)]
+pub struct Subscribe {
+    pub(crate) destinations: Vec<Arc<str>>,
+    pub(crate) group: Option<String>,
+    pub(crate) start: Start,
+    pub(crate) window: usize,
+    pub(crate) lease: Option<Duration>,
+}
+
+impl Subscribe {
+    /// Reads new messages of a destination, as a group of its own that leaves nothing behind.
+    #[must_use]
+    pub fn to(destination: impl Into<Arc<str>>) -> Self {
+        Self {
+            destinations: vec![destination.into()],
+            group: None,
+            start: Start::Latest,
+            window: 10_000,
+            lease: None,
+        }
+    }
+
+    /// Reads another destination as well.
+    #[must_use]
+    pub fn and(mut self, destination: impl Into<Arc<str>>) -> Self {
+        self.destinations.push(destination.into());
+        self
+    }
+
+    /// Reads as a member of this group: each message goes to one of its members, and a new group begins with the earliest message.
+    #[must_use]
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.group = Some(group.into());
+        self.start = Start::Earliest;
+        self
+    }
+
+    /// Where a new group begins.
+    #[must_use]
+    pub fn start(mut self, start: Start) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// At most so many messages are unsettled at a time; 10,000 by default.
+    #[must_use]
+    pub fn window(mut self, messages: usize) -> Self {
+        self.window = messages;
+        self
+    }
+
+    /// A message that is not settled within this time is handed out again; by default it stays until the subscription ends.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+}
+
+impl Broker {
+    /// Opens the folder, which is created where it is missing, with the default options.
+    ///
+    /// # Errors
+    /// Another broker has the folder, the disk fails, or the journal is damaged.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, BrokerOptions::default()).await
+    }
+
+    /// Opens the folder with these options.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open), or the options contradict each other.
+    pub async fn open_with(path: impl AsRef<Path>, options: BrokerOptions) -> Result<Self> {
+        let path = path.as_ref().to_owned();
+        let open = move || {
+            let folder = Folder::new(&path).map_err(|error| {
+                error::io("creating the folder", error).context("path", path.display())
+            })?;
+            Self::open_on(&(Arc::new(folder) as Arc<dyn Storage>), options, path)
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
+        opened.map_err(|_| error::closed())?
+    }
+
+    /// Opens a broker on any storage; blocks on it. `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As for [`open_with`](Self::open_with).
+    pub fn open_on(
+        storage: &Arc<dyn Storage>,
+        options: BrokerOptions,
+        name: impl Into<PathBuf>,
+    ) -> Result<Self> {
+        let running = Running::open(storage, options, &name.into())?;
+        Ok(Self {
+            shared: running.shared.clone(),
+            running: Arc::new(Mutex::new(running)),
+        })
+    }
+
+    /// Writes what is on its way, then gives the folder back.
+    ///
+    /// Subscriptions and publications end with [`ErrorKind::Closed`](mq_core::error::ErrorKind::Closed).
+    ///
+    /// # Errors
+    /// The disk has failed: what was confirmed before is still there.
+    pub async fn close(&self) -> Result<()> {
+        let running = self.running.clone();
+        let close = move || {
+            let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+            running.close(true);
+        };
+        tokio::task::spawn_blocking(close)
+            .await
+            .map_err(|_| error::closed())?;
+        match self.shared.failure() {
+            Some(reason) => Err(error::poisoned(reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the broker works.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn check(&self) -> Result<()> {
+        self.shared.check()
+    }
+
+    /// Creates a destination, unless it is there.
+    ///
+    /// # Errors
+    /// The name or the options are not possible, or the broker does not work.
+    pub async fn create(&self, name: &str, options: &DestinationOptions) -> Result<()> {
+        self.shared.check()?;
+        self.shared.create(name, options).await.map(drop)
+    }
+
+    /// Publishes messages in order; each result says where the message was stored, once it is as durable as the destination wants.
+    ///
+    /// A message may name another destination. When the future is dropped, any of the messages may have been stored.
+    pub async fn publish(&self, destination: &str, messages: &[Message]) -> Vec<Result<Receipt>> {
+        self.shared.publish(destination, messages, None).await
+    }
+
+    /// Publishes messages to the destinations that they name, all of them or none.
+    ///
+    /// # Errors
+    /// Nothing was stored: a message names no destination, is refused, or the broker does not work.
+    pub async fn publish_all(&self, messages: &[Message]) -> Result<Vec<Receipt>> {
+        let mut routed = Vec::with_capacity(messages.len());
+        for message in messages {
+            let name = message.properties().destination.as_deref();
+            let name = name.ok_or_else(no_target)?;
+            routed.push((self.shared.route(name).await?, message.clone()));
+        }
+        let durability = crate::options::Durability::Os;
+        let checks = crate::engine::Checks::Limits;
+        self.shared
+            .publish_with(&routed, &[], durability, checks)
+            .await
+    }
+
+    /// A publisher that numbers its messages, so that a repetition is stored once.
+    ///
+    /// # Errors
+    /// The broker does not work.
+    pub async fn publisher(&self, name: &str) -> Result<Publisher> {
+        let next = {
+            let state = self.shared.lock();
+            let ids = state.publishers.values().map(|publisher| publisher.id);
+            ids.max().unwrap_or(0) + 1
+        };
+        if !self.shared.lock().publishers.contains_key(name) {
+            let (id, name) = (next, name.to_owned());
+            self.shared.change(&[Change::Producer { id, name }]).await?;
+        }
+        let found = self.shared.lock().publishers.get(name).cloned();
+        let found = found.ok_or_else(|| error::bug("a publisher is gone"))?;
+        Ok(Publisher {
+            shared: self.shared.clone(),
+            name: name.to_owned(),
+            id: found.id,
+        })
+    }
+
+    /// Subscribes.
+    ///
+    /// # Errors
+    /// A destination is missing and must not be created, or the broker does not work.
+    pub async fn subscribe(&self, subscribe: &Subscribe) -> Result<Subscription> {
+        Subscription::open(&self.shared, subscribe).await
+    }
+}
+
+pub(crate) fn no_target() -> mq_core::error::Error {
+    error::config(
+        "a message of a transaction names no destination; set one with `Message::destination`",
+    )
+}
+
+/// A publisher that numbers its messages.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    shared: Arc<Shared>,
+    name: String,
+    id: u64,
+}
+
+impl Publisher {
+    /// The highest number that was stored; 0 is none. Survives restarts.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        let state = self.shared.lock();
+        state
+            .publishers
+            .get(&self.name)
+            .map_or(0, |found| found.last)
+    }
+
+    /// Publishes messages with the numbers from `first` (1 or more) on; numbers that were stored before are confirmed and not stored again.
+    ///
+    /// After an unknown outcome (a lost reply, a crash) the same call is simply repeated.
+    pub async fn publish(
+        &self,
+        destination: &str,
+        first: u64,
+        messages: &[Message],
+    ) -> Vec<Result<Receipt>> {
+        let numbers = Some((self.id, first.max(1)));
+        self.shared.publish(destination, messages, numbers).await
+    }
+}
+
+/// Administration.
+impl Broker {
+    /// Every destination.
+    #[must_use]
+    pub fn destinations(&self) -> Vec<DestinationInfo> {
+        self.shared.lock().list()
+    }
+
+    /// What a destination is like, if it is there.
+    #[must_use]
+    pub fn destination(&self, name: &str) -> Option<DestinationOptions> {
+        Some(self.shared.lock().route(name)?.options.clone())
+    }
+
+    /// The groups of a destination that have a name.
+    ///
+    /// # Errors
+    /// There is no such destination.
+    pub fn groups(&self, destination: &str) -> Result<Vec<GroupInfo>> {
+        let state = self.shared.lock();
+        let (_, found) = known(&state, destination)?;
+        Ok(found.list_groups())
+    }
+
+    /// Creates a group that begins with the earliest message, unless it is there.
+    ///
+    /// # Errors
+    /// The broker does not work.
+    pub async fn create_group(&self, destination: &str, group: &str) -> Result<()> {
+        let route = self.shared.route(destination).await?;
+        self.shared
+            .group(route.id, group, Start::Earliest)
+            .await
+            .map(drop)
+    }
+
+    /// How much a group has before it.
+    ///
+    /// # Errors
+    /// There is no such destination or group.
+    pub fn lag(&self, destination: &str, group: &str) -> Result<Lag> {
+        let state = self.shared.lock();
+        let (_, found) = known(&state, destination)?;
+        found
+            .lag(group, Shared::now())
+            .ok_or_else(|| error::no_group(destination, group))
+    }
+
+    /// Looks at up to `max` kept messages from a cursor on, without consuming them; an empty cursor is the beginning.
+    ///
+    /// # Errors
+    /// There is no such destination, or a message cannot be read.
+    pub async fn browse(
+        &self,
+        destination: &str,
+        cursor: &mut Cursor,
+        max: usize,
+    ) -> Result<Vec<Browsed>> {
+        let peeks = {
+            let state = self.shared.lock();
+            known(&state, destination)?.1.peek(cursor, max)
+        };
+        let mut browsed = Vec::with_capacity(peeks.len());
+        for peek in peeks {
+            let message = self.shared.message(&peek.pick).await;
+            let position = peek.pick.position;
+            if !self.is_kept(destination, peek.partition, position) {
+                // It went while it was read.
+                continue;
+            }
+            browsed.push(Browsed {
+                partition: peek.partition,
+                position,
+                message: message?,
+                handled: peek.handled,
+            });
+        }
+        Ok(browsed)
+    }
+
+    fn is_kept(&self, destination: &str, partition: u32, position: u64) -> bool {
+        let state = self.shared.lock();
+        let found = state.destination(destination);
+        found.is_some_and(|(_, found)| found.entry(partition, position).is_some())
+    }
+
+    /// Marks a message as handled: no group gets it any more.
+    ///
+    /// # Errors
+    /// There is no such message.
+    pub async fn mark_handled(
+        &self,
+        destination: &str,
+        partition: u32,
+        position: u64,
+    ) -> Result<()> {
+        let id = {
+            let state = self.shared.lock();
+            let (id, found) = known(&state, destination)?;
+            let entry = found.entry(partition, position);
+            entry.ok_or_else(|| error::no_message(destination, partition, position))?;
+            id
+        };
+        let change = Change::Handled {
+            destination: id,
+            partition,
+            position,
+        };
+        self.shared.change(&[change]).await
+    }
+
+    /// Cancels a message that is not delivered yet, for example a delayed one; the same as [`mark_handled`](Self::mark_handled).
+    ///
+    /// # Errors
+    /// There is no such message.
+    pub async fn cancel(&self, destination: &str, partition: u32, position: u64) -> Result<()> {
+        self.mark_handled(destination, partition, position).await
+    }
+
+    /// Removes every message of a destination; returns how many.
+    ///
+    /// # Errors
+    /// There is no such destination, or the broker does not work.
+    pub async fn purge(&self, destination: &str) -> Result<u64> {
+        let (change, count) = {
+            let state = self.shared.lock();
+            known(&state, destination)?.1.purge()
+        };
+        self.shared.change(&[change]).await?;
+        Ok(count)
+    }
+
+    /// Removes a destination with its messages and groups.
+    ///
+    /// # Errors
+    /// There is no such destination, or the broker does not work.
+    pub async fn delete(&self, destination: &str) -> Result<()> {
+        let id = {
+            let state = self.shared.lock();
+            known(&state, destination)?.0
+        };
+        self.shared.forget_route(destination);
+        let deleted = self
+            .shared
+            .change(&[Change::Delete { destination: id }])
+            .await;
+        self.shared.forget_route(destination);
+        deleted
+    }
+
+    /// Moves a group to another place; what its members have stays with them.
+    ///
+    /// # Errors
+    /// There is no such destination or group, or the broker does not work.
+    pub async fn seek(&self, destination: &str, group: &str, from: ReplayFrom) -> Result<()> {
+        let change = {
+            let state = self.shared.lock();
+            let (_, found) = known(&state, destination)?;
+            found
+                .seek(group, from)
+                .ok_or_else(|| error::no_group(destination, group))?
+        };
+        self.shared.change(&[change]).await
+    }
+}
+
+fn known<'a>(
+    state: &'a crate::state::State,
+    name: &str,
+) -> Result<(u32, &'a crate::state::Destination)> {
+    state
+        .destination(name)
+        .ok_or_else(|| error::no_destination(name))
+}

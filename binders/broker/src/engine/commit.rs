@@ -1,0 +1,261 @@
+//! Group commit: what many tasks want written goes into one frame.
+
+use std::{
+    mem,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use mq_core::error::Error;
+use tokio::sync::Notify;
+
+use crate::{error, journal::frame::HEADER};
+
+/// A frame is not made longer than this, unless one call alone is.
+const FRAME: usize = 4 << 20;
+/// What the buffer of the next frame begins with.
+const BUFFER: usize = 64 << 10;
+
+/// What became of a frame.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Where its messages were stored, in order.
+    Done(Vec<u64>),
+    /// There was no room on the disk; nothing of it took effect.
+    Full,
+    /// The disk has failed.
+    Poisoned(String),
+}
+
+/// A frame, as those know it who wait for it.
+#[derive(Debug, Default)]
+pub(crate) struct Commit {
+    outcome: OnceLock<Outcome>,
+    done: Notify,
+}
+
+impl Commit {
+    /// Tells everybody who waits.
+    pub(crate) fn finish(&self, outcome: Outcome) {
+        let first = self.outcome.set(outcome).is_ok();
+        debug_assert!(first, "a frame ends once");
+        self.done.notify_waiters();
+    }
+
+    /// Waits until the frame has taken effect.
+    async fn wait(&self) -> &Outcome {
+        loop {
+            let done = self.done.notified();
+            if let Some(outcome) = self.outcome.get() {
+                return outcome;
+            }
+            done.await;
+        }
+    }
+}
+
+/// A part of a frame: what one call wrote.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    commit: Arc<Commit>,
+    /// The number of its first message in the frame.
+    first: usize,
+    count: usize,
+}
+
+impl Ticket {
+    /// Waits until it has taken effect; returns where its messages were stored.
+    pub(crate) async fn wait(&self) -> Result<&[u64], Error> {
+        match self.commit.wait().await {
+            Outcome::Done(positions) => positions
+                .get(self.first..self.first + self.count)
+                .ok_or_else(|| error::bug("a frame has lost messages; please report it")),
+            Outcome::Full => Err(error::disk_full()),
+            Outcome::Poisoned(reason) => Err(error::poisoned(reason)),
+        }
+    }
+}
+
+/// The frame that is being filled.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    /// The header's place, and the records.
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) records: u32,
+    messages: usize,
+    /// Whether it must be on the disk before it takes effect.
+    pub(crate) sync: bool,
+    /// Whether it must be on the disk soon.
+    pub(crate) soon: bool,
+    pub(crate) commit: Arc<Commit>,
+}
+
+impl Frame {
+    fn new(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        buffer.reserve(BUFFER);
+        buffer.resize(HEADER, 0);
+        Self {
+            buffer,
+            records: 0,
+            messages: 0,
+            sync: false,
+            soon: false,
+            commit: Arc::default(),
+        }
+    }
+
+    /// Counts what was just appended.
+    pub(crate) fn count(&mut self, messages: usize, others: usize) {
+        self.messages += messages;
+        self.records += u32::try_from(messages + others).unwrap_or(u32::MAX);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+}
+
+/// Where tasks write, and what the journal's thread takes.
+#[derive(Debug)]
+pub(crate) struct Gather {
+    filling: Mutex<Filling>,
+    work: Condvar,
+    /// Who waits for room in the frame.
+    room: Notify,
+    closed: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Filling {
+    frame: Frame,
+    /// Whether the journal's thread waits.
+    idle: bool,
+    /// Buffers to be used again.
+    spare: Vec<Vec<u8>>,
+}
+
+impl Default for Gather {
+    fn default() -> Self {
+        Self {
+            filling: Mutex::new(Filling {
+                frame: Frame::new(Vec::new()),
+                idle: false,
+                spare: Vec::new(),
+            }),
+            work: Condvar::new(),
+            room: Notify::new(),
+            closed: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Gather {
+    /// Waits until the frame that is being filled has room.
+    pub(crate) async fn room(&self) {
+        loop {
+            let room = self.room.notified();
+            if self.lock().frame.buffer.len() < FRAME || self.is_closed() {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    /// Appends what `write` writes, as a whole; it counts what it has written.
+    ///
+    /// # Errors
+    /// The broker is closed.
+    pub(crate) fn write(&self, write: impl FnOnce(&mut Frame)) -> Result<Ticket, Error> {
+        let mut filling = self.lock();
+        if self.is_closed() {
+            return Err(error::closed());
+        }
+        let first = filling.frame.messages;
+        write(&mut filling.frame);
+        let ticket = Ticket {
+            commit: filling.frame.commit.clone(),
+            first,
+            count: filling.frame.messages - first,
+        };
+        let wake = mem::take(&mut filling.idle);
+        drop(filling);
+        if wake {
+            self.work.notify_one();
+        }
+        Ok(ticket)
+    }
+
+    /// Takes the frame; waits for one, at most until `deadline`. `None` is the deadline, or the end.
+    pub(crate) fn take(&self, deadline: Option<Instant>) -> Option<Frame> {
+        let mut filling = self.lock();
+        while filling.frame.is_empty() {
+            if self.is_closed() {
+                return None;
+            }
+            let wait = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            if wait == Some(Duration::ZERO) {
+                return None;
+            }
+            filling.idle = true;
+            filling = match wait {
+                None => self
+                    .work
+                    .wait(filling)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(wait) => {
+                    self.work
+                        .wait_timeout(filling, wait)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+            };
+            filling.idle = false;
+        }
+        let buffer = filling.spare.pop().unwrap_or_default();
+        let frame = mem::replace(&mut filling.frame, Frame::new(buffer));
+        drop(filling);
+        self.room.notify_waiters();
+        Some(frame)
+    }
+
+    /// Gives back a buffer that nobody reads any more.
+    pub(crate) fn recycle(&self, buffer: Vec<u8>) {
+        let mut filling = self.lock();
+        if filling.spare.len() < 2 && buffer.capacity() <= 2 * FRAME {
+            filling.spare.push(buffer);
+        }
+    }
+
+    /// Takes nothing any more; what was taken before is still written.
+    pub(crate) fn close(&self) {
+        let filling = self.lock();
+        self.closed.store(true, Ordering::Release);
+        drop(filling);
+        self.work.notify_all();
+        self.room.notify_waiters();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Filling> {
+        self.filling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Frame {
+    /// Something in it must be as durable as this.
+    pub(crate) fn need(&mut self, durability: crate::options::Durability) {
+        use crate::options::Durability;
+        match durability {
+            Durability::Commit => self.sync = true,
+            Durability::Interval => self.soon = true,
+            Durability::Os => {}
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The keeper: a thread that writes snapshots, makes spare segments and takes back old ones.
+
+use std::{
+    io::{self, IoSlice},
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{block::block_on, shared::Shared};
+use crate::{journal, options::Durability, record::Change};
+
+/// How often it looks without being told.
+const LOOK: Duration = Duration::from_secs(1);
+/// Spares are made once the journal has so many bytes: a small one does not need them.
+const SPARES_FROM: u64 = 8 << 20;
+/// Segments behind the snapshot in which messages for replays may stay.
+const REPLAYS: u64 = 2;
+/// A change that changes nothing: there is no destination 0.
+const NOTHING: Change = Change::Delete { destination: 0 };
+
+/// The name of a snapshot.
+pub(super) fn name(lsn: u64) -> String {
+    format!("{lsn:020}.snapshot")
+}
+
+/// The position of the snapshot in this file, if it is one.
+pub(super) fn lsn_of(name: &str) -> Option<u64> {
+    name.strip_suffix(".snapshot")?.parse().ok()
+}
+
+/// Where snapshots are, newest last.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    shared: Arc<Shared>,
+    snapshots: Vec<u64>,
+    last: Instant,
+    first: u64,
+}
+
+impl Keeper {
+    /// With the snapshots that are there, oldest first.
+    pub(super) fn new(shared: Arc<Shared>, snapshots: Vec<u64>) -> Self {
+        let first = shared.lock().lsn;
+        Self {
+            shared,
+            snapshots,
+            last: Instant::now(),
+            first,
+        }
+    }
+
+    /// Runs until the broker is closed; writes a last snapshot then, unless the disk has failed.
+    pub(super) fn run(mut self, news: &Receiver<()>) {
+        while !self.shared.gather.is_closed() {
+            match news.recv_timeout(LOOK) {
+                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.look();
+        }
+    }
+
+    /// Writes the last snapshot, after the journal's thread has ended.
+    pub(super) fn finish(shared: &Shared) {
+        if shared.failure().is_some() {
+            return;
+        }
+        let (lsn, bytes) = {
+            let state = shared.lock();
+            (state.lsn, state.snapshot())
+        };
+        if let Err(error) = write(shared, lsn, &bytes) {
+            tracing::warn!(%error, "no snapshot could be written; the next start reads the journal instead");
+        }
+    }
+
+    fn look(&mut self) {
+        let shared = &self.shared;
+        let free = shared.storage.free().unwrap_or(u64::MAX);
+        shared
+            .is_tight
+            .store(free < shared.options.reserve, Ordering::Relaxed);
+        let lsn = shared.lock().lsn;
+        let newest = self.snapshots.last().copied().unwrap_or(0);
+        let bytes = lsn.saturating_sub(newest);
+        let options = &shared.options;
+        let due = bytes >= options.snapshot_bytes
+            || (bytes > 0 && self.last.elapsed() >= options.snapshot_interval);
+        if due && let Err(error) = self.snapshot() {
+            tracing::warn!(%error, "no snapshot could be written; it is tried again");
+            self.last = Instant::now();
+        }
+        let spares = lsn - self.first.min(lsn) >= SPARES_FROM.min(self.shared.options.segment)
+            && free > self.shared.options.reserve + self.shared.options.segment;
+        if spares && let Err(error) = self.shared.pool.fill() {
+            tracing::warn!(%error, "no spare segment could be made");
+        }
+    }
+
+    fn snapshot(&mut self) -> io::Result<()> {
+        self.last = Instant::now();
+        let (lsn, bytes) = {
+            let state = self.shared.lock();
+            (state.lsn, state.snapshot())
+        };
+        // What the snapshot speaks of must be durable before it is.
+        let barrier = self.shared.write(&[NOTHING], Durability::Commit);
+        let durable = barrier.and_then(|ticket| block_on(ticket.wait()).map(|_| ()));
+        durable.map_err(io::Error::other)?;
+        write(&self.shared, lsn, &bytes)?;
+        self.snapshots.push(lsn);
+        while self.snapshots.len() > 2 {
+            self.shared
+                .storage
+                .remove(&name(self.snapshots.remove(0)))?;
+        }
+        self.free_space()
+    }
+
+    /// Takes back segments that no snapshot and no message needs.
+    fn free_space(&self) -> io::Result<()> {
+        let shared = &self.shared;
+        let size = shared.segments.size();
+        // Recovery may have to begin with the older snapshot.
+        let before = self.snapshots.first().copied().unwrap_or(0) / size;
+        let (free, trims) = {
+            let state = shared.lock();
+            let free = state.free_segments(&shared.segments.numbers(), before);
+            (free, state.trims(before.saturating_sub(REPLAYS)))
+        };
+        if !trims.is_empty() {
+            let trim = |(destination, partition, to)| Change::Trim {
+                destination,
+                partition,
+                to,
+            };
+            let changes: Vec<_> = trims.into_iter().map(trim).collect();
+            // They take effect when they do.
+            shared
+                .write(&changes, Durability::Os)
+                .map(drop)
+                .map_err(io::Error::other)?;
+        }
+        for number in free {
+            shared.segments.remove(number);
+            shared.pool.give_back(&journal::name(number, size))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a snapshot under a name of its own, and gives it its name when it is durable.
+fn write(shared: &Shared, lsn: u64, bytes: &[u8]) -> io::Result<()> {
+    let name = name(lsn);
+    let draft = format!("{name}.draft");
+    let file = shared.storage.create(&draft)?;
+    file.write_at(&[IoSlice::new(bytes)], 0)?;
+    file.sync()?;
+    shared.storage.rename(&draft, &name)?;
+    shared.storage.sync()
+}

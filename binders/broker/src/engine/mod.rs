@@ -1,0 +1,17 @@
+//! The running broker: group commit, the journal's thread, and what reads behind them.
+
+mod block;
+mod bodies;
+mod commit;
+mod keeper;
+mod open;
+mod publish;
+mod settle;
+mod shared;
+mod subscription;
+mod thread;
+
+pub(crate) use open::Running;
+pub(crate) use publish::Checks;
+pub(crate) use shared::Shared;
+pub(crate) use subscription::{Reading, Wanted};

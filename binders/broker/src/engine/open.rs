@@ -1,0 +1,321 @@
+//! Opening a folder: the newest snapshot, then the journal behind it.
+
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use mq_core::error::Result;
+
+use super::{
+    keeper::{self, Keeper},
+    shared::Shared,
+    thread,
+};
+use crate::{
+    error,
+    journal::{Damage, Pool, Reader, Scanned, SegmentHeader, Segments, Writer, name, number_of},
+    options::BrokerOptions,
+    record::Malformed,
+    state::State,
+    storage::Storage,
+};
+
+/// A broker with its threads.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) shared: Arc<Shared>,
+    journal: Option<JoinHandle<()>>,
+    keeper: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Opens the folder; blocks on the disk.
+    pub(crate) fn open(
+        storage: &Arc<dyn Storage>,
+        options: BrokerOptions,
+        path: &Path,
+    ) -> Result<Self> {
+        check(&options)?;
+        take_lock(&**storage, path)?;
+        let started = Self::start(storage.clone(), options);
+        if started.is_err() {
+            storage.unlock();
+        }
+        started.map_err(|error| error.context("path", path.display()))
+    }
+
+    fn start(storage: Arc<dyn Storage>, options: BrokerOptions) -> Result<Self> {
+        let found = Found::look(&*storage, options.segment)?;
+        let (state, snapshots) = found.snapshot(&*storage)?;
+        let (state, scanned) = found.replay(state, options.repair)?;
+        let segments = Arc::new(Segments::new(found.size));
+        for (header, file) in found.segments {
+            segments.add(header.number, file);
+        }
+        let pool = Arc::new(Pool::new(
+            storage.clone(),
+            found.size,
+            options.spares,
+            found.spares,
+            found.epoch + 1,
+        ));
+        let writer = Writer::new(
+            storage.clone(),
+            segments.clone(),
+            pool.clone(),
+            scanned.tail,
+        );
+        let orphans = state.orphans();
+        let (sender, news) = mpsc::sync_channel(1);
+        let shared = Arc::new(Shared::new(options, storage, segments, pool, state, sender));
+        let (own, keeper) = (shared.clone(), Keeper::new(shared.clone(), snapshots));
+        let mut running = Self {
+            shared: shared.clone(),
+            journal: Some(spawn("mq-journal", move || thread::run(&own, writer))?),
+            keeper: None,
+        };
+        running.keeper = Some(spawn("mq-keeper", move || keeper.run(&news))?);
+        if !orphans.is_empty() {
+            drop(shared.write(&orphans, crate::options::Durability::Os)?);
+        }
+        Ok(running)
+    }
+
+    /// Writes what is gathered, ends the threads and gives the folder back; blocks on the disk.
+    pub(crate) fn close(&mut self, snapshot: bool) {
+        self.shared.gather.close();
+        if let Some(journal) = self.journal.take() {
+            join(journal);
+            // The keeper looks at the end of its wait, or now.
+            let _full = self.shared.keeper.try_send(());
+            if let Some(keeper) = self.keeper.take() {
+                join(keeper);
+            }
+            if snapshot {
+                Keeper::finish(&self.shared);
+            }
+            self.shared.lock().end_all();
+            self.shared.storage.unlock();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.close(false);
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    let builder = std::thread::Builder::new().name(name.to_owned());
+    builder
+        .spawn(run)
+        .map_err(|error| error::io("starting a thread", error))
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a thread of the broker has panicked; please report it");
+    }
+}
+
+/// A process that has just been killed may hold the lock for another moment.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long until the lock is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+fn take_lock(storage: &dyn Storage, path: &Path) -> Result<()> {
+    let begin = Instant::now();
+    loop {
+        match storage.lock() {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                let error = error::io("locking the folder", error);
+                return Err(error.context("path", path.display()));
+            }
+            Err(_) if begin.elapsed() > PATIENCE => return Err(error::in_use(path)),
+            Err(_) => std::thread::park_timeout(PAUSE),
+        }
+    }
+}
+
+fn check(options: &BrokerOptions) -> Result<()> {
+    if !(1 << 16..=1 << 30).contains(&options.segment) || !options.segment.is_multiple_of(4_096) {
+        return Err(error::config(
+            "a segment has 64 KiB to 1 GiB, in steps of 4 KiB; change `segment`",
+        ));
+    }
+    if options.max_message > options.segment / 2 {
+        return Err(error::config(
+            "a message has at most half a segment; raise `segment` or lower `max_message`",
+        ));
+    }
+    Ok(())
+}
+
+/// What a folder holds.
+struct Found {
+    size: u64,
+    epoch: u64,
+    segments: Vec<(SegmentHeader, Arc<dyn crate::storage::File>)>,
+    spares: Vec<String>,
+    /// Oldest first.
+    snapshots: Vec<u64>,
+}
+
+impl Found {
+    fn look(storage: &dyn Storage, size: u64) -> Result<Self> {
+        let fail = |error| error::io("reading the folder", error);
+        let mut found = Self {
+            size,
+            epoch: 0,
+            segments: Vec::new(),
+            spares: Vec::new(),
+            snapshots: Vec::new(),
+        };
+        let mut names = storage.list().map_err(fail)?;
+        names.sort_unstable();
+        for name in names {
+            found.add(storage, name).map_err(fail)?;
+        }
+        Ok(found)
+    }
+
+    fn add(&mut self, storage: &dyn Storage, name: String) -> io::Result<()> {
+        if let Some(lsn) = keeper::lsn_of(&name) {
+            self.snapshots.push(lsn);
+        } else if let Some(number) = Pool::number_of(&name) {
+            self.epoch = self.epoch.max(number);
+            let header = SegmentHeader::read(&*storage.open(&name)?)?;
+            self.epoch = self.epoch.max(header.map_or(0, |header| header.epoch));
+            self.spares.push(name);
+        } else if name.ends_with(".journal") {
+            self.add_segment(storage, &name)?;
+        } else if name.ends_with(".draft") {
+            storage.remove(&name)?;
+        }
+        Ok(())
+    }
+
+    fn add_segment(&mut self, storage: &dyn Storage, name: &str) -> io::Result<()> {
+        let file = storage.open(name)?;
+        let header = SegmentHeader::read(&*file)?;
+        // A file under a wrong name, or without a sound header, is damage if the journal needs it: the scan will say so.
+        if let Some(header) = header
+            && (header.size == self.size || self.segments.is_empty())
+            && number_of(name, header.size) == Some(header.number)
+        {
+            self.size = header.size;
+            self.epoch = self.epoch.max(header.epoch);
+            self.segments.push((header, file));
+        }
+        Ok(())
+    }
+
+    /// The state of the newest sound snapshot, and where the sound ones are.
+    fn snapshot(&self, storage: &dyn Storage) -> Result<(State, Vec<u64>)> {
+        let mut sound = self.snapshots.clone();
+        while let Some(lsn) = sound.last().copied() {
+            let name = keeper::name(lsn);
+            let fail = |error| error::io("reading a snapshot", error);
+            let file = storage.open(&name).map_err(fail)?;
+            let size = usize::try_from(file.size().map_err(fail)?).unwrap_or(usize::MAX);
+            let mut bytes = vec![0; size];
+            let read = file.read_at(&mut bytes, 0).map_err(fail)?;
+            match State::restore(&bytes[..read], self.size) {
+                Ok(state) => return Ok((state, sound)),
+                Err(invalid) => {
+                    tracing::warn!(
+                        snapshot = name,
+                        reason = invalid.0,
+                        "a snapshot is damaged; an older one is used"
+                    );
+                    sound.pop();
+                }
+            }
+        }
+        Ok((State::new(self.size), sound))
+    }
+
+    /// Applies the journal behind the snapshot.
+    fn replay(&self, mut state: State, repair: bool) -> Result<(State, Scanned)> {
+        let mut reader = Reader::new(self.size);
+        for (header, file) in &self.segments {
+            reader.add(*header, file.clone());
+        }
+        let numbers: Vec<u64> = self
+            .segments
+            .iter()
+            .map(|(header, _)| header.number)
+            .collect();
+        if let Some(missing) = state.missing(&numbers, self.size) {
+            self.damaged(
+                &Damage {
+                    file: name(missing, self.size),
+                    offset: 0,
+                },
+                repair,
+            )?;
+        }
+        if state.lsn == 0 && reader.first().is_some_and(|first| first > 0) {
+            self.damaged(
+                &Damage {
+                    file: name(0, self.size),
+                    offset: 0,
+                },
+                repair,
+            )?;
+        }
+        let (lsn, crc) = (state.lsn, state.crc);
+        let scanned = reader.scan(lsn, crc, |header, body| {
+            state
+                .apply(header, body)
+                .map(drop)
+                .map_err(ReplayError::Malformed)
+        });
+        let scanned = scanned.map_err(|error| match error {
+            ReplayError::Io(error) => error::io("reading the journal", error),
+            ReplayError::Malformed(malformed) => error::malformed(malformed),
+        })?;
+        for damage in &scanned.damage {
+            self.damaged(damage, repair)?;
+        }
+        if scanned.torn {
+            tracing::info!(
+                lsn = scanned.tail.lsn,
+                "the end of the journal was being written when the broker ended; it is left out"
+            );
+        }
+        state.lsn = scanned.tail.lsn;
+        state.crc = scanned.tail.crc;
+        Ok((state, scanned))
+    }
+
+    fn damaged(&self, damage: &Damage, repair: bool) -> Result<()> {
+        if !repair {
+            return Err(error::damaged(&damage.file, damage.offset));
+        }
+        tracing::error!(
+            file = damage.file,
+            offset = damage.offset,
+            segments = self.segments.len(),
+            "a part of the journal cannot be read; going on without it, as `repair` says"
+        );
+        Ok(())
+    }
+}
+
+enum ReplayError {
+    Io(io::Error),
+    Malformed(Malformed),
+}
+
+impl From<io::Error> for ReplayError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

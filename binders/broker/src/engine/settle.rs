@@ -1,0 +1,357 @@
+//! Settling.
+
+use std::sync::Arc;
+
+use mq_core::{
+    binder::{Action, LaneId, SettleError, Settlement, Unsettled, letter},
+    error::{Error, ErrorKind, Result},
+    message::Message,
+};
+
+use super::{publish::Checks, shared::Shared};
+use crate::{
+    error,
+    options::Durability,
+    record::{Change, LaneKey, nanos, ranges},
+    state::{Checked, MemberKey, Pick, Route},
+};
+
+/// Settlements that were checked and begun: changes for the journal, and dead letters that go with them.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) letters: Vec<(Arc<Route>, Message)>,
+    /// What was taken from the consumer.
+    begun: Vec<(LaneKey, u64)>,
+    pub(crate) durability: Durability,
+}
+
+impl Shared {
+    /// Settles; returns what did not take effect.
+    pub(crate) async fn settle(
+        self: &Arc<Self>,
+        key: MemberKey,
+        letters: Option<&Arc<str>>,
+        settlements: &[Settlement],
+    ) -> Result<Vec<Unsettled>> {
+        self.check()?;
+        let mut unsettled = Vec::new();
+        let mut prepared = self
+            .prepare_settlements(key, letters, settlements, &mut unsettled)
+            .await;
+        prepared.durability = self.durability_of(&prepared.changes);
+        self.carry_out(key, prepared).await?;
+        unsettled.sort_unstable_by_key(|one| one.index);
+        Ok(unsettled)
+    }
+
+    /// Makes begun settlements take effect, or gives back what they had taken.
+    async fn carry_out(&self, key: MemberKey, prepared: Prepared) -> Result<()> {
+        if prepared.changes.is_empty() {
+            return Ok(());
+        }
+        let Prepared {
+            changes,
+            letters,
+            begun,
+            durability,
+        } = prepared;
+        let written = self
+            .publish_with(&letters, &changes, durability, Checks::None)
+            .await;
+        if written.is_err() {
+            self.undo(key, &begun);
+        }
+        written.map(drop)
+    }
+
+    fn undo(&self, key: MemberKey, begun: &[(LaneKey, u64)]) {
+        let mut state = self.lock();
+        for (lane, position) in begun {
+            state.undo(key, *lane, *position);
+        }
+        state.wake();
+    }
+
+    /// Settlements are as durable as the messages that they are of.
+    fn durability_of(&self, changes: &[Change]) -> Durability {
+        let state = self.lock();
+        let lanes = changes.iter().filter_map(|change| match change {
+            Change::Ack { lane, .. } | Change::Release { lane, .. } | Change::Hold { lane, .. } => {
+                Some(lane.destination)
+            }
+            _ => None,
+        });
+        let each =
+            lanes.filter_map(|id| Some(state.destinations.get(&id)?.route.options.durability));
+        each.min_by_key(|durability| *durability as u8)
+            .unwrap_or(Durability::Os)
+    }
+
+    /// Checks settlements and takes their messages from the consumer.
+    async fn prepare_settlements(
+        self: &Arc<Self>,
+        key: MemberKey,
+        letters: Option<&Arc<str>>,
+        settlements: &[Settlement],
+        unsettled: &mut Vec<Unsettled>,
+    ) -> Prepared {
+        let mut prepared = Prepared::default();
+        let mut index = 0;
+        while let Some(settlement) = settlements.get(index) {
+            let run = run_of(&settlements[index..]);
+            if !run.is_empty() {
+                self.acknowledge(key, run, index, &mut prepared, unsettled);
+                index += run.len();
+                continue;
+            }
+            let one = self
+                .prepare_one(key, letters, settlement, &mut prepared)
+                .await;
+            if let Err(error) = one {
+                unsettled.push(Unsettled { index, error });
+            }
+            index += 1;
+        }
+        prepared
+    }
+
+    /// A run of ends of messages of one lane; `first` is the index of the first.
+    fn acknowledge(
+        &self,
+        key: MemberKey,
+        run: &[Settlement],
+        first: usize,
+        prepared: &mut Prepared,
+        unsettled: &mut Vec<Unsettled>,
+    ) {
+        let mut state = self.lock();
+        let lane = run.first().and_then(|settlement| {
+            let is_current = settlement.epoch == key.number;
+            state.lane_of(key, settlement.lane).filter(|_| is_current)
+        });
+        let Some(lane) = lane else {
+            return unsettled.extend((first..first + run.len()).map(lost));
+        };
+        let before = unsettled.len();
+        let positions = run.iter().map(|settlement| settlement.position);
+        state.begin_run(key, lane, positions, |index| {
+            unsettled.push(lost(first + index));
+        });
+        drop(state);
+        let refused = &unsettled[before..];
+        let taken = run.iter().zip(first..);
+        let taken = taken.filter(|(_, index)| refused.iter().all(|one| one.index != *index));
+        let mut taken: Vec<u64> = taken.map(|(settlement, _)| settlement.position).collect();
+        if taken.is_empty() {
+            return;
+        }
+        if !taken.is_sorted() {
+            taken.sort_unstable();
+        }
+        prepared
+            .begun
+            .extend(taken.iter().map(|position| (lane, *position)));
+        prepared.changes.push(Change::Ack {
+            lane,
+            runs: ranges(&taken),
+        });
+    }
+
+    async fn prepare_one(
+        self: &Arc<Self>,
+        key: MemberKey,
+        letters: Option<&Arc<str>>,
+        settlement: &Settlement,
+        prepared: &mut Prepared,
+    ) -> Result<(), SettleError> {
+        let (lane, position) = (settlement.lane, settlement.position);
+        if matches!(settlement.action, Action::Commit { .. }) {
+            return Err(cannot("position; settle each message by itself"));
+        }
+        let checked = self.checked(key, settlement)?;
+        let change = match &settlement.action {
+            Action::Release { after, attempts } => Change::Release {
+                lane: checked.lane,
+                position,
+                attempts: *attempts,
+                deliveries: checked.deliveries,
+                due: if after.is_zero() {
+                    0
+                } else {
+                    Self::now().saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX))
+                },
+            },
+            Action::Hold { due, attempts } => {
+                prepared.changes.push(Change::Hold {
+                    lane: checked.lane,
+                    position,
+                    attempts: *attempts,
+                    due: nanos(*due),
+                });
+                return Ok(());
+            }
+            Action::Extend(by) => {
+                let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+                self.lock()
+                    .extend(key, lane, position, Self::now().saturating_add(by));
+                return Ok(());
+            }
+            Action::DeadLetter { reason } => {
+                let letter = self.letter(&checked, position, reason, letters).await;
+                prepared.letters.push(letter.map_err(SettleError::Failed)?);
+                // Reading the letter took time: somebody else may have it by now.
+                self.checked(key, settlement)?;
+                Change::Ack {
+                    lane: checked.lane,
+                    runs: vec![(position, 1)],
+                }
+            }
+            _ => return Err(cannot("this action")),
+        };
+        self.lock().begin(key, checked.lane, position);
+        prepared.begun.push((checked.lane, position));
+        prepared.changes.push(change);
+        Ok(())
+    }
+
+    fn checked(&self, key: MemberKey, settlement: &Settlement) -> Result<Checked, SettleError> {
+        if settlement.epoch != key.number {
+            return Err(SettleError::Lost);
+        }
+        let checked = self.lock().check(key, settlement.lane, settlement.position);
+        checked.map_err(|_| SettleError::Lost)
+    }
+
+    /// The dead letter of a message, and where it goes.
+    async fn letter(
+        self: &Arc<Self>,
+        checked: &Checked,
+        position: u64,
+        reason: &str,
+        target: Option<&Arc<str>>,
+    ) -> Result<(Arc<Route>, Message)> {
+        let lane = checked.lane;
+        let (pick, name, group) = {
+            let state = self.lock();
+            let destination = state
+                .destinations
+                .get(&lane.destination)
+                .ok_or_else(error::deleted)?;
+            let name = destination.route.name.clone();
+            let entry = destination
+                .entry(lane.partition, position)
+                .ok_or_else(|| error::no_message(&name, lane.partition, position))?;
+            let pick = Pick::of(position, entry);
+            (pick, name, destination.group_name(lane.group))
+        };
+        let message = self.message(&pick).await?;
+        let group = group.as_deref().filter(|group| !group.is_empty());
+        let origin = letter::Origin {
+            destination: &name,
+            partition: lane.partition,
+            position,
+            group,
+        };
+        let letter = letter::dead_letter(&message, &origin, reason, checked.note.attempts);
+        let target = match target {
+            Some(target) => self.route(target).await?,
+            None => self.route(&letter::dead_letters(&name, group)).await?,
+        };
+        Ok((target, letter))
+    }
+
+    /// Reads one message.
+    pub(crate) async fn message(self: &Arc<Self>, pick: &Pick) -> Result<Message> {
+        let mut bytes = None;
+        self.bodies
+            .recall(std::slice::from_ref(pick), |_, found| bytes = Some(found));
+        let bytes = match bytes {
+            Some(bytes) => bytes,
+            None => {
+                let (shared, pick) = (self.clone(), *pick);
+                let read = tokio::task::spawn_blocking(move || shared.bodies.read(&[pick]));
+                let read = read.await.map_err(|_| error::closed())??;
+                read.into_iter()
+                    .next()
+                    .ok_or_else(|| error::unreadable(pick.lsn))?
+            }
+        };
+        crate::record::decode(&bytes).map_err(error::malformed)
+    }
+
+    /// Makes messages and settlements take effect together, or none of them.
+    pub(crate) async fn transact(
+        self: &Arc<Self>,
+        key: MemberKey,
+        letters: Option<&Arc<str>>,
+        messages: Vec<(Arc<Route>, Message)>,
+        settlements: &[Settlement],
+    ) -> Result<Vec<mq_core::binder::Receipt>> {
+        self.check()?;
+        refuse_repetitions(settlements)?;
+        let mut unsettled = Vec::new();
+        let mut prepared = self
+            .prepare_settlements(key, letters, settlements, &mut unsettled)
+            .await;
+        if let Some(first) = unsettled.pop() {
+            self.undo(key, &prepared.begun);
+            return Err(match first.error {
+                SettleError::Failed(error) => error,
+                _ => error::lost(),
+            });
+        }
+        let count = messages.len();
+        let durability = self.durability_of(&prepared.changes);
+        let mut all = messages;
+        all.append(&mut prepared.letters);
+        let written = self
+            .publish_with(&all, &prepared.changes, durability, Checks::Limits)
+            .await;
+        if written.is_err() {
+            self.undo(key, &prepared.begun);
+        }
+        let mut receipts = written?;
+        receipts.truncate(count);
+        Ok(receipts)
+    }
+}
+
+/// A message cannot be settled twice in one step.
+fn refuse_repetitions(settlements: &[Settlement]) -> Result<(), Error> {
+    let mut places: Vec<(LaneId, u64)> = settlements
+        .iter()
+        .map(|settlement| (settlement.lane, settlement.position))
+        .collect();
+    places.sort_unstable();
+    if places.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(error::config(
+            "a delivery is settled twice in one transaction; settle it once",
+        ));
+    }
+    Ok(())
+}
+
+/// The settlements at the beginning that end messages of one lane.
+fn run_of(settlements: &[Settlement]) -> &[Settlement] {
+    let first = settlements
+        .first()
+        .map(|settlement| (settlement.lane, settlement.epoch));
+    let run = settlements.iter().take_while(|settlement| {
+        let is_end = matches!(settlement.action, Action::Ack | Action::Discard);
+        is_end && Some((settlement.lane, settlement.epoch)) == first
+    });
+    &settlements[..run.count()]
+}
+
+fn lost(index: usize) -> Unsettled {
+    Unsettled {
+        index,
+        error: SettleError::Lost,
+    }
+}
+
+fn cannot(what: &str) -> SettleError {
+    let text = format!("this binder cannot settle by {what}");
+    SettleError::Failed(Error::new(ErrorKind::Unsupported, text))
+}

@@ -1,0 +1,205 @@
+//! What all parts of a running broker share.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+        mpsc::SyncSender,
+    },
+    time::SystemTime,
+};
+
+use mq_core::error::{Error, Result};
+
+use super::{
+    bodies::Bodies,
+    commit::{Gather, Ticket},
+};
+use crate::{
+    error,
+    journal::{Pool, Segments},
+    options::{BrokerOptions, DestinationOptions, Durability, MAX_PARTITIONS},
+    record::{Change, nanos},
+    state::{Route, State},
+    storage::Storage,
+};
+
+/// A running broker.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) options: BrokerOptions,
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) segments: Arc<Segments>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) bodies: Bodies,
+    pub(super) gather: Gather,
+    state: Mutex<State>,
+    routes: RwLock<HashMap<Arc<str>, Arc<Route>>>,
+    /// Why the broker does not work any more.
+    failure: OnceLock<String>,
+    /// Whether the disk has less room than is to be reserved.
+    pub(super) is_tight: AtomicBool,
+    /// Tells the keeper that there may be something to do.
+    pub(super) keeper: SyncSender<()>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        options: BrokerOptions,
+        storage: Arc<dyn Storage>,
+        segments: Arc<Segments>,
+        pool: Arc<Pool>,
+        state: State,
+        keeper: SyncSender<()>,
+    ) -> Self {
+        Self {
+            bodies: Bodies::new(segments.clone(), options.memory),
+            options,
+            storage,
+            segments,
+            pool,
+            gather: Gather::default(),
+            state: Mutex::new(state),
+            routes: RwLock::default(),
+            failure: OnceLock::new(),
+            is_tight: AtomicBool::new(false),
+            keeper,
+        }
+    }
+
+    /// The state.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Now, in nanoseconds since the Unix epoch.
+    pub(crate) fn now() -> u64 {
+        nanos(SystemTime::now())
+    }
+
+    /// The broker does not work any more.
+    pub(super) fn fail(&self, reason: &str) {
+        // The first reason counts.
+        let _known = self.failure.set(reason.to_owned());
+        self.gather.close();
+        self.lock().end_all();
+    }
+
+    /// Why the broker does not work any more.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// Whether publications are refused for want of room on the disk.
+    pub(crate) fn is_tight(&self) -> bool {
+        self.is_tight.load(Ordering::Relaxed)
+    }
+
+    /// Whether the broker works.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.failure() {
+            Some(reason) => Err(error::poisoned(reason)),
+            None if self.gather.is_closed() => Err(error::closed()),
+            None => Ok(()),
+        }
+    }
+
+    /// Why a write was refused.
+    pub(super) fn refusal(&self, error: Error) -> Error {
+        self.check().err().unwrap_or(error)
+    }
+
+    /// Writes changes that take effect together.
+    pub(crate) fn write(&self, changes: &[Change], durability: Durability) -> Result<Ticket> {
+        let ticket = self.gather.write(|frame| {
+            for change in changes {
+                change.encode(&mut frame.buffer);
+            }
+            frame.count(0, changes.len());
+            frame.need(durability);
+        });
+        ticket.map_err(|error| self.refusal(error))
+    }
+
+    /// Writes changes and waits until they have taken effect.
+    pub(crate) async fn change(&self, changes: &[Change]) -> Result<()> {
+        self.write(changes, Durability::Commit)?.wait().await?;
+        Ok(())
+    }
+
+    /// What publishers need of a destination, which is created where that is allowed.
+    pub(crate) async fn route(&self, name: &str) -> Result<Arc<Route>> {
+        if let Some(route) = self.known_route(name) {
+            return Ok(route);
+        }
+        if !self.options.auto_create && self.lock().route(name).is_none() {
+            return Err(error::no_destination(name));
+        }
+        self.create(name, self.options.of(name)).await
+    }
+
+    /// The same, if it is there.
+    pub(crate) fn known_route(&self, name: &str) -> Option<Arc<Route>> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        routes.get(name).cloned()
+    }
+
+    /// Creates a destination unless it is there.
+    pub(crate) async fn create(
+        &self,
+        name: &str,
+        options: &DestinationOptions,
+    ) -> Result<Arc<Route>> {
+        check_destination(name, options)?;
+        let id = {
+            let mut state = self.lock();
+            match state.route(name) {
+                Some(route) => {
+                    drop(state);
+                    return Ok(self.remember(route));
+                }
+                None => state.next_destination(),
+            }
+        };
+        let (name, options) = (name.to_owned(), options.clone());
+        let change = Change::Destination {
+            id,
+            name: name.clone(),
+            options,
+        };
+        self.change(&[change]).await?;
+        let route = self.lock().route(&name);
+        // Somebody may have deleted it again in between.
+        Ok(self.remember(route.ok_or_else(|| error::no_destination(&name))?))
+    }
+
+    fn remember(&self, route: Arc<Route>) -> Arc<Route> {
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        routes.insert(route.name.clone(), route.clone());
+        route
+    }
+
+    /// A destination is gone, or will be.
+    pub(crate) fn forget_route(&self, name: &str) {
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        routes.remove(name);
+    }
+}
+
+fn check_destination(name: &str, options: &DestinationOptions) -> Result<()> {
+    if name.is_empty() || name.len() > 255 || name.chars().any(char::is_control) {
+        return Err(error::config(
+            "a destination's name has 1 to 255 bytes and no control characters",
+        )
+        .context("destination", name.escape_debug()));
+    }
+    if options.partitions == 0 || options.partitions > MAX_PARTITIONS {
+        return Err(
+            error::config("a destination has 1 to 4,096 partitions; change `partitions`")
+                .context("destination", name)
+                .context("partitions", options.partitions),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! The errors of the broker, classified once.
+
+use std::{fmt::Display, io, path::Path};
+
+use mq_core::error::{Error, ErrorKind};
+
+pub(crate) fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the broker is closed").fatal()
+}
+
+pub(crate) fn poisoned(reason: &str) -> Error {
+    let text = "the disk has failed, and what was written last may be lost; look at the disk, then open the broker again";
+    Error::new(ErrorKind::Unavailable, text)
+        .fatal()
+        .context("cause", reason)
+}
+
+pub(crate) fn disk_full() -> Error {
+    let text = "the disk is full; free space, or settle messages so that the journal can be cut";
+    Error::new(ErrorKind::Full, text).temporary()
+}
+
+pub(crate) fn in_use(path: &Path) -> Error {
+    let text = "another process, or another broker in this one, has the folder open; a folder has one broker at a time, so close that one or choose another `path`";
+    Error::new(ErrorKind::Unavailable, text)
+        .temporary()
+        .context("path", path.display())
+}
+
+pub(crate) fn io(what: &'static str, error: io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("{what} failed")).source(error)
+}
+
+pub(crate) fn damaged(file: &str, offset: u64) -> Error {
+    let text = "a part of the journal that was durable cannot be read; put the file back from a copy, or open with `repair = true`, which goes on without what is lost and says how much that is";
+    Error::new(ErrorKind::Unavailable, text)
+        .fatal()
+        .context("file", file)
+        .context("offset", offset)
+}
+
+pub(crate) fn malformed(what: impl Display) -> Error {
+    let text = format!(
+        "the journal holds something that this version cannot read: {what}; open it with the version that wrote it"
+    );
+    Error::new(ErrorKind::Unavailable, text).fatal()
+}
+
+pub(crate) fn unreadable(lsn: u64) -> Error {
+    let text = "a message cannot be read from the journal; put the file back from a copy, or remove the message";
+    Error::new(ErrorKind::Unavailable, text).context("lsn", lsn)
+}
+
+pub(crate) fn no_destination(name: &str) -> Error {
+    Error::new(ErrorKind::NotFound, "there is no such destination").context("destination", name)
+}
+
+pub(crate) fn no_group(destination: &str, group: &str) -> Error {
+    Error::new(ErrorKind::NotFound, "the destination has no such group")
+        .context("destination", destination)
+        .context("group", group)
+}
+
+pub(crate) fn no_message(destination: &str, partition: u32, position: u64) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "there is no such message, or not any more",
+    )
+    .context("destination", destination)
+    .context("partition", partition)
+    .context("position", position)
+}
+
+pub(crate) fn no_partition(destination: &str, partition: u32, partitions: u32) -> Error {
+    Error::new(
+        ErrorKind::Rejected,
+        "there is no such partition; partitions count from 0",
+    )
+    .context("destination", destination)
+    .context("partition", partition)
+    .context("partitions", partitions)
+}
+
+pub(crate) fn too_large(size: u64, limit: u64) -> Error {
+    let text = "the message is larger than the broker accepts; raise `max_message` or send less";
+    Error::new(ErrorKind::TooLarge, text)
+        .context("bytes", size)
+        .context("limit", limit)
+}
+
+pub(crate) fn step_too_large(size: u64, limit: u64) -> Error {
+    let text = "the messages are too much for one frame of the journal; publish fewer at a time, or raise `segment`";
+    Error::new(ErrorKind::TooLarge, text)
+        .context("bytes", size)
+        .context("limit", limit)
+}
+
+pub(crate) fn full(destination: &str) -> Error {
+    Error::new(
+        ErrorKind::Full,
+        "the destination is full until a group has settled something",
+    )
+    .temporary()
+    .context("destination", destination)
+}
+
+/// An earlier message of the key has failed in the same call.
+pub(crate) fn behind_failed() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "an earlier message of the same key was not stored",
+    )
+    .temporary()
+}
+
+pub(crate) fn unsupported(what: &str) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("the embedded broker has no {what} yet; do without it, or use another binder"),
+    )
+}
+
+pub(crate) fn deleted() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "a destination of the subscription was deleted",
+    )
+    .temporary()
+}
+
+pub(crate) fn lost() -> Error {
+    Error::new(
+        ErrorKind::Lost,
+        "a delivery of the transaction is somebody else's by now; nothing took effect",
+    )
+}
+
+pub(crate) fn config(text: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Config, text)
+}
+
+pub(crate) fn bug(text: &str) -> Error {
+    Error::new(ErrorKind::Bug, text)
+}
+
+pub(crate) fn native(problem: impl Display) -> Error {
+    let text = format!("the `native` table cannot be read: {problem}");
+    Error::new(ErrorKind::Config, text)
+}

@@ -1,0 +1,14 @@
+//! The journal: the only truth; everything else is a function of it.
+
+pub(crate) mod frame;
+mod pool;
+mod reader;
+mod segment;
+mod segments;
+mod writer;
+
+pub(crate) use pool::Pool;
+pub(crate) use reader::{Damage, Reader, Scanned};
+pub(crate) use segment::{SegmentHeader, name, number_of};
+pub(crate) use segments::Segments;
+pub(crate) use writer::Writer;

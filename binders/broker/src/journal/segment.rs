@@ -1,0 +1,95 @@
+//! Segments: the files that the journal is cut into.
+//!
+//! A position in the journal (*LSN*, log sequence number) is the segment's number times the size of segments, plus the place in the file.
+
+use std::io::{self, IoSlice};
+
+use super::frame::{u32_at, u64_at};
+use crate::storage::File;
+
+/// Bytes before the first frame of a segment.
+pub(crate) const SEGMENT_HEADER: u64 = 64;
+
+const MAGIC: &[u8; 8] = b"MQSEG\0\0\x01";
+
+/// What the first bytes of a segment say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentHeader {
+    /// Its number.
+    pub(crate) number: u64,
+    /// Bytes of every segment of this folder.
+    pub(crate) size: u64,
+    /// Different for each life of a file.
+    pub(crate) epoch: u64,
+    /// The checksum of the last frame of the segment before it.
+    pub(crate) previous: u32,
+}
+
+impl SegmentHeader {
+    fn encode(&self) -> [u8; SEGMENT_HEADER as usize] {
+        let mut bytes = [0; SEGMENT_HEADER as usize];
+        bytes[0..8].copy_from_slice(MAGIC);
+        bytes[16..24].copy_from_slice(&self.number.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.size.to_le_bytes());
+        bytes[32..40].copy_from_slice(&self.epoch.to_le_bytes());
+        bytes[40..44].copy_from_slice(&self.previous.to_le_bytes());
+        let crc = crc32c::crc32c(&bytes[16..]);
+        bytes[8..12].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// Writes it to the beginning of a file.
+    pub(crate) fn write(&self, file: &dyn File) -> io::Result<()> {
+        file.write_at(&[IoSlice::new(&self.encode())], 0)
+    }
+
+    /// Reads it from the beginning of a file; `None` if there is none.
+    pub(crate) fn read(file: &dyn File) -> io::Result<Option<Self>> {
+        let mut bytes = [0; SEGMENT_HEADER as usize];
+        let read = file.read_at(&mut bytes, 0)?;
+        let sound = read == bytes.len()
+            && bytes[0..8] == *MAGIC
+            && u32_at(&bytes, 8) == crc32c::crc32c(&bytes[16..]);
+        Ok(sound.then(|| Self {
+            number: u64_at(&bytes, 16),
+            size: u64_at(&bytes, 24),
+            epoch: u64_at(&bytes, 32),
+            previous: u32_at(&bytes, 40),
+        }))
+    }
+}
+
+/// The file of a segment.
+pub(crate) fn name(number: u64, size: u64) -> String {
+    format!("{:020}.journal", number * size)
+}
+
+/// The number of the segment in this file, if it is one.
+pub(crate) fn number_of(name: &str, size: u64) -> Option<u64> {
+    let first: u64 = name.strip_suffix(".journal")?.parse().ok()?;
+    first.is_multiple_of(size).then_some(first / size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Folder, Storage};
+
+    #[test]
+    fn a_header_comes_back_and_names_sort_as_positions() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = Folder::new(folder.path()).unwrap().create("a").unwrap();
+        assert_eq!(SegmentHeader::read(&*file).unwrap(), None);
+        let header = SegmentHeader {
+            number: 3,
+            size: 1 << 20,
+            epoch: 77,
+            previous: 5,
+        };
+        header.write(&*file).unwrap();
+        assert_eq!(SegmentHeader::read(&*file).unwrap(), Some(header));
+        assert_eq!(name(3, 1 << 20), "00000000000003145728.journal");
+        assert_eq!(number_of(&name(3, 1 << 20), 1 << 20), Some(3));
+        assert_eq!(number_of("snapshot", 1 << 20), None);
+    }
+}

@@ -1,0 +1,331 @@
+//! Changes, as the journal orders them.
+
+use std::{num::NonZeroU64, sync::Arc};
+
+use super::{
+    Publisher, State,
+    destination::{Destination, Group, Route},
+    lane::{Lane, Note},
+    log::Entry,
+    member::Ended,
+};
+use crate::{
+    journal::frame::{HEADER, Header},
+    options::{DestinationOptions, Full},
+    record::{Change, LaneKey, Malformed, PREFIX, PublishHead, kind, records},
+};
+
+/// Where the messages of a frame were stored, in order; [`DUPLICATE`](Self::DUPLICATE) where the publisher had stored it before.
+#[derive(Debug, Default)]
+pub(crate) struct Applied(pub(crate) Vec<u64>);
+
+impl Applied {
+    /// A message that was there already, or whose destination is gone.
+    pub(crate) const DUPLICATE: u64 = u64::MAX;
+}
+
+impl State {
+    /// Applies a frame.
+    ///
+    /// What refers to a destination, group or message that is gone is passed over.
+    pub(crate) fn apply(&mut self, header: &Header, body: &[u8]) -> Result<Applied, Malformed> {
+        let mut applied = Applied::default();
+        self.time = header.time;
+        for record in records(body) {
+            let (place, record) = record?;
+            if record[PREFIX - 1] == kind::PUBLISH {
+                let lsn = header.lsn + (HEADER + place) as u64;
+                let head = PublishHead::read(record)?;
+                applied.0.push(self.store(&head, lsn, header.time));
+            } else {
+                self.change(Change::decode(record)?);
+            }
+        }
+        self.lsn = header.end();
+        self.crc = header.crc;
+        Ok(applied)
+    }
+
+    #[inline]
+    fn store(&mut self, head: &PublishHead, lsn: u64, time: u64) -> u64 {
+        let target = &head.target;
+        if target.producer != 0 && self.is_repeated(target.producer, target.sequence) {
+            return Applied::DUPLICATE;
+        }
+        let Some(destination) = self.destinations.get_mut(&target.destination) else {
+            return Applied::DUPLICATE;
+        };
+        let Some(log) = destination.logs.get_mut(target.partition as usize) else {
+            return Applied::DUPLICATE;
+        };
+        let due = head.due.filter(|due| *due > time);
+        let entry = Entry {
+            lsn: NonZeroU64::new(lsn).unwrap_or(NonZeroU64::MIN),
+            key: target.key,
+            len: head.len,
+            marks: if due.is_some() { Entry::SCHEDULED } else { 0 },
+        };
+        let position = log.push(entry, due, time);
+        self.live.add(&entry);
+        destination.stored.add(head.len);
+        destination.route.add(1, u64::from(head.len));
+        if destination.route.options.full == Full::DropOldest {
+            destination.drop_oldest(&mut self.live);
+        }
+        self.touched.insert(target.destination);
+        position
+    }
+
+    /// Whether the publisher has stored a message of this number already; else it has now.
+    fn is_repeated(&mut self, producer: u64, sequence: u64) -> bool {
+        let mut publishers = self.publishers.values_mut();
+        let Some(publisher) = publishers.find(|publisher| publisher.id == producer) else {
+            return false;
+        };
+        let repeated = sequence <= publisher.last;
+        publisher.last = publisher.last.max(sequence);
+        repeated
+    }
+
+    /// What concerns messages that a group has.
+    fn settle(&mut self, change: Change) {
+        match change {
+            Change::Ack { lane, runs } => self.ack(lane, &runs),
+            Change::Release {
+                lane,
+                position,
+                attempts,
+                deliveries,
+                due,
+            } => {
+                let note = Note {
+                    attempts,
+                    deliveries,
+                    due,
+                    is_held: false,
+                };
+                self.with(lane, position, |lane, log| {
+                    lane.release(position, note, log);
+                });
+            }
+            Change::Hold {
+                lane,
+                position,
+                attempts,
+                due,
+            } => self.with(lane, position, |lane, _| {
+                let note = Note {
+                    attempts,
+                    deliveries: 0,
+                    due,
+                    is_held: true,
+                };
+                lane.note(position, note);
+            }),
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Ack { .. } | Change::Release { .. } | Change::Hold { .. } => {
+                self.settle(change);
+            }
+            Change::Destination { id, name, options } => self.create(id, &name, options),
+            Change::Delete { destination } => self.delete(destination),
+            Change::Group {
+                destination,
+                id,
+                name,
+                from,
+            } => self.add_group(destination, id, &name, &from),
+            Change::Forget { destination, group } => self.forget(destination, group),
+            Change::Seek {
+                destination,
+                group,
+                from,
+            } => self.move_group(destination, group, &from),
+            Change::Purge { destination, to } => self.purge_to(destination, &to),
+            Change::Handled {
+                destination,
+                partition,
+                position,
+            } => self.handle(destination, partition, position),
+            Change::Trim {
+                destination,
+                partition,
+                to,
+            } => self.trim(destination, partition, to),
+            Change::Producer { id, name } => {
+                self.publishers
+                    .entry(name)
+                    .or_insert(Publisher { id, last: 0 });
+            }
+        }
+    }
+
+    fn ack(&mut self, lane: LaneKey, runs: &[(u64, u64)]) {
+        let Some(destination) = self.destinations.get_mut(&lane.destination) else {
+            return;
+        };
+        let partition = lane.partition as usize;
+        let (Some(group), Some(log)) = (
+            destination.groups.get_mut(&lane.group),
+            destination.logs.get_mut(partition),
+        ) else {
+            return;
+        };
+        let own = &mut group.lanes[partition];
+        let mut ready = false;
+        let end = log.end();
+        let runs = runs
+            .iter()
+            .map(|(first, count)| *first..first.saturating_add(*count).min(end));
+        for run in runs.clone() {
+            own.cover(run.end, log);
+            for position in run {
+                ready |= own.settle(position, log);
+            }
+        }
+        own.tidy();
+        if ready {
+            self.touched.insert(lane.destination);
+        }
+        let alone = destination.groups.len() == 1;
+        for position in runs.flatten() {
+            if alone || destination.is_settled(partition, position) {
+                destination.finish(partition, position, &mut self.live);
+            }
+        }
+        destination.sweep(partition, &mut self.live);
+    }
+
+    /// Changes one message of a lane.
+    fn with(
+        &mut self,
+        key: LaneKey,
+        position: u64,
+        change: impl FnOnce(&mut Lane, &super::log::Log),
+    ) {
+        let Some(destination) = self.destinations.get_mut(&key.destination) else {
+            return;
+        };
+        let partition = key.partition as usize;
+        if let (Some(group), Some(log)) = (
+            destination.groups.get_mut(&key.group),
+            destination.logs.get(partition),
+        ) {
+            let lane = &mut group.lanes[partition];
+            lane.cover((position + 1).min(log.end()), log);
+            change(lane, log);
+            self.touched.insert(key.destination);
+        }
+    }
+
+    pub(super) fn create(&mut self, id: u32, name: &str, options: DestinationOptions) {
+        self.next_destination = self.next_destination.max(id + 1);
+        if self.names.contains_key(name) {
+            return;
+        }
+        let route = Arc::new(Route::new(id, name, options));
+        self.names.insert(route.name.clone(), id);
+        self.destinations.insert(id, Destination::new(route));
+    }
+
+    fn delete(&mut self, id: u32) {
+        let Some(destination) = self.destinations.remove(&id) else {
+            return;
+        };
+        self.names.remove(&destination.route.name);
+        for log in &destination.logs {
+            for (_, entry) in log.entries.iter() {
+                self.live.drop(entry);
+            }
+        }
+        for (_, member) in &mut self.members {
+            if member.lanes.iter().any(|lane| lane.destination == id) {
+                member.ended = Some(Ended::Deleted);
+                member.wake();
+            }
+        }
+        destination.route.room.notify_waiters();
+    }
+
+    fn add_group(&mut self, destination: u32, id: u32, name: &str, from: &[u64]) {
+        let Some(destination) = self.destinations.get_mut(&destination) else {
+            return;
+        };
+        destination.next_group = destination.next_group.max(id + 1);
+        if destination.group(name).is_some() {
+            return;
+        }
+        let partitions = 0..destination.logs.len();
+        let lanes =
+            partitions.map(|index| Lane::starting_at(from.get(index).copied().unwrap_or(0)));
+        let group = Group {
+            name: name.into(),
+            lanes: lanes.collect(),
+            members: Vec::new(),
+        };
+        destination.groups.insert(id, group);
+        destination.review(&mut self.live);
+    }
+
+    fn forget(&mut self, id: u32, group: u32) {
+        let Some(destination) = self.destinations.get_mut(&id) else {
+            return;
+        };
+        let Some(gone) = destination.groups.remove(&group) else {
+            return;
+        };
+        for member in gone.members {
+            if let Some(member) = self.members.get_mut(member) {
+                member.ended = Some(Ended::Deleted);
+                member.wake();
+            }
+        }
+        if !destination.groups.is_empty() {
+            destination.review(&mut self.live);
+        }
+        self.touched.insert(id);
+    }
+
+    fn move_group(&mut self, id: u32, group: u32, from: &[u64]) {
+        let Some(destination) = self.destinations.get_mut(&id) else {
+            return;
+        };
+        let Some(group) = destination.groups.get_mut(&group) else {
+            return;
+        };
+        for ((lane, log), from) in group.lanes.iter_mut().zip(&destination.logs).zip(from) {
+            if *from != Change::STAY {
+                lane.seek(log.first_from(*from), log);
+            }
+        }
+        destination.review(&mut self.live);
+        self.touched.insert(id);
+    }
+
+    fn handle(&mut self, id: u32, partition: u32, position: u64) {
+        let Some(destination) = self.destinations.get_mut(&id) else {
+            return;
+        };
+        let index = partition as usize;
+        let Some(entry) = destination
+            .logs
+            .get_mut(index)
+            .and_then(|log| log.entries.get_mut(position))
+        else {
+            return;
+        };
+        entry.marks |= Entry::HANDLED;
+        let key = entry.key;
+        for group in destination.groups.values_mut() {
+            group.lanes[index].lose(position, key);
+        }
+        if destination.is_settled(index, position) {
+            destination.finish(index, position, &mut self.live);
+        }
+        self.touched.insert(id);
+    }
+}

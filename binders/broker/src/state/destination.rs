@@ -1,0 +1,153 @@
+//! Destinations with their partitions and groups.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+use tokio::sync::Notify;
+
+use super::{lane::Lane, log::Log};
+use crate::options::DestinationOptions;
+
+/// What publishers need of a destination, without the state's lock.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) id: u32,
+    pub(crate) name: Arc<str>,
+    pub(crate) options: DestinationOptions,
+    /// Messages that are stored and not settled, and those on their way.
+    pub(crate) messages: AtomicU64,
+    /// Their bytes.
+    pub(crate) bytes: AtomicU64,
+    /// Who waits for room.
+    pub(crate) room: Notify,
+    /// The partition of the next message without a key.
+    pub(crate) turn: AtomicU32,
+}
+
+impl Route {
+    pub(super) fn new(id: u32, name: &str, options: DestinationOptions) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            options,
+            messages: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            room: Notify::new(),
+            turn: AtomicU32::new(0),
+        }
+    }
+
+    /// Counts messages, unless there is no room for them.
+    pub(crate) fn reserve(&self, messages: u64, bytes: u64) -> bool {
+        let before = self.messages.fetch_add(messages, Ordering::Relaxed);
+        let size = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        // One that is larger than the limit alone has its place in an empty destination.
+        let fits = before + messages <= self.options.max_messages
+            && (size + bytes <= self.options.max_bytes || before == 0);
+        if !fits {
+            self.free(messages, bytes);
+        }
+        fits
+    }
+
+    /// Counts messages without asking for room.
+    pub(crate) fn add(&self, messages: u64, bytes: u64) {
+        self.messages.fetch_add(messages, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Gives back room that was taken for messages on their way.
+    pub(crate) fn release(&self, messages: u64, bytes: u64) {
+        self.free(messages, bytes);
+        self.room.notify_waiters();
+    }
+
+    /// Messages that are settled, or were not stored.
+    #[inline]
+    pub(crate) fn free(&self, messages: u64, bytes: u64) {
+        self.messages.fetch_sub(messages, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Messages that are stored and not settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Stored {
+    #[inline]
+    pub(super) fn add(&mut self, len: u32) {
+        self.messages += 1;
+        self.bytes += u64::from(len);
+    }
+
+    #[inline]
+    pub(super) fn sub(&mut self, len: u32) {
+        self.messages -= 1;
+        self.bytes -= u64::from(len);
+    }
+
+    pub(super) fn fits(self, options: &DestinationOptions) -> bool {
+        self.messages <= options.max_messages && self.bytes <= options.max_bytes
+    }
+}
+
+/// A group.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// Empty where it is anonymous.
+    pub(super) name: Arc<str>,
+    /// One for each partition.
+    pub(super) lanes: Vec<Lane>,
+    /// Its consumers, by their places.
+    pub(super) members: Vec<usize>,
+}
+
+/// A destination.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    pub(crate) route: Arc<Route>,
+    pub(super) logs: Vec<Log>,
+    pub(crate) stored: Stored,
+    pub(super) groups: BTreeMap<u32, Group>,
+    /// The number of the next group.
+    pub(super) next_group: u32,
+}
+
+impl Destination {
+    pub(super) fn new(route: Arc<Route>) -> Self {
+        let partitions = route.options.partitions as usize;
+        Self {
+            route,
+            stored: Stored::default(),
+            logs: (0..partitions).map(|_| Log::default()).collect(),
+            groups: BTreeMap::new(),
+            next_group: 1,
+        }
+    }
+
+    /// The group of this name.
+    pub(crate) fn group(&self, name: &str) -> Option<u32> {
+        let mut groups = self.groups.iter();
+        let found = groups.find(|(_, group)| !name.is_empty() && &*group.name == name);
+        found.map(|(id, _)| *id)
+    }
+
+    /// Whether every group has settled the message.
+    #[inline]
+    pub(super) fn is_settled(&self, partition: usize, position: u64) -> bool {
+        !self.groups.is_empty()
+            && self
+                .groups
+                .values()
+                .all(|group| group.lanes[partition].is_settled(position))
+    }
+}

@@ -1,0 +1,133 @@
+//! The state: a function of the journal, and of who is subscribed.
+//!
+//! What survives a restart changes in [`apply`](State::apply) only, in the order of the journal, after the journal is durable.
+//! Live operation and recovery run the same code.
+
+mod admin;
+mod apply;
+mod destination;
+mod keys;
+mod lane;
+mod live;
+mod log;
+mod member;
+mod settle;
+mod snapshot;
+mod space;
+mod subscribe;
+mod take;
+
+pub(crate) use apply::Applied;
+pub(crate) use destination::{Destination, Route};
+pub(crate) use lane::Pick;
+pub(crate) use member::{Ended, MemberKey};
+pub(crate) use settle::Checked;
+pub(crate) use subscribe::Joining;
+pub(crate) use take::Taken;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use slab::Slab;
+
+use live::Live;
+use member::Member;
+
+/// A publisher that numbers its messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Publisher {
+    pub(crate) id: u64,
+    /// The highest number that was stored.
+    pub(crate) last: u64,
+}
+
+/// Everything that the broker knows.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) destinations: BTreeMap<u32, Destination>,
+    names: HashMap<Arc<str>, u32>,
+    next_destination: u32,
+    pub(crate) publishers: BTreeMap<String, Publisher>,
+    members: Slab<Member>,
+    /// How many consumers have leases that end.
+    leasing: usize,
+    next_member: u32,
+    live: Live,
+    /// Destinations in which something has happened since their consumers were told.
+    touched: BTreeSet<u32>,
+    /// Where the next frame begins that is to be applied.
+    pub(crate) lsn: u64,
+    /// The checksum of the last applied frame.
+    pub(crate) crc: u32,
+    /// When it was written.
+    pub(crate) time: u64,
+}
+
+impl State {
+    /// An empty state over segments of this size.
+    pub(crate) fn new(segment: u64) -> Self {
+        Self {
+            live: Live::new(segment),
+            next_destination: 1,
+            next_member: 1,
+            ..Self::default()
+        }
+    }
+
+    /// What publishers need of the destination.
+    pub(crate) fn route(&self, name: &str) -> Option<Arc<Route>> {
+        let id = self.names.get(name)?;
+        Some(self.destinations.get(id)?.route.clone())
+    }
+
+    /// The destination of this name.
+    pub(crate) fn destination(&self, name: &str) -> Option<(u32, &Destination)> {
+        let id = *self.names.get(name)?;
+        Some((id, self.destinations.get(&id)?))
+    }
+
+    /// The number of the next destination; each is used once.
+    pub(crate) fn next_destination(&mut self) -> u32 {
+        let next = self.next_destination;
+        self.next_destination += 1;
+        next
+    }
+
+    /// The first segment in which messages are kept, and which is not among these.
+    pub(crate) fn missing(&self, segments: &[u64], size: u64) -> Option<u64> {
+        let logs = self.destinations.values().flat_map(|found| &found.logs);
+        let entries = logs.flat_map(|log| log.entries.iter());
+        let mut used = entries.map(|(_, entry)| entry.lsn.get() / size);
+        used.find(|segment| !segments.contains(segment))
+    }
+
+    /// Ends every consumer.
+    pub(crate) fn end_all(&mut self) {
+        for (_, member) in &mut self.members {
+            member.ended = Some(Ended::Closed);
+            member.wake();
+        }
+        for destination in self.destinations.values() {
+            destination.route.room.notify_waiters();
+        }
+    }
+
+    /// Tells consumers that there may be something for them.
+    pub(crate) fn wake(&mut self) {
+        while let Some(id) = self.touched.pop_first() {
+            let Some(destination) = self.destinations.get(&id) else {
+                continue;
+            };
+            for group in destination.groups.values() {
+                for member in &group.members {
+                    if let Some(member) = self.members.get_mut(*member) {
+                        member.wake();
+                    }
+                }
+            }
+            destination.route.room.notify_waiters();
+        }
+    }
+}

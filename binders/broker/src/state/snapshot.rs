@@ -1,0 +1,310 @@
+//! The state as bytes: what recovery begins with instead of the whole journal.
+//!
+//! Two states that have applied the same frames give the same bytes.
+
+use std::{cmp::Reverse, num::NonZeroU64};
+
+use super::{
+    Publisher, State,
+    destination::{Destination, Group},
+    lane::{Lane, Note},
+    log::{Entry, Log},
+};
+use crate::record::{Change, Fields, Malformed, PREFIX};
+
+const MAGIC: &[u8; 8] = b"MQSNAP\0\x01";
+
+/// The bytes are not a snapshot that this version can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Invalid(pub(crate) &'static str);
+
+impl From<Malformed> for Invalid {
+    fn from(malformed: Malformed) -> Self {
+        Self(malformed.0)
+    }
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn u32(&mut self, number: u32) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn u64(&mut self, number: u64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn len(&mut self, len: usize) {
+        self.u64(len as u64);
+    }
+}
+
+impl State {
+    /// Everything that survives a restart.
+    pub(crate) fn snapshot(&self) -> Vec<u8> {
+        let mut out = Writer(Vec::with_capacity(4_096));
+        out.0.extend_from_slice(MAGIC);
+        out.u64(self.lsn);
+        out.u32(self.crc);
+        out.u64(self.time);
+        out.u32(self.next_destination);
+        out.len(self.publishers.len());
+        for (name, publisher) in &self.publishers {
+            let (id, name) = (publisher.id, name.clone());
+            Change::Producer { id, name }.encode(&mut out.0);
+            out.u64(publisher.last);
+        }
+        out.len(self.destinations.len());
+        for destination in self.destinations.values() {
+            destination.write(self.time, &mut out);
+        }
+        let crc = crc32c::crc32c(&out.0);
+        out.u32(crc);
+        out.0
+    }
+
+    /// The state that a snapshot holds.
+    pub(crate) fn restore(bytes: &[u8], segment: u64) -> Result<Self, Invalid> {
+        let Some((bytes, crc)) = bytes.split_last_chunk::<4>() else {
+            return Err(Invalid("it is too short"));
+        };
+        if crc32c::crc32c(bytes) != u32::from_le_bytes(*crc) {
+            return Err(Invalid("its checksum is wrong"));
+        }
+        let mut input = Fields(bytes);
+        if input.bytes(MAGIC.len())? != MAGIC {
+            return Err(Invalid("it is of another version"));
+        }
+        let mut state = Self::new(segment);
+        state.lsn = input.u64()?;
+        state.crc = input.u32()?;
+        state.time = input.u64()?;
+        let next = input.u32()?;
+        for _ in 0..input.u64()? {
+            if let Change::Producer { id, name } = change(&mut input)? {
+                let last = input.u64()?;
+                state.publishers.insert(name, Publisher { id, last });
+            }
+        }
+        for _ in 0..input.u64()? {
+            state.read_destination(&mut input)?;
+        }
+        state.next_destination = next;
+        Ok(state)
+    }
+
+    fn read_destination(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
+        let Change::Destination { id, name, options } = change(input)? else {
+            return Err(Malformed("a destination is missing"));
+        };
+        self.create(id, &name, options);
+        let destination = self.destinations.get_mut(&id);
+        let destination = destination.ok_or(Malformed("two destinations have one name"))?;
+        destination.read(input)?;
+        for log in &destination.logs {
+            for (_, entry) in log.entries.iter() {
+                self.live.add(entry);
+                if !entry.is(Entry::DONE) {
+                    destination.stored.add(entry.len);
+                }
+            }
+        }
+        let stored = destination.stored;
+        destination.route.add(stored.messages, stored.bytes);
+        Ok(())
+    }
+}
+
+/// A change among other fields.
+fn change(input: &mut Fields<'_>) -> Result<Change, Malformed> {
+    let len = Fields(input.0).u32()? as usize;
+    Change::decode(input.bytes(len.max(PREFIX))?)
+}
+
+impl Destination {
+    fn write(&self, now: u64, out: &mut Writer) {
+        let change = Change::Destination {
+            id: self.route.id,
+            name: self.route.name.to_string(),
+            options: self.route.options.clone(),
+        };
+        change.encode(&mut out.0);
+        self.logs.iter().for_each(|log| log.write(now, out));
+        out.u32(self.next_group);
+        out.len(self.groups.len());
+        for (id, group) in &self.groups {
+            let change = Change::Group {
+                destination: self.route.id,
+                id: *id,
+                name: group.name.to_string(),
+                from: Vec::new(),
+            };
+            change.encode(&mut out.0);
+            for (lane, log) in group.lanes.iter().zip(&self.logs) {
+                lane.write(log, out);
+            }
+        }
+    }
+
+    fn read(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
+        for log in &mut self.logs {
+            log.read(input)?;
+        }
+        let next = input.u32()?;
+        for _ in 0..input.u64()? {
+            let Change::Group { id, name, .. } = change(input)? else {
+                return Err(Malformed("a group is missing"));
+            };
+            let lanes = self.logs.iter().map(|log| Lane::read(log, input));
+            let group = Group {
+                name: name.into(),
+                lanes: lanes.collect::<Result<_, _>>()?,
+                members: Vec::new(),
+            };
+            self.groups.insert(id, group);
+        }
+        self.next_group = next;
+        Ok(())
+    }
+}
+
+impl Log {
+    fn write(&self, now: u64, out: &mut Writer) {
+        out.u64(self.end());
+        out.u64(self.swept);
+        out.len(self.entries.len());
+        for (position, entry) in self.entries.iter() {
+            out.u64(position);
+            out.u64(entry.lsn.get());
+            out.u64(entry.key);
+            out.u32(entry.len);
+            out.u32(entry.marks & !Entry::SCHEDULED);
+        }
+        out.len(self.times.len());
+        for (position, time) in &self.times {
+            out.u64(*position);
+            out.u64(*time);
+        }
+        let mut scheduled: Vec<_> = self.scheduled.iter().map(|Reverse(entry)| *entry).collect();
+        scheduled.retain(|(due, position)| *due > now && self.get(*position).is_some());
+        scheduled.sort_unstable();
+        out.len(scheduled.len());
+        for (due, position) in scheduled {
+            out.u64(due);
+            out.u64(position);
+        }
+    }
+
+    fn read(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
+        let end = input.u64()?;
+        self.swept = input.u64()?;
+        for _ in 0..input.u64()? {
+            let position = input.u64()?;
+            let entry = Entry {
+                lsn: NonZeroU64::new(input.u64()?).ok_or(Malformed("a message has no place"))?,
+                key: input.u64()?,
+                len: input.u32()?,
+                marks: input.u32()?,
+            };
+            if position < self.entries.end() || position >= end {
+                return Err(Malformed("positions are out of order"));
+            }
+            self.done += u64::from(entry.is(Entry::DONE));
+            self.entries.put(position, entry);
+        }
+        self.entries.skip_to(end);
+        for _ in 0..input.u64()? {
+            self.times.push_back((input.u64()?, input.u64()?));
+        }
+        for _ in 0..input.u64()? {
+            let (due, position) = (input.u64()?, input.u64()?);
+            if let Some(entry) = self.entries.get_mut(position) {
+                entry.marks |= Entry::SCHEDULED;
+                self.scheduled.push(Reverse((due, position)));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Lane {
+    /// What is settled, as runs, and notes.
+    ///
+    /// Where the group has got to in handing out is left out: what is not settled is handed out again.
+    fn write(&self, log: &Log, out: &mut Writer) {
+        let floor = self.settled_floor(log);
+        out.u64(floor);
+        let open: Vec<u64> = self.slots.iter().map(|(position, _)| position).collect();
+        let mut runs = Vec::new();
+        let mut next = floor;
+        for position in open.into_iter().filter(|position| *position >= floor) {
+            if position > next {
+                runs.push((next, position));
+            }
+            next = position + 1;
+        }
+        if self.next() > next {
+            runs.push((next, self.next()));
+        }
+        // Positions without a message are settled wherever they are: they are left out, so that both kinds look alike.
+        let runs = runs.into_iter().filter_map(|(from, to)| {
+            let from = log.first_from(from);
+            let messages = log.entries.iter_from(from).take_while(|(at, _)| *at < to);
+            let settled = messages.filter(|(_, entry)| !entry.is(Entry::HANDLED));
+            let last = settled.map(|(at, _)| at + 1).last()?;
+            Some((from, last))
+        });
+        let runs: Vec<_> = runs.collect();
+        out.len(runs.len());
+        for (from, to) in runs {
+            out.u64(from);
+            out.u64(to);
+        }
+        let mut notes: Vec<_> = self.notes.iter().collect();
+        notes.sort_unstable_by_key(|(position, _)| **position);
+        out.len(notes.len());
+        for (position, note) in notes {
+            out.u64(*position);
+            out.u32(note.attempts);
+            out.u32(note.deliveries);
+            out.u64(note.due);
+            out.u32(u32::from(note.is_held));
+        }
+    }
+
+    /// The first message that is kept and not settled, or the end.
+    fn settled_floor(&self, log: &Log) -> u64 {
+        let mut entries = log.entries.iter();
+        let open = entries.find(|(position, _)| !self.is_settled(*position));
+        open.map_or(log.end().max(self.next()), |(position, _)| position)
+    }
+
+    fn read(log: &Log, input: &mut Fields<'_>) -> Result<Self, Malformed> {
+        let mut lane = Self::starting_at(input.u64()?);
+        for _ in 0..input.u64()? {
+            let (from, to) = (input.u64()?, input.u64()?);
+            if from > to || to > log.end() {
+                return Err(Malformed("a group is ahead of its messages"));
+            }
+            lane.cover(from, log);
+            lane.slots.skip_to(to);
+        }
+        for _ in 0..input.u64()? {
+            let position = input.u64()?;
+            let note = Note {
+                attempts: input.u32()?,
+                deliveries: input.u32()?,
+                due: input.u64()?,
+                is_held: input.u32()? != 0,
+            };
+            lane.cover((position + 1).min(log.end()), log);
+            if note.is_held {
+                lane.note(position, note);
+            } else {
+                lane.release(position, note, log);
+            }
+        }
+        Ok(lane)
+    }
+}

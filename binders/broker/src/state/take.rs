@@ -1,0 +1,148 @@
+//! What a consumer gets when it asks.
+
+use super::{
+    State,
+    lane::{Pick, Taker},
+    member::{Ended, MemberKey},
+};
+
+/// The answer to a consumer that asks for messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Messages were picked.
+    Some,
+    /// There is nothing before this time (nanoseconds since the Unix epoch), if any, unless the consumer is notified.
+    Nothing(Option<u64>),
+    /// There will be nothing any more.
+    Ended(Ended),
+}
+
+impl State {
+    /// Picks up to `max` messages for a consumer.
+    pub(crate) fn take(
+        &mut self,
+        key: MemberKey,
+        picks: &mut Vec<Pick>,
+        max: usize,
+        now: u64,
+    ) -> Taken {
+        if self.leasing > 0 {
+            self.expire_leases(now);
+        }
+        let Some(member) = self.member(key) else {
+            return Taken::Ended(Ended::Closed);
+        };
+        if let Some(ended) = member.ended {
+            return Taken::Ended(ended);
+        }
+        member.is_waiting = false;
+        let room = max.min(member.window.saturating_sub(member.out));
+        let before = picks.len();
+        if room > 0 {
+            self.pick(key, picks, room, now);
+        }
+        let taken = picks.len() - before;
+        let due = if taken == 0 { self.due(key) } else { None };
+        let Some(member) = self.member(key) else {
+            return Taken::Ended(Ended::Closed);
+        };
+        member.out += taken;
+        if taken > 0 {
+            if let Some(lease) = member.lease {
+                let leases = picks[before..]
+                    .iter()
+                    .map(|pick| (now + lease, pick.lane, pick.position));
+                member.leases.extend(leases);
+            }
+            return Taken::Some;
+        }
+        member.is_waiting = true;
+        Taken::Nothing(due)
+    }
+
+    /// Asks one lane after the other, beginning with another one each time.
+    fn pick(&mut self, key: MemberKey, picks: &mut Vec<Pick>, room: usize, now: u64) {
+        let member = &mut self.members[key.index];
+        let count = member.lanes.len();
+        let first = member.first;
+        member.first = if first + 1 < count { first + 1 } else { 0 };
+        let mut taker = Taker {
+            picks,
+            room,
+            owner: key.number,
+            lane: 0,
+            now,
+        };
+        for index in (first..count).chain(0..first.min(count)) {
+            if taker.room == 0 {
+                return;
+            }
+            taker.lane = u32::try_from(index).unwrap_or(u32::MAX);
+            let member = &self.members[key.index];
+            if !member.paused.is_empty() && member.paused.contains(&taker.lane) {
+                continue;
+            }
+            let lane = member.lanes[index];
+            let Some(destination) = self.destinations.get_mut(&lane.destination) else {
+                continue;
+            };
+            destination.fire(lane.partition as usize, now);
+            if let Some(group) = destination.groups.get_mut(&lane.group) {
+                let partition = lane.partition as usize;
+                group.lanes[partition].take(&destination.logs[partition], &mut taker);
+            }
+        }
+    }
+
+    /// When something becomes due for this consumer.
+    fn due(&self, key: MemberKey) -> Option<u64> {
+        let member = self.members.get(key.index)?;
+        let all = self.members.iter().filter(|_| self.leasing > 0);
+        let lease = all.filter_map(|(_, member)| member.leases.front().map(|(end, _, _)| *end));
+        let lanes = member.lanes.iter().filter_map(|lane| {
+            let destination = self.destinations.get(&lane.destination)?;
+            let partition = lane.partition as usize;
+            let group = destination.groups.get(&lane.group)?;
+            let released = group.lanes[partition].due();
+            let scheduled = destination.logs[partition].due();
+            released.into_iter().chain(scheduled).min()
+        });
+        lanes.chain(lease).min()
+    }
+
+    /// Takes back what consumers have had for too long.
+    fn expire_leases(&mut self, now: u64) {
+        let members = self.members.iter_mut();
+        let expired: Vec<_> = members
+            .flat_map(|(index, member)| {
+                let number = member.number;
+                let expired = member.expired(now).into_iter();
+                expired.map(move |(lane, position)| (MemberKey { index, number }, lane, position))
+            })
+            .collect();
+        for (key, lane, position) in expired {
+            let destination = self.destinations.get_mut(&lane.destination);
+            let group = destination.and_then(|found| found.groups.get_mut(&lane.group));
+            let Some(group) = group else { continue };
+            let own = &mut group.lanes[lane.partition as usize];
+            if own.out_with(position, key.number).is_ok() {
+                own.line_up(position);
+                self.touched.insert(lane.destination);
+                self.members[key.index].out -= 1;
+            }
+        }
+        self.wake();
+    }
+}
+
+impl super::destination::Destination {
+    /// Lets go of messages whose time has come.
+    #[inline]
+    fn fire(&mut self, partition: usize, now: u64) {
+        while let Some(position) = self.logs[partition].pop_due(now) {
+            for group in self.groups.values_mut() {
+                group.lanes[partition].line_up_delayed(position);
+            }
+        }
+    }
+}

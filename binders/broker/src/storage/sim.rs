@@ -1,0 +1,1 @@
+//! A disk in memory that loses, tears and reorders what was not synced, and fails on demand.

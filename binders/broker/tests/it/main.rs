@@ -1,0 +1,3 @@
+//! The broker as a library, on a real disk.
+
+mod basics;
