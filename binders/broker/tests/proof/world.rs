@@ -41,6 +41,8 @@ struct Point {
     lsn: u64,
     bytes: Vec<u8>,
     model: Model,
+    /// Whether the frames before it, back to the point before, change nothing that the model knows.
+    is_quiet: bool,
 }
 
 /// What was compared.
@@ -162,7 +164,12 @@ impl World {
     fn point(&self) -> Point {
         let (lsn, bytes) = self.broker().inspect();
         let model = self.model.clone();
-        Point { lsn, bytes, model }
+        Point {
+            lsn,
+            bytes,
+            model,
+            is_quiet: false,
+        }
     }
 
     /// A step that writes has ended: `after` is the model with it.
@@ -184,6 +191,16 @@ impl World {
                 self.unknown.get_or_insert(after);
                 None
             }
+        }
+    }
+
+    /// The last step has written only what changes nothing that the model knows, and may go on doing so.
+    pub(crate) fn was_quiet(&mut self) {
+        if let Some(last) = self.points.last_mut() {
+            last.is_quiet = true;
+        }
+        if self.disk.is_crashed() {
+            self.unknown.get_or_insert(self.model.clone());
         }
     }
 
@@ -231,6 +248,7 @@ impl World {
         );
         // A new segment without a frame yet.
         let is_fresh = lsn % SEGMENT == 64;
+        let is_quiet = self.points.get(place + 1).is_some_and(|next| next.is_quiet);
         let unknown = self.unknown.take();
         if point.lsn == lsn {
             assert!(point.bytes == bytes, "recovery and live operation differ");
@@ -241,7 +259,7 @@ impl World {
             unknown => {
                 let (at, steps, is) = (point.lsn, self.points.len(), unknown.is_some());
                 assert!(
-                    at == lsn || is_fresh,
+                    at == lsn || is_fresh || is_quiet,
                     "a frame that nobody wrote, between {at} and {lsn}; step {place} of {steps}, unknown: {is}"
                 );
                 point.model.clone()
