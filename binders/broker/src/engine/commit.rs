@@ -1,6 +1,7 @@
 //! Group commit: what many tasks want written goes into one frame.
 
 use std::{
+    collections::VecDeque,
     mem,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -117,6 +118,23 @@ impl Frame {
     fn is_empty(&self) -> bool {
         self.records == 0
     }
+
+    /// How much there is of everything.
+    fn extent(&self) -> (usize, u32, usize) {
+        (self.buffer.len(), self.records, self.messages)
+    }
+
+    /// Takes off what was appended behind this extent, as a frame of its own.
+    fn split_off(&mut self, (len, records, messages): (usize, u32, usize)) -> Self {
+        let mut rest = Self::new(Vec::new());
+        rest.buffer.extend_from_slice(&self.buffer[len..]);
+        rest.records = self.records - records;
+        rest.messages = self.messages - messages;
+        (rest.sync, rest.soon) = (self.sync, self.soon);
+        self.buffer.truncate(len);
+        (self.records, self.messages) = (records, messages);
+        rest
+    }
 }
 
 /// Where tasks write, and what the journal's thread takes.
@@ -127,38 +145,43 @@ pub(crate) struct Gather {
     /// Who waits for room in the frame.
     room: Notify,
     closed: AtomicBool,
+    /// Bytes that a frame can have, with its header.
+    capacity: usize,
 }
 
 #[derive(Debug)]
 struct Filling {
     frame: Frame,
+    /// Frames to which nothing can be added any more, in order.
+    full: VecDeque<Frame>,
     /// Whether the journal's thread waits.
     idle: bool,
     /// Buffers to be used again.
     spare: Vec<Vec<u8>>,
 }
 
-impl Default for Gather {
-    fn default() -> Self {
+impl Gather {
+    /// For frames of at most so many bytes, unless one call alone writes more.
+    pub(crate) fn new(capacity: usize) -> Self {
         Self {
             filling: Mutex::new(Filling {
                 frame: Frame::new(Vec::new()),
+                full: VecDeque::new(),
                 idle: false,
                 spare: Vec::new(),
             }),
             work: Condvar::new(),
             room: Notify::new(),
             closed: AtomicBool::new(false),
+            capacity,
         }
     }
-}
 
-impl Gather {
     /// Waits until the frame that is being filled has room.
     pub(crate) async fn room(&self) {
         loop {
             let room = self.room.notified();
-            if self.lock().frame.buffer.len() < FRAME || self.is_closed() {
+            if self.lock().has_room(self.capacity) || self.is_closed() {
                 return;
             }
             room.await;
@@ -174,8 +197,9 @@ impl Gather {
         if self.is_closed() {
             return Err(error::closed());
         }
-        let first = filling.frame.messages;
+        let before = filling.frame.extent();
         write(&mut filling.frame);
+        let first = filling.split_off(before, self.capacity);
         let ticket = Ticket {
             commit: filling.frame.commit.clone(),
             first,
@@ -192,7 +216,7 @@ impl Gather {
     /// Takes the frame; waits for one, at most until `deadline`. `None` is the deadline, or the end.
     pub(crate) fn take(&self, deadline: Option<Instant>) -> Option<Frame> {
         let mut filling = self.lock();
-        while filling.frame.is_empty() {
+        while filling.frame.is_empty() && filling.full.is_empty() {
             if self.is_closed() {
                 return None;
             }
@@ -215,8 +239,7 @@ impl Gather {
             };
             filling.idle = false;
         }
-        let buffer = filling.spare.pop().unwrap_or_default();
-        let frame = mem::replace(&mut filling.frame, Frame::new(buffer));
+        let frame = filling.next();
         drop(filling);
         self.room.notify_waiters();
         Some(frame)
@@ -245,6 +268,33 @@ impl Gather {
 
     fn lock(&self) -> MutexGuard<'_, Filling> {
         self.filling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Filling {
+    fn has_room(&self, capacity: usize) -> bool {
+        self.full.is_empty() && self.frame.buffer.len() < FRAME.min(capacity / 2)
+    }
+
+    /// Begins a frame with what was appended behind `before`, where one frame cannot hold all of it.
+    ///
+    /// Returns how many messages are before it in its frame.
+    fn split_off(&mut self, before: (usize, u32, usize), capacity: usize) -> usize {
+        if self.frame.buffer.len() <= capacity || before.1 == 0 {
+            return before.2;
+        }
+        let rest = self.frame.split_off(before);
+        let full = mem::replace(&mut self.frame, rest);
+        self.full.push_back(full);
+        0
+    }
+
+    fn next(&mut self) -> Frame {
+        if let Some(full) = self.full.pop_front() {
+            return full;
+        }
+        let buffer = self.spare.pop().unwrap_or_default();
+        mem::replace(&mut self.frame, Frame::new(buffer))
     }
 }
 

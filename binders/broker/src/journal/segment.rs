@@ -38,6 +38,11 @@ impl SegmentHeader {
         bytes
     }
 
+    /// Where the next segment begins; `None` is beyond every number.
+    fn end(&self) -> Option<u64> {
+        self.number.checked_add(1)?.checked_mul(self.size)
+    }
+
     /// Writes it to the beginning of a file.
     pub(crate) fn write(&self, file: &dyn File) -> io::Result<()> {
         file.write_at(&[IoSlice::new(&self.encode())], 0)
@@ -50,12 +55,13 @@ impl SegmentHeader {
         let sound = read == bytes.len()
             && bytes[0..8] == *MAGIC
             && u32_at(&bytes, 8) == crc32c::crc32c(&bytes[16..]);
-        Ok(sound.then(|| Self {
+        let header = sound.then(|| Self {
             number: u64_at(&bytes, 16),
             size: u64_at(&bytes, 24),
             epoch: u64_at(&bytes, 32),
             previous: u32_at(&bytes, 40),
-        }))
+        });
+        Ok(header.filter(|header| header.size > SEGMENT_HEADER && header.end().is_some()))
     }
 }
 
