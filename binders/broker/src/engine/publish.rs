@@ -379,12 +379,14 @@ impl Shared {
     /// Publishes messages and applies changes, all or nothing.
     ///
     /// Returns where the messages were stored, and what became of the changes with them.
+    /// Calls `written` as soon as they take effect whether or not anybody waits for it.
     pub(crate) async fn publish_with(
         &self,
         messages: &[(Arc<Route>, Message)],
         changes: &[Change],
         durability: Durability,
         checks: Checks,
+        written: impl FnOnce(),
     ) -> Result<Vec<Receipt>> {
         if messages.is_empty() && changes.is_empty() {
             return Ok(Vec::new());
@@ -405,6 +407,7 @@ impl Shared {
             Checks::None => Reserved::default(),
         };
         let ticket = self.write_all(&outgoing, changes, durability)?;
+        written();
         let positions = ticket.wait().await?;
         let each = positions.iter().zip(&outgoing);
         Ok(each
