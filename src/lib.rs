@@ -26,6 +26,8 @@ pub use mq_core::{
 
 #[cfg(feature = "broker")]
 pub use mq_broker as broker;
+pub use mq_fail_point::{self as fail_points, fail_point};
+
 #[cfg(feature = "memory")]
 pub use mq_memory as memory;
 

@@ -27,6 +27,16 @@ pub(crate) struct Args {
     )]
     pub(crate) invoices: u64,
 
+    /// Folder of the embedded broker; after a crash, the same command goes on where it was
+    ///
+    /// Without it, a fresh folder is used and removed at the end.
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Settings file with another binder than the embedded broker
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
     /// Mix in N messages that cannot be decoded, evenly spread; they become dead letters
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) poison: u64,

@@ -15,6 +15,16 @@ pub(crate) struct Invoice(pub(crate) Entry);
 #[serde(transparent)]
 pub(crate) struct Refund(pub(crate) Entry);
 
+/// What the ledger takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Booking {
+    /// It is owed to the shop.
+    Invoice(Invoice),
+    /// It is owed by the shop.
+    Refund(Refund),
+}
+
 /// What invoices and refunds have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

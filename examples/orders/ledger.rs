@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rust_decimal::Decimal;
 use thiserror::Error;
 
-use crate::invoice::{Entry, Invoice, Refund};
+use crate::invoice::{Booking, Entry};
 use crate::money;
 
 /// Adds up invoices and refunds, from any number of threads.
@@ -47,7 +47,9 @@ pub(crate) struct Sum {
 pub(crate) enum Added {
     /// It counts.
     New,
-    /// It was there already.
+    /// It was added from the same place already.
+    Known,
+    /// It was there already, from another place.
     Duplicate,
 }
 
@@ -63,6 +65,7 @@ pub(crate) struct NotExact {
 
 #[derive(Debug, Default)]
 struct Books {
+    places: HashSet<(u32, u64)>,
     entries: HashSet<String>,
     numbers: HashSet<String>,
     totals: Totals,
@@ -75,20 +78,21 @@ enum Kind {
 }
 
 impl Ledger {
-    /// Adds an invoice unless it is there.
+    /// Adds what stands at a place (partition, position) of the ledger's destination, unless it was added from there.
     ///
     /// # Errors
     /// A total with more than four decimals, or a sum past 10^24.
-    pub(crate) fn add_invoice(&self, invoice: &Invoice) -> Result<Added, NotExact> {
-        self.books().add(&invoice.0, Kind::Order)
-    }
-
-    /// Adds a refund unless it is there.
-    ///
-    /// # Errors
-    /// A total with more than four decimals, or a sum past 10^24.
-    pub(crate) fn add_refund(&self, refund: &Refund) -> Result<Added, NotExact> {
-        self.books().add(&refund.0, Kind::Refund)
+    pub(crate) fn add(&self, place: (u32, u64), booking: &Booking) -> Result<Added, NotExact> {
+        let mut books = self.books();
+        if books.places.contains(&place) {
+            return Ok(Added::Known);
+        }
+        let added = match booking {
+            Booking::Invoice(invoice) => books.add(&invoice.0, Kind::Order),
+            Booking::Refund(refund) => books.add(&refund.0, Kind::Refund),
+        }?;
+        books.places.insert(place);
+        Ok(added)
     }
 
     /// What is in it now.
@@ -154,7 +158,10 @@ impl Sum {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
+    use crate::invoice::{Invoice, Refund};
 
     fn entry(id: &str, country: &str, total: &str) -> Entry {
         let number = id.split('@').next().unwrap().into();
@@ -167,22 +174,26 @@ mod tests {
         }
     }
 
-    fn invoice(id: &str, country: &str, total: &str) -> Invoice {
-        Invoice(entry(id, country, total))
+    /// Adds a booking at a place of its own.
+    fn add(ledger: &Ledger, booking: Booking) -> Result<Added, NotExact> {
+        static PLACE: AtomicU64 = AtomicU64::new(0);
+        ledger.add((0, PLACE.fetch_add(1, Ordering::Relaxed)), &booking)
+    }
+
+    fn invoice(id: &str, country: &str, total: &str) -> Booking {
+        Booking::Invoice(Invoice(entry(id, country, total)))
     }
 
     #[test]
     fn orders_and_refunds_add_up_by_country() {
         let ledger = Ledger::default();
-        ledger
-            .add_invoice(&invoice("1@a:2", "France", "0.1"))
-            .unwrap();
-        ledger
-            .add_invoice(&invoice("2@a:4", "EIRE", "0.2"))
-            .unwrap();
-        ledger
-            .add_refund(&Refund(entry("C3@a:6", "France", "-27.50")))
-            .unwrap();
+        add(&ledger, invoice("1@a:2", "France", "0.1")).unwrap();
+        add(&ledger, invoice("2@a:4", "EIRE", "0.2")).unwrap();
+        add(
+            &ledger,
+            Booking::Refund(Refund(entry("C3@a:6", "France", "-27.50"))),
+        )
+        .unwrap();
         let totals = ledger.totals();
         assert_eq!(
             (
@@ -210,9 +221,9 @@ mod tests {
     fn an_entry_that_arrives_twice_is_added_once() {
         let ledger = Ledger::default();
         let invoice = invoice("1@a:2", "France", "5");
-        assert_eq!(ledger.add_invoice(&invoice), Ok(Added::New));
+        assert_eq!(add(&ledger, invoice.clone()), Ok(Added::New));
         let once = ledger.totals();
-        assert_eq!(ledger.add_invoice(&invoice), Ok(Added::Duplicate));
+        assert_eq!(add(&ledger, invoice.clone()), Ok(Added::Duplicate));
         assert_eq!(
             ledger.totals(),
             Totals {
@@ -226,10 +237,7 @@ mod tests {
     fn parts_of_an_invoice_add_up_and_count_as_one() {
         let ledger = Ledger::default();
         for (id, total) in [("1@a:2", "5"), ("1@a:9", "6"), ("1@b:2", "7")] {
-            assert_eq!(
-                ledger.add_invoice(&invoice(id, "France", total)),
-                Ok(Added::New)
-            );
+            assert_eq!(add(&ledger, invoice(id, "France", total)), Ok(Added::New));
         }
         let totals = ledger.totals();
         assert_eq!(
@@ -246,36 +254,31 @@ mod tests {
     #[test]
     fn an_entry_that_cannot_be_added_exactly_changes_nothing() {
         let ledger = Ledger::default();
-        ledger
-            .add_invoice(&invoice("1@a:2", "France", "5"))
-            .unwrap();
+        add(&ledger, invoice("1@a:2", "France", "5")).unwrap();
         let before = ledger.totals();
         for total in [
             "0.00001",
             "10000000000000000000000000",
             "-79228162514264337593543950335",
         ] {
-            let error = ledger
-                .add_invoice(&invoice("2@a:4", "EIRE", total))
-                .unwrap_err();
+            let error = add(&ledger, invoice("2@a:4", "EIRE", total)).unwrap_err();
             assert!(
                 error.to_string().contains("cannot be added exactly"),
                 "{error}"
             );
         }
         assert!(
-            ledger
-                .add_invoice(&Invoice(Entry {
+            add(
+                &ledger,
+                Booking::Invoice(Invoice(Entry {
                     lines: u64::MAX,
                     ..entry("2@a:4", "EIRE", "1")
                 }))
-                .is_err()
+            )
+            .is_err()
         );
         assert_eq!(ledger.totals(), before);
-        assert_eq!(
-            ledger.add_invoice(&invoice("2@a:4", "EIRE", "1")),
-            Ok(Added::New)
-        );
+        assert_eq!(add(&ledger, invoice("2@a:4", "EIRE", "1")), Ok(Added::New));
     }
 
     #[test]
@@ -285,9 +288,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for n in 0..500 {
-                        ledger
-                            .add_invoice(&invoice(&format!("{n}@a:2"), "France", "0.01"))
-                            .unwrap();
+                        add(&ledger, invoice(&format!("{n}@a:2"), "France", "0.01")).unwrap();
                     }
                 });
             }
@@ -297,5 +298,15 @@ mod tests {
             (totals.sum.orders, totals.duplicates, totals.sum.total),
             (500, 1500, Decimal::from(5))
         );
+    }
+
+    #[test]
+    fn what_is_read_again_from_its_place_is_no_duplicate() {
+        let ledger = Ledger::default();
+        let booking = invoice("1@a:2", "France", "5");
+        assert_eq!(ledger.add((0, 7), &booking), Ok(Added::New));
+        assert_eq!(ledger.add((0, 7), &booking), Ok(Added::Known));
+        assert_eq!(ledger.add((1, 7), &booking), Ok(Added::Duplicate));
+        assert_eq!(ledger.totals().duplicates, 1);
     }
 }

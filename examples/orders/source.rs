@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mq::{Source, message::ContentType, prelude::*};
+use tokio::sync::oneshot;
 
 use crate::bad_row::{BadRow, BadRows};
 use crate::input::Input;
@@ -44,16 +45,37 @@ pub(crate) struct OrderSource {
     input: Input,
     poison: Poison,
     reading: Reading,
+    /// How many messages of the input were published before the start; sent when that is known.
+    published: Option<oneshot::Receiver<u64>>,
 }
 
 impl OrderSource {
-    pub(crate) fn new(input: Input, poison: u64, reading: Reading) -> Self {
+    pub(crate) fn new(
+        input: Input,
+        poison: u64,
+        reading: Reading,
+        published: oneshot::Receiver<u64>,
+    ) -> Self {
         let poison = Poison::new(poison, input.size());
         Self {
             input,
             poison,
             reading,
+            published: Some(published),
         }
+    }
+
+    /// Passes over what was published before a crash: the input gives the same messages in the same order each time.
+    async fn resume(&mut self) -> Result<(), Failure> {
+        let Some(published) = self.published.take() else {
+            return Ok(());
+        };
+        for _ in 0..published.await.unwrap_or(0) {
+            if self.step()?.is_none() {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -61,6 +83,14 @@ impl Source for OrderSource {
     type Output = Message;
 
     async fn next(&mut self) -> Result<Option<Message>, Failure> {
+        self.resume().await?;
+        self.step()
+    }
+}
+
+impl OrderSource {
+    /// The next message of the input.
+    fn step(&mut self) -> Result<Option<Message>, Failure> {
         if let Some(poison) = self.poison.due(self.input.done()) {
             return Ok(Some(Message::new(poison)));
         }

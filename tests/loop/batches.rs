@@ -409,3 +409,37 @@ async fn no_batch_begins_before_the_one_before_it_is_judged() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_passes_a_message_of_its_key_that_was_held_before_a_crash() {
+    within(async {
+        for broker in [Broker::new(), Broker::positional(1)] {
+            let calls = Calls::new();
+            let settings = "[bindings.orders.consumer]\nordering = 'key'\nbatch = { max = 10, wait = '10ms' }\nretry = { attempts = 1, delayed = ['1m'] }";
+            let service = || {
+                let handler = each(&calls, |text, attempt| match (text, attempt) {
+                    ("a0", 1) => Err(Failure::retry("broken")),
+                    _ => Ok(()),
+                });
+                app(&broker, settings).batch_sink("orders", handler)
+            };
+            let crashing = start(service()).await;
+            broker.send_keyed("orders", &["a0", "a1", "b0"]);
+            pass(secs(5)).await;
+            drop(crashing);
+            let _app = start(service()).await;
+            pass(secs(5)).await;
+            broker.send_keyed("orders", &["a2", "b1"]);
+            until_eq(|| broker.unsettled("orders"), 0).await;
+            let texts = calls.texts().join(" ");
+            let of_a: Vec<_> = texts
+                .split(' ')
+                .filter(|text| text.starts_with('a'))
+                .collect();
+            // The first batch may have had both.
+            assert!(of_a.ends_with(&["a0", "a1", "a2"]), "{texts}");
+            assert!(matches!(of_a[..], ["a0", "a0", ..] | ["a0", "a1", "a0", ..]), "{texts}");
+        }
+    })
+    .await;
+}

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use mq::{idempotency::MemoryIdempotencyStore, memory::Refusal, prelude::*};
+use mq::{
+    idempotency::{Claimed, IdempotencyKey, IdempotencyStore, MemoryIdempotencyStore, Scope},
+    memory::Refusal,
+    prelude::*,
+};
 
 use crate::support::{
     Broker, Calls, app, keyed, orders, pass, secs, start, until, until_eq, within,
@@ -294,6 +298,37 @@ async fn duplicates_leave_a_batch_before_the_handler_sees_it() {
             until_eq(|| broker.unsettled("orders"), 0).await;
             assert_eq!(calls.texts(), ["A", "B C", "C"]);
             assert_eq!(orders(&app).metrics().duplicates.get(), 2);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_behind_a_message_that_is_claimed_elsewhere_is_not_in_the_batch_either() {
+    within(async {
+        for (ordering, expected) in [("key", "C A B"), ("partition", "A B C")] {
+            let (broker, calls) = (Broker::positional(1), Calls::new());
+            let store = MemoryIdempotencyStore::new(broker.clock);
+            let scope = Scope::new("test", "orders").expect("a short one");
+            let key = IdempotencyKey::new("1".into()).expect("a key");
+            let lease = secs(10);
+            let claimed = store.claim(&scope, &[key], lease).await;
+            assert!(matches!(claimed.as_deref(), Ok([Claimed::Run(_)])));
+            for (id, text) in [("1", "A"), ("2", "B"), ("3", "C")] {
+                let key = if text == "C" { "c" } else { "a" };
+                broker.put("orders", order(id, text).key(key));
+            }
+            let seen = calls.clone();
+            let handler = move |batch: Batch<Text>| {
+                let texts: Vec<_> = batch.iter().map(|item| item.payload.0.clone()).collect();
+                seen.note(texts.join(" "), 1);
+                async {}
+            };
+            let service = service(&broker, &store, "");
+            let service = service.set("bindings.orders.consumer.ordering", ordering);
+            let _app = start(service.batch_sink("orders", handler)).await;
+            until_eq(|| broker.unsettled("orders"), 0).await;
+            assert_eq!(calls.texts().join(" "), expected);
         }
     })
     .await;

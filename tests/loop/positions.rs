@@ -69,6 +69,27 @@ async fn what_is_settled_above_the_committed_position_is_not_repeated_after_a_cr
 }
 
 #[tokio::test(start_paused = true)]
+async fn messages_that_were_all_settled_before_a_crash_are_committed_without_another_one() {
+    for guarantee in ["at_least_once", "exactly_once"] {
+        within(async {
+            let (broker, calls) = (Broker::positional(1), Calls::new());
+            broker.send_keyed("orders", &["0", "1", "2"]);
+            // As the last commit before a crash leaves it where the lowest message is settled before the others come again:
+            // version 1, one range, at no distance, of three positions, and nothing held.
+            let saved = Bytes::from_static(&[1, 1, 0, 3, 0]);
+            broker.commit("orders", 0, saved).await;
+            assert_eq!(broker.unsettled("orders"), 3);
+            let settings = format!("[bindings.orders.consumer]\nguarantee = '{guarantee}'");
+            let service = app(&broker, &settings).sink("orders", calls.succeed());
+            let _app = start(service).await;
+            until_eq(|| broker.unsettled("orders"), 0).await;
+            assert_eq!(calls.len(), 0, "{guarantee}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn intake_stops_before_more_is_settled_out_of_order_than_can_be_recorded() {
     within(async {
         let broker = Broker::of(|builder| {

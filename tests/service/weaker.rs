@@ -265,3 +265,23 @@ async fn exactly_once_is_refused_where_the_broker_has_no_transactions() {
         assert!(problems.contains(part), "{problems}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn exactly_once_is_refused_where_nothing_is_recorded_above_a_position_unless_in_order() {
+    let forgets = || Broker::with(|b| b.positional().retry_state(RetryState::None));
+    let build = |broker: Broker, ordering: &str| {
+        let settings = format!(
+            "[bindings.orders.consumer]\nguarantee = 'exactly_once'\nordering = '{ordering}'"
+        );
+        let app = broker.app(&settings);
+        app.sink("orders", |_: Json<Order>| async {}).build()
+    };
+    for ordering in ["none", "key"] {
+        let problems = build(forgets(), ordering).expect_err("it is refused");
+        let report = problems.to_string();
+        assert!(report.contains("records nothing"), "{report}");
+        let records = Broker::with(MemoryBuilder::positional);
+        assert!(build(records, ordering).is_ok(), "it is recorded");
+    }
+    assert!(build(forgets(), "partition").is_ok(), "it is in order");
+}

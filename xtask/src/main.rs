@@ -1,4 +1,4 @@
-//! Development tasks: `cargo xtask test`, `lint`, `ci` and `book`.
+//! Development tasks: `cargo xtask test`, `lint`, `ci`, `book` and `chaos`.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -7,6 +7,7 @@
 
 mod book;
 mod cargo;
+mod chaos;
 mod lint;
 mod steps;
 mod test;
@@ -30,6 +31,8 @@ enum Task {
     Ci,
     /// Builds the book into `target/book`.
     Book,
+    /// Sends messages through services under faults, and says what became of each.
+    Chaos(chaos::Options),
 }
 
 fn main() -> ExitCode {
@@ -51,5 +54,6 @@ fn run(task: Task) -> Result {
             lint::run()
         }
         Task::Book => book::run(),
+        Task::Chaos(options) => chaos::run(&options),
     }
 }

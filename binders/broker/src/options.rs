@@ -1,6 +1,6 @@
 //! What can be chosen.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 
@@ -86,6 +86,8 @@ pub struct BrokerOptions {
     pub reserve: u64,
     /// What destinations are like for which nobody has chosen otherwise.
     pub destinations: DestinationOptions,
+    /// What these destinations are like, by name, when they are created.
+    pub named: BTreeMap<String, DestinationOptions>,
     /// Whether publishing or subscribing creates a destination that is missing; true by default.
     pub auto_create: bool,
     /// Whether to go on without what cannot be read of a damaged journal; false by default.
@@ -103,9 +105,17 @@ impl Default for BrokerOptions {
             snapshot_interval: Duration::from_secs(60),
             reserve: 64 << 20,
             destinations: DestinationOptions::default(),
+            named: BTreeMap::new(),
             auto_create: true,
             repair: false,
         }
+    }
+}
+
+impl BrokerOptions {
+    /// What a destination of this name is to be like.
+    pub(crate) fn of(&self, name: &str) -> &DestinationOptions {
+        self.named.get(name).unwrap_or(&self.destinations)
     }
 }
 

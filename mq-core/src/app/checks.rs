@@ -2,7 +2,7 @@
 
 use super::plan::Planner;
 use crate::{
-    binder::{Capabilities, Capability},
+    binder::{Capabilities, Capability, RetryState},
     config::{BindingSettings, Origin},
     listener::{Listener, Style},
     policy::{Exhausted, Guarantee, Ordering, Start},
@@ -181,6 +181,7 @@ impl Check<'_, '_> {
                 "use \"at_least_once\" with `idempotency`",
             );
         }
+        self.records_what_is_done(settings);
         if !listener.publishes.is_empty() {
             let help = "return the outputs instead: what an `Output` parameter sends is not part of the transaction";
             self.refuse(
@@ -203,6 +204,20 @@ impl Check<'_, '_> {
                     "put both on one binder, or use \"at_least_once\"",
                 );
             }
+        }
+    }
+
+    /// What is finished above a committed position is repeated after a loss, unless it is recorded or nothing is out of order.
+    fn records_what_is_done(&mut self, settings: &BindingSettings) {
+        let is_in_order = settings.consumer.ordering == Ordering::Partition;
+        let records =
+            self.capabilities.settles_each() || self.capabilities.retry_state != RetryState::None;
+        if !is_in_order && !records {
+            self.cannot(
+                "consumer.guarantee",
+                "it only knows positions, and records nothing of what is finished above them",
+                "use ordering = \"partition\", or \"at_least_once\" with `idempotency`",
+            );
         }
     }
 

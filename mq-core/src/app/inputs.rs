@@ -160,7 +160,9 @@ impl Planner<'_> {
         let metrics = BindingMetrics::shared();
         let idempotency = match &settings.idempotency {
             None => None,
-            Some(policy) => Some(self.idempotency(listener, policy, spec, &metrics)?),
+            Some(policy) => {
+                Some(self.idempotency(listener, (policy, settings.ordering), spec, &metrics)?)
+            }
         };
         let none = UserLayers::default();
         let own = self
@@ -201,7 +203,7 @@ impl Planner<'_> {
     fn idempotency(
         &mut self,
         listener: &Listener,
-        policy: &IdempotencyPolicy,
+        (policy, ordering): (&IdempotencyPolicy, Ordering),
         spec: &ConsumerSpec,
         metrics: &Arc<BindingMetrics>,
     ) -> Option<IdempotencyLayer> {
@@ -231,6 +233,7 @@ impl Planner<'_> {
             key,
             lease,
             window,
+            ordering,
             metrics: metrics.clone(),
         }))
     }

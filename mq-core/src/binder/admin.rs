@@ -24,6 +24,8 @@ pub struct DestinationInfo {
     pub messages: Option<u64>,
     /// Their bytes, where the broker tells.
     pub bytes: Option<u64>,
+    /// Messages that were ever stored, where the broker tells: a source that starts again knows from it how far it had come.
+    pub published: Option<u64>,
 }
 
 impl DestinationInfo {
@@ -35,6 +37,7 @@ impl DestinationInfo {
             partitions,
             messages: None,
             bytes: None,
+            published: None,
         }
     }
 }

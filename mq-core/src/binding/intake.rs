@@ -112,6 +112,9 @@ impl Engine {
         if self.draining {
             return self.hand_back(delivery);
         }
+        if self.order.is_passed_over(&delivery) {
+            return self.order.line_up_again(delivery);
+        }
         if self.held_until.is_empty() {
             return self.queue.push_back(delivery);
         }
@@ -123,6 +126,7 @@ impl Engine {
             Some(wait) if !wait.is_zero() => {
                 let due = self.plan.clock.now() + wait;
                 self.rest_if_retry_lane(delivery.record().lane, due);
+                self.park(&delivery);
                 self.waiting.push(due, delivery, Wait::Held);
             }
             _ => self.queue.push_back(delivery),

@@ -74,7 +74,7 @@ impl Engine {
     }
 
     /// The message waits for another attempt, and in an ordered binding nobody passes it.
-    fn park(&mut self, delivery: &Delivery) {
+    pub(super) fn park(&mut self, delivery: &Delivery) {
         if self.plan.listener.style() == Style::Single || self.order.turnstile(delivery).is_none() {
             return;
         }

@@ -56,9 +56,13 @@ impl Positions {
     }
 
     pub(super) fn arrived(&mut self, record: &Record) -> Arrived {
-        self.lanes
-            .get_mut(&record.lane)
-            .map_or(Arrived::New, |tracker| tracker.arrived(record.position))
+        let Some(tracker) = self.lanes.get_mut(&record.lane) else {
+            return Arrived::New;
+        };
+        let arrived = tracker.arrived(record.position);
+        // Where nothing else of the lane is settled afterwards, this alone moves the position to commit.
+        self.dirty |= arrived == Arrived::Settled;
+        arrived
     }
 
     pub(super) fn hold(&mut self, settlement: &Settlement, held: Held) {

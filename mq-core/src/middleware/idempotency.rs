@@ -12,12 +12,13 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Arrival, Handled};
+use super::{Arrival, Handled, busy::Busy};
 use crate::{
     binder::Delivery,
     error::{BoxError, Error},
     idempotency::{Claim, Claimed, IdempotencyStore, KeySource, Scope},
     outcome::{Decision, Failure, Outcome},
+    policy::Ordering,
     telemetry::BindingMetrics,
 };
 
@@ -34,6 +35,8 @@ pub struct IdempotencyOptions {
     pub lease: Duration,
     /// How long a permanent claim is remembered.
     pub window: Duration,
+    /// What keeps its order: in a batch nothing of it is handled while something before it is claimed elsewhere.
+    pub ordering: Ordering,
     /// The binding's counters.
     pub metrics: Arc<BindingMetrics>,
 }
@@ -173,15 +176,22 @@ where
     S: Service<R, Response = R::Handled, Error = BoxError>,
 {
     let options = layer.options();
-    let (others, claims) = match claim(options, request.deliveries()).await {
+    let Claimants {
+        others,
+        claims,
+        behind,
+    } = match claim(options, request.deliveries()).await {
         Ok(claimed) => claimed,
         Err(error) => return Ok(store_away(error).into()),
     };
     let keep: Vec<bool> = others.iter().map(Option::is_none).collect();
-    let mut claims = Held {
+    let held = |claims| Held {
         claims,
         layer: layer.clone(),
     };
+    let (mut claims, mut behind) = (held(claims), held(behind));
+    release(options, &behind.claims).await;
+    behind.claims.clear();
     let Some(left) = request.retain(&keep) else {
         return Ok(R::join(None, others));
     };
@@ -220,33 +230,35 @@ impl Drop for Held {
     }
 }
 
-async fn claim(
-    options: &IdempotencyOptions,
-    deliveries: &[Delivery],
-) -> Result<(Vec<Option<Handled>>, Vec<Claim>), Error> {
-    let mut others = Vec::with_capacity(deliveries.len());
-    let mut keys = Vec::with_capacity(deliveries.len());
-    for delivery in deliveries {
-        match options.key.read(delivery) {
-            Some(key) => {
-                keys.push(key);
-                others.push(None);
+/// What the store said of a request.
+#[derive(Default)]
+struct Claimants {
+    /// The answers for what is not to run, at its place.
+    others: Vec<Option<Handled>>,
+    /// For what is to run.
+    claims: Vec<Claim>,
+    /// For what would run, but comes behind something that is claimed elsewhere.
+    behind: Vec<Claim>,
+}
+
+async fn claim(options: &IdempotencyOptions, deliveries: &[Delivery]) -> Result<Claimants, Error> {
+    let keys: Vec<_> = deliveries.iter().map(|one| options.key.read(one)).collect();
+    let known: Vec<_> = keys.iter().flatten().cloned().collect();
+    let (store, scope) = (&options.store, &options.scope);
+    let mut answers = store.claim(scope, &known, options.lease).await?.into_iter();
+    let mut claimants = Claimants::default();
+    let mut busy = Busy::new(options.ordering);
+    for (delivery, key) in deliveries.iter().zip(&keys) {
+        let other = match key.as_ref().and_then(|_| answers.next()) {
+            Some(claimed) => {
+                let claimed = busy.pass(claimed, delivery, &mut claimants.behind);
+                judge(claimed, &mut claimants.claims, options)
             }
-            None => others.push(Some(no_key(&options.key).into())),
-        }
+            None => key.is_none().then(|| no_key(&options.key).into()),
+        };
+        claimants.others.push(other);
     }
-    let mut claims = Vec::with_capacity(keys.len());
-    let mut answers = options
-        .store
-        .claim(&options.scope, &keys, options.lease)
-        .await?
-        .into_iter();
-    for other in others.iter_mut().filter(|other| other.is_none()) {
-        *other = answers
-            .next()
-            .and_then(|claimed| judge(claimed, &mut claims, options));
-    }
-    Ok((others, claims))
+    Ok(claimants)
 }
 
 fn no_key(source: &KeySource) -> Failure {

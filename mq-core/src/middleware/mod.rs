@@ -13,6 +13,7 @@ mod breaker;
 mod catch_panic;
 mod dead_letter;
 mod handled;
+mod busy;
 mod idempotency;
 mod judged;
 mod letter;

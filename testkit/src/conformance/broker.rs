@@ -65,7 +65,8 @@ pub fn broker_subject() -> Subject {
         let place = own.clone();
         async move { Ok(BrokerBinder::beside(place.open().await?)) }
     };
-    Subject::new("broker", connect).faults(&[Fault::Restart], move |fault, _| {
+    let subject = Subject::new("broker", connect).embedded();
+    subject.faults(&[Fault::Restart], move |fault, _| {
         let place = place.clone();
         async move {
             match fault {

@@ -33,6 +33,8 @@ pub(crate) enum Need {
     MaxMessage,
     /// The subject can make this trouble.
     Fault(Fault),
+    /// The broker is a process of its own, so that instances outlive it.
+    Server,
 }
 
 impl Need {
@@ -71,6 +73,10 @@ impl Need {
             Self::Fault(fault) => (
                 subject.can(fault),
                 format!("the subject cannot make the trouble `{fault}`"),
+            ),
+            Self::Server => (
+                !subject.is_embedded(),
+                "the broker ends with its instances".to_owned(),
             ),
         };
         (!is_there).then_some(reason)

@@ -155,6 +155,10 @@ impl Context {
 
     /// Removes what the case has made and closes what it has opened, as far as that is possible.
     pub(crate) async fn end(&self) {
+        if self.subject().can(Fault::Cut) {
+            // A case that failed may have left the connection cut.
+            drop(self.subject().order(Fault::Mend, "").await);
+        }
         let made = std::mem::take(&mut *locked(&self.0.made));
         let removing = async {
             for name in made {
@@ -219,6 +223,18 @@ impl Context {
     pub(crate) async fn reader(&self, destination: &str, group: &str) -> Checked<Reader> {
         self.subscribe(self.binder(), &self.spec(destination, group))
             .await
+    }
+
+    /// The same, as soon as that is possible.
+    pub(crate) async fn until_subscribed(&self, destination: &str, group: &str) -> Checked<Reader> {
+        let begin = Instant::now();
+        loop {
+            match self.reader(destination, group).await {
+                Ok(reader) => return Ok(reader),
+                Err(broken) if begin.elapsed() > self.patience() => return Err(broken),
+                Err(_) => sleep(Duration::from_millis(10)).await,
+            }
+        }
     }
 
     /// A consumer without a group.

@@ -122,6 +122,9 @@ macro_rules! __conformance_cases {
                 a_settlement_after_the_close_takes_no_effect,
                 a_stale_settlement_does_not_touch_the_new_owner,
                 what_fails_in_a_call_is_named_and_the_rest_takes_effect,
+                a_lost_acknowledgement_means_another_delivery,
+            }
+            attempts {
                 attempts_come_back_with_the_message,
                 attempts_survive_the_instance,
                 a_hold_is_remembered_for_whoever_comes_next,
@@ -129,7 +132,6 @@ macro_rules! __conformance_cases {
                 a_release_ends_a_hold,
                 deliveries_are_counted,
                 a_deadline_can_be_extended,
-                a_lost_acknowledgement_means_another_delivery,
             }
             positions {
                 a_group_goes_on_at_the_committed_position,
@@ -199,6 +201,8 @@ macro_rules! __conformance_cases {
                 purging_removes_what_is_there,
                 a_deleted_destination_is_gone,
                 what_is_not_there_is_not_found,
+            }
+            seeking {
                 a_group_reads_again_from_the_earliest,
                 a_group_is_moved_to_the_end,
                 a_group_is_moved_to_a_position,
@@ -233,7 +237,7 @@ macro_rules! __conformance_cases {
                 publishing_while_cut_off_fails_for_a_while,
                 subscribing_while_cut_off_fails_for_a_while,
                 what_was_unsettled_at_a_cut_comes_again,
-                a_cut_is_reported_to_a_waiting_consumer,
+                a_cut_is_noticed_while_a_consumer_waits,
                 messages_survive_a_restart_of_the_broker,
                 settlements_survive_a_restart_of_the_broker,
                 a_delay_survives_a_restart_of_the_broker,
@@ -261,8 +265,107 @@ macro_rules! __conformance_cases {
                 a_native_option_that_is_not_known,
                 a_subscription_to_nothing,
             }
-            service {
+            retry {
                 a_failed_message_is_tried_again_and_then_handled,
+                one_attempt_is_one_call,
+                five_attempts_are_five_calls,
+                a_panic_is_a_failure,
+                a_call_that_takes_too_long_is_a_failure,
+                others_go_on_while_one_waits_for_its_retry,
+                a_key_waits_for_its_retry,
+                a_delayed_attempt_is_not_early_where_order_is_kept,
+                a_delayed_attempt_is_not_early_where_no_order_is_kept,
+                a_key_keeps_its_order_through_a_delayed_attempt,
+                a_handler_chooses_its_own_delay,
+                attempts_are_counted_through_a_restart_of_the_service,
+            }
+            giving_up {
+                a_dead_letter_tells_its_story,
+                a_dead_letter_keeps_all_of_its_message,
+                a_dead_letter_may_go_elsewhere,
+                a_rejected_message_is_not_tried_again,
+                a_discarded_message_leaves_nothing,
+                an_exhausted_message_may_be_discarded,
+                an_exhausted_message_may_stop_its_binding,
+                an_exhausted_message_may_be_given_back,
+                an_undecodable_message_is_a_dead_letter_at_once,
+                an_expired_message_is_not_handled,
+                a_payload_over_the_limit_of_the_binding_is_not_handled,
+                a_message_without_a_key_may_be_refused,
+                a_failed_dead_letter_keeps_its_source,
+                a_dead_letter_is_published_when_that_is_possible_again,
+                a_dead_letter_that_is_sent_back_is_handled,
+            }
+            outputs {
+                outputs_are_published,
+                outputs_carry_trace_and_correlation,
+                several_outputs_of_one_message_keep_their_order,
+                no_output_publishes_nothing_and_settles,
+                outputs_go_to_several_destinations,
+                outputs_of_a_key_keep_the_order_of_their_inputs,
+                an_output_is_repeated_without_calling_the_handler_again,
+                an_output_that_was_not_confirmed_is_repeated,
+                an_input_is_not_done_with_before_its_output_is_confirmed,
+                an_output_has_the_same_id_when_its_input_comes_again,
+                a_chain_of_listeners_delivers_everything,
+                an_output_may_be_sent_from_outside_a_handler,
+                a_source_publishes,
+            }
+            handling {
+                every_message_is_handled_once,
+                no_more_handlers_run_than_were_allowed,
+                a_key_keeps_its_order_with_many_handlers,
+                a_partition_keeps_its_order_with_many_handlers,
+                services_of_one_name_share_the_work,
+                services_of_different_names_get_everything,
+                an_anonymous_service_gets_a_copy,
+                several_destinations_feed_one_listener,
+                the_broker_filters_for_a_listener,
+                counters_tell_what_has_happened,
+            }
+            batches {
+                batches_contain_everything_once,
+                only_items_that_failed_are_tried_again,
+                an_undecodable_item_fails_alone,
+            }
+            stopping {
+                a_stop_finishes_what_is_in_flight,
+                a_stop_hands_back_what_has_not_begun,
+                stopping_in_the_middle_loses_and_repeats_nothing,
+                crashing_in_the_middle_loses_nothing,
+                a_crash_in_a_handler_delivers_again,
+                a_paused_binding_takes_nothing_in,
+                a_stopped_binding_goes_on_where_it_was,
+                a_service_goes_on_after_a_cut,
+                a_service_waits_for_a_broker_that_is_away_at_its_start,
+                cuts_in_the_middle_lose_nothing,
+                a_service_goes_on_after_its_lanes_were_lost,
+                services_that_come_and_go_lose_nothing,
+                a_service_goes_on_after_a_restart_of_the_broker,
+            }
+            effects {
+                a_message_that_is_published_twice_has_one_effect,
+                a_message_is_known_by_a_header,
+                a_message_that_is_delivered_twice_has_one_effect,
+                a_message_is_known_after_a_restart_of_the_service,
+                outputs_and_settlement_are_one_step,
+                a_step_that_was_not_confirmed_has_one_effect,
+                crashes_leave_one_effect_each,
+                lost_lanes_leave_one_effect_each,
+                a_cut_leaves_one_effect_each,
+            }
+            starting {
+                a_filter_is_refused,
+                an_anonymous_group_is_refused,
+                a_start_at_a_position_is_refused,
+                exactly_once_is_refused,
+                order_by_partition_is_refused,
+                order_by_key_is_refused,
+                giving_back_is_refused,
+                idempotency_by_id_is_refused,
+                a_delay_longer_than_the_broker_waits_is_refused,
+                a_service_does_not_start_where_something_is_missing,
+                a_service_makes_what_it_needs,
             }
             suite {
                 every_declared_capability_is_exercised,

@@ -129,11 +129,11 @@ async fn pump(
             std::mem::replace(count, reader.lanes.len()) != reader.lanes.len()
         });
         if !records.is_empty() {
-            reader.done(&records).await?;
-            // Nobody listens any more: the case is over.
-            let Ok(()) = sender.send((index, records)).await else {
+            // Told before it is settled: who is next of a key comes after it.
+            let Ok(()) = sender.send((index, records.clone())).await else {
                 return Ok(reader);
             };
+            reader.done(&records).await?;
         }
     }
 }

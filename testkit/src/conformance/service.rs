@@ -28,13 +28,18 @@ use super::{
 impl Context {
     /// `bindings` gives each its destination; `settings` is for `[bindings.orders.consumer]` and whatever follows in the file.
     pub(crate) fn app(&self, bindings: &[(&str, &str)], settings: &str) -> App {
+        let settings = match settings {
+            "" => String::new(),
+            some => format!("[bindings.orders.consumer]\n{some}"),
+        };
         let mut app = App::builder()
-            .config(Config::toml(format!(
-                "[bindings.orders.consumer]\n{settings}"
-            )))
+            .config(Config::toml(settings))
             .set("app.name", self.name("shop"))
             .binder("main", self.binder().clone());
         for (binding, destination) in bindings {
+            // What a service makes beside its destinations.
+            self.dead_letters(destination);
+            self.clean_up(&format!("{destination}.{}.retry.200ms", self.name("shop")));
             app = app.set(&format!("bindings.{binding}.destination"), *destination);
         }
         app
@@ -219,5 +224,20 @@ impl Calls {
             let (found, patience) = (self.attempts(), self.0.patience);
             Broken::new(format!("{count} calls of the handler were expected within {patience:?}, but there were {found:?}"))
         })
+    }
+}
+
+impl Context {
+    /// What the application's group has left of a destination with one partition, up to a message that is sent now.
+    pub(crate) async fn left(&self, destination: &str) -> Checked<Vec<String>> {
+        self.send(destination, &["end"]).await?;
+        let mut reader = self.reader(destination, "shop").await?;
+        let mut found = Vec::new();
+        while found.last().is_none_or(|last| last != "end") {
+            found.extend(reader.texts(1).await?);
+        }
+        found.pop();
+        reader.close().await?;
+        Ok(found)
     }
 }

@@ -68,6 +68,7 @@ pub struct Subject {
     order: Option<Arc<Order>>,
     patience: Duration,
     is_shared: bool,
+    is_embedded: bool,
     refunds: Arc<str>,
 }
 
@@ -93,6 +94,7 @@ impl Subject {
             order: None,
             patience: PATIENCE,
             is_shared: false,
+            is_embedded: false,
             refunds: "headers['type'] == 'refund'".into(),
         }
     }
@@ -123,6 +125,13 @@ impl Subject {
     #[must_use]
     pub fn shared(mut self) -> Self {
         self.is_shared = true;
+        self
+    }
+
+    /// Says that the broker is a part of the process: a restart takes its instances with it.
+    #[must_use]
+    pub fn embedded(mut self) -> Self {
+        self.is_embedded = true;
         self
     }
 
@@ -163,6 +172,10 @@ impl Subject {
     /// A filter for refunds.
     pub(crate) fn refunds(&self) -> &str {
         &self.refunds
+    }
+
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.is_embedded
     }
 
     pub(crate) fn is_shared(&self) -> bool {

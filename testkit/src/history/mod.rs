@@ -16,6 +16,7 @@ mod runs;
 pub use checker::{Checker, Goal};
 pub use entry::{Entry, Event, Id, Key, Lane, Place, What};
 pub use log::{Log, logs_in};
+pub use reader::read_log;
 pub use report::{Finding, LogReport, Report, Summary};
 pub use verdict::{Verdict, Verdicts};
 

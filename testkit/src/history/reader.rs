@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use mq_core::error::{Error, ErrorKind, Result};
 
+use super::entry::Entry;
 use super::frame::{FRAME, HEADER, Header, Stamped};
 use super::io_error;
 use super::report::LogReport;
@@ -128,6 +129,21 @@ impl Reader {
             damaged: self.damaged,
         }
     }
+}
+
+/// Gives every sound entry of a log to `each`, in order, and accounts for the log: for a process that goes on where an earlier
+/// one was.
+///
+/// # Errors
+/// The file cannot be read, or is no log.
+pub fn read_log(path: impl AsRef<Path>, mut each: impl FnMut(Entry)) -> Result<LogReport> {
+    let path = path.as_ref();
+    let length = path.metadata().map(|found| found.len());
+    let length = length.map_err(|e| io_error("a log cannot be read", path, e))?;
+    Reader::open(path, length)?.read(|stamped| {
+        each(stamped.entry);
+        Ok(())
+    })
 }
 
 /// The bytes of each log as they are now, before any of them is read.

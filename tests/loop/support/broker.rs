@@ -8,8 +8,12 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use bytes::Bytes;
 use mq::{
-    binder::{Action, Binder, Capability, Cursor, ProducerSpec, SettleError, Settlement},
+    binder::{
+        Action, Binder, Capability, ConsumerSpec, Cursor, Event, ProducerSpec, SettleError,
+        Settlement,
+    },
     clock::Clock,
     error::{Error, ErrorKind},
     memory::{Faults, MemoryBinder, MemoryBuilder},
@@ -126,6 +130,24 @@ impl Broker {
             now(self.memory.producer(&ProducerSpec::new(destination))).expect("a producer");
         let results = now(producer.publish(&[message]));
         assert!(results[0].is_ok(), "{results:?}");
+    }
+
+    /// Commits a position of the first partition for the application, as a process before it would have.
+    pub(crate) async fn commit(&self, destination: &str, position: u64, saved: Bytes) {
+        let spec = ConsumerSpec::new(destination, Some(GROUP));
+        let mut consumer = self.memory.consumer(&spec).await.expect("a consumer");
+        let event = consumer.receive(&mut Vec::new(), 1).await;
+        let Ok(Event::Assigned(lanes)) = event else {
+            panic!("lanes come first, not {event:?}");
+        };
+        let commit = Settlement {
+            lane: lanes[0].id,
+            position,
+            epoch: lanes[0].epoch,
+            action: Action::Commit { saved: Some(saved) },
+        };
+        let unsettled = consumer.settler().settle(&[commit]).await;
+        assert!(unsettled.expect("it settles").is_empty());
     }
 
     /// Publishes texts whose first letter is their key.

@@ -3,17 +3,18 @@
 //! It builds the examples and all test programs, runs the latter, runs the examples of the documentation, and closes with one line that sums over all of them.
 //! A test that lacks something on this machine prints `SKIPPED: <name>: <reason>` and returns;
 //! where the variable `MQ_REQUIRE` names it (`MQ_REQUIRE=kafka,amqp`), that is a failure.
-//! Nothing has to be set up yet; a server that tests need gets a module here, and is started between building and running.
+//! Servers that tests need are downloaded before the tests run; the tests start and end them.
 
 mod programs;
 mod report;
+mod servers;
 mod transcript;
 
 use std::time::Instant;
 
 use crate::{
     Result,
-    cargo::{self, cargo, variable},
+    cargo::{cargo, variable},
     steps::{announce, seconds},
 };
 use report::Report;
@@ -33,14 +34,17 @@ pub(crate) struct Options {
 /// Where something does not compile, a test fails, a required skip occurs, or the filter finds nothing.
 pub(crate) fn run(options: &Options) -> Result {
     let begin = Instant::now();
-    announce(1, 4, "examples as programs");
-    cargo::run(&mut cargo(["build", "--workspace", "--examples"]))?;
-    announce(2, 4, "build of all test programs");
+    announce(1, 5, "examples and other programs");
+    let build = cargo(["build", "--workspace", "--examples", "--bins"]);
+    let servers = programs::build_one(build, servers::PROGRAM)?;
+    announce(2, 5, "build of all test programs");
     let count = programs::build(cargo(["test", "--workspace", "--all-targets", "--no-run"]))?;
     let mut transcript = Transcript::of(count);
-    announce(3, 4, &format!("{count} test programs"));
+    announce(3, 5, "servers");
+    servers::fetch(&servers, options.filter.is_some());
+    announce(4, 5, &format!("{count} test programs"));
     tests(options, "--all-targets", &mut transcript)?;
-    announce(4, 4, "examples in the documentation");
+    announce(5, 5, "examples in the documentation");
     tests(options, "--doc", &mut transcript)?;
     println!("\nall tests took {}", seconds(begin.elapsed()));
     close(options, transcript)
@@ -49,6 +53,9 @@ pub(crate) fn run(options: &Options) -> Result {
 fn tests(options: &Options, targets: &str, transcript: &mut Transcript) -> Result {
     let mut command = cargo(["test", "--workspace", targets, "--no-fail-fast"]);
     command.args(["--", "--show-output"]).args(&options.filter);
+    if options.filter.is_none() {
+        command.env(servers::DOWNLOAD, "never");
+    }
     programs::follow(command, transcript)
 }
 

@@ -10,30 +10,51 @@ use serde_json::Value;
 use super::transcript::Transcript;
 use crate::{Result, cargo::shown};
 
-/// Builds test programs and counts them; what the compiler says goes where our output goes.
+/// Builds test programs and counts them.
 ///
 /// # Errors
 /// Where something does not compile.
-pub(super) fn build(mut command: Command) -> Result<usize> {
+pub(super) fn build(command: Command) -> Result<usize> {
+    let messages = messages(command)?;
+    Ok(messages
+        .iter()
+        .filter(|message| is_test_program(message))
+        .count())
+}
+
+/// Builds programs, and says where the one with this name is.
+///
+/// # Errors
+/// Where something does not compile, or there is no such program.
+pub(super) fn build_one(command: Command, name: &str) -> Result<String> {
+    let messages = messages(command)?;
+    let mut programs = messages
+        .iter()
+        .filter(|message| message["target"]["name"] == name);
+    let path = programs.find_map(|message| message["executable"].as_str());
+    path.map(str::to_owned)
+        .ok_or_else(|| format!("there is no program `{name}` in the workspace").into())
+}
+
+/// What cargo says of a build; what the compiler says goes where our output goes.
+fn messages(mut command: Command) -> Result<Vec<Value>> {
     command.arg("--message-format=json-render-diagnostics");
     let output = command
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("cannot start {}: {error}", shown(&command)))?;
     if !output.status.success() {
-        return Err(format!("the tests do not compile ({})", output.status).into());
+        let what = format!("{} has failed ({})", shown(&command), output.status);
+        return Err(what.into());
     }
     let messages = String::from_utf8_lossy(&output.stdout);
-    Ok(messages
+    let messages = messages
         .lines()
-        .filter(|line| is_test_program(line))
-        .count())
+        .filter_map(|line| serde_json::from_str(line).ok());
+    Ok(messages.collect())
 }
 
-fn is_test_program(message: &str) -> bool {
-    let Ok(message) = serde_json::from_str::<Value>(message) else {
-        return false;
-    };
+fn is_test_program(message: &Value) -> bool {
     message["executable"].is_string() && message["profile"]["test"] == true
 }
 

@@ -188,7 +188,7 @@ impl BrokerBinder {
             if let Some(found) = self.broker.destination(&wanted.name) {
                 report.drift.extend(drift(wanted, found.partitions));
             } else {
-                let mut options = self.broker.shared.options.destinations.clone();
+                let mut options = self.broker.shared.options.of(&wanted.name).clone();
                 options.partitions = wanted.partitions.unwrap_or(options.partitions);
                 self.broker.create(&wanted.name, &options).await?;
                 report.created.push(wanted.name.to_string());

@@ -1,11 +1,11 @@
 //! The settings of an instance of `kind = "broker"`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use mq_core::units;
 use serde::Deserialize;
 
-use crate::options::{BrokerOptions, Durability, Full};
+use crate::options::{BrokerOptions, DestinationOptions, Durability, Full};
 
 /// The settings of an instance of `kind = "broker"`.
 ///
@@ -50,6 +50,8 @@ pub struct BrokerSettings {
     /// A snapshot is written at least so often; a minute by default.
     #[serde(with = "units::duration")]
     pub snapshot_interval: Duration,
+    /// What destinations of these names are like when they are created; one that is not named is as the settings above say.
+    pub destinations: BTreeMap<String, DestinationOptions>,
     /// Whether to go on without what cannot be read of a damaged journal; false by default.
     pub repair: bool,
 }
@@ -70,6 +72,7 @@ impl Default for BrokerSettings {
             memory: own.memory as u64,
             reserve: own.reserve,
             snapshot_interval: own.snapshot_interval,
+            destinations: BTreeMap::new(),
             repair: own.repair,
         }
     }
@@ -86,6 +89,7 @@ impl BrokerSettings {
             reserve: self.reserve,
             snapshot_interval: self.snapshot_interval,
             repair: self.repair,
+            named: self.destinations.clone(),
             ..BrokerOptions::default()
         };
         let destinations = &mut options.destinations;

@@ -5,6 +5,7 @@ use std::{
     path::Path,
     sync::{Arc, mpsc},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use mq_core::error::Result;
@@ -39,10 +40,7 @@ impl Running {
         path: &Path,
     ) -> Result<Self> {
         check(&options)?;
-        storage.lock().map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => error::in_use(path),
-            _ => error::io("locking the folder", error).context("path", path.display()),
-        })?;
+        take_lock(&**storage, path)?;
         let started = Self::start(storage.clone(), options);
         if started.is_err() {
             storage.unlock();
@@ -122,6 +120,26 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
 fn join(thread: JoinHandle<()>) {
     if thread.join().is_err() {
         tracing::error!("a thread of the broker has panicked; please report it");
+    }
+}
+
+/// A process that has just been killed may hold the lock for another moment.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long until the lock is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+fn take_lock(storage: &dyn Storage, path: &Path) -> Result<()> {
+    let begin = Instant::now();
+    loop {
+        match storage.lock() {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                let error = error::io("locking the folder", error);
+                return Err(error.context("path", path.display()));
+            }
+            Err(_) if begin.elapsed() > PATIENCE => return Err(error::in_use(path)),
+            Err(_) => std::thread::park_timeout(PAUSE),
+        }
     }
 }
 

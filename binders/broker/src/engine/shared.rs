@@ -136,7 +136,7 @@ impl Shared {
         if !self.options.auto_create && self.lock().route(name).is_none() {
             return Err(error::no_destination(name));
         }
-        self.create(name, &self.options.destinations).await
+        self.create(name, self.options.of(name)).await
     }
 
     /// The same, if it is there.

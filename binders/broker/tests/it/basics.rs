@@ -10,9 +10,8 @@ async fn publish(broker: &Broker, texts: &[&str]) {
         .iter()
         .map(|text| Message::new(text.to_string()))
         .collect();
-    for result in broker.publish("orders", &messages).await {
-        result.unwrap();
-    }
+    let results = broker.publish("orders", &messages).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
 }
 
 fn texts(delivered: &[mq_broker::Delivered]) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Looking after destinations and groups.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use mq_core::{
     binder::{Browsed, Cursor, DestinationInfo, GroupInfo, Lag},
@@ -9,7 +9,7 @@ use mq_core::{
 
 use super::{
     Broker,
-    log::{Entry, nanos},
+    log::{Entry, Log, nanos},
     member::Ended,
     number,
     state::State,
@@ -31,20 +31,14 @@ impl State {
 
     /// Every destination, by name.
     pub(crate) fn list(&self) -> Vec<DestinationInfo> {
-        let info = |name: &Arc<str>, partitions: usize, messages, bytes| {
-            let mut info = DestinationInfo::new(name.clone(), number(partitions));
-            (info.messages, info.bytes) = (Some(messages), Some(bytes));
-            info
-        };
         let destinations = self.destinations.iter().map(|(_, found)| found);
         let mut list: Vec<_> = destinations
             .map(|found| {
-                info(
-                    &found.name,
-                    found.logs.len(),
-                    found.usage.messages,
-                    found.usage.bytes,
-                )
+                let mut info = DestinationInfo::new(found.name.clone(), number(found.logs.len()));
+                info.messages = Some(found.usage.messages);
+                info.bytes = Some(found.usage.bytes);
+                info.published = Some(found.logs.iter().map(Log::end).sum());
+                info
             })
             .collect();
         list.sort_by(|a, b| a.name.cmp(&b.name));

@@ -1,17 +1,27 @@
 //! The binders that the program knows.
 
+use std::{
+    future::{Future, ready},
+    pin::Pin,
+};
+
 use mq_testkit::conformance::{MemoryForm, Subject, broker_subject};
 
 use crate::args::Args;
 
-/// How the subject of each case is made, from the address if one is given.
+/// Makes the subject of each case. Whatever it holds, a server for example, lives as long as the run.
 type Make = Box<dyn Fn() -> Subject>;
 
-/// Makes a binder's subjects, from the command line.
-type Open = fn(&Args) -> Result<Make, String>;
+type Opening = Pin<Box<dyn Future<Output = Result<Make, String>>>>;
+
+/// Makes a binder ready: reads its part of the command line, and starts the server that it needs unless there is an address.
+type Open = fn(&Args) -> Opening;
 
 /// One line for each binder.
-const BINDERS: &[(&str, Open)] = &[("memory", memory), ("broker", broker)];
+const BINDERS: &[(&str, Open)] = &[
+    ("memory", |args| Box::pin(ready(memory(args)))),
+    ("broker", |args| Box::pin(ready(broker(args)))),
+];
 
 /// A binder to be held to the suite.
 pub(crate) struct Known {
@@ -27,7 +37,7 @@ impl Known {
 }
 
 /// The binder that the command line names.
-pub(crate) fn find(args: &Args) -> Result<Known, String> {
+pub(crate) async fn find(args: &Args) -> Result<Known, String> {
     let Some((name, open)) = BINDERS.iter().find(|(name, _)| *name == args.binder) else {
         let names: Vec<_> = BINDERS.iter().map(|(name, _)| *name).collect();
         return Err(format!(
@@ -40,7 +50,7 @@ pub(crate) fn find(args: &Args) -> Result<Known, String> {
         Some(form) => format!("{name} --weak {form}"),
         None => (*name).to_owned(),
     };
-    let make = open(args)?;
+    let make = open(args).await?;
     Ok(Known { name, make })
 }
 

@@ -18,7 +18,7 @@ async fn main() -> ExitCode {
         table::list(&suite);
         return ExitCode::SUCCESS;
     }
-    let binder = match binders::find(&args) {
+    let binder = match binders::find(&args).await {
         Ok(binder) => binder,
         Err(text) => {
             table::complain(&text);

@@ -27,7 +27,7 @@ pub(crate) fn a_dead_letter_is_moved_with_everything() -> Case {
         let sent = keyed("k", "a")
             .header("mine", vec![0, 255])
             .content_type("text/plain");
-        c.publish(&orders, &[sent.clone()]).await?;
+        c.publish(&orders, std::slice::from_ref(&sent)).await?;
         let mut reader = c.reader(&orders, "billing").await?;
         let letters = bury(&c, &orders, &mut reader).await?;
         let letter = c.reader(&letters, "mending").await?.next().await?.message;

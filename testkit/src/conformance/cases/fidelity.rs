@@ -53,7 +53,7 @@ pub(crate) fn an_empty_payload_is_not_a_tombstone() -> Case {
     Case::new(|c| async move {
         let arrived = travel(&c, plain("").key("k")).await?;
         ensure_eq!(
-            arrived.as_payload().map(|payload| payload.len()),
+            arrived.as_payload().map(bytes::Bytes::len),
             Some(0),
             "the length of the payload"
         );

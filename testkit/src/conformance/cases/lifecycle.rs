@@ -162,17 +162,11 @@ pub(crate) fn capabilities_do_not_contradict_each_other() -> Case {
 pub(crate) fn health_follows_the_connection() -> Case {
     Case::new(|c| async move {
         let orders = c.ordered("orders").await?;
-        let mut reader = c.reader(&orders, "billing").await?;
+        let producer = c.producer(&orders).await?;
         c.order(Fault::Cut, "").await?;
         // A broken connection is found out by using it, at the latest.
-        let mut records = Vec::new();
-        drop(
-            c.within(
-                "the end of the subscription",
-                reader.consumer.receive(&mut records, 1),
-            )
-            .await?,
-        );
+        let unsent = [plain("a")];
+        drop(c.within("the result", producer.publish(&unsent)).await?);
         c.until("health is down", || async { Ok(!is_up(c.binder())) })
             .await?;
         c.order(Fault::Mend, "").await?;
@@ -257,26 +251,14 @@ pub(crate) fn what_was_unsettled_at_a_cut_comes_again() -> Case {
         );
         c.order(Fault::Mend, "").await?;
         drop(reader);
-        let mut again = resubscribe(&c, &orders).await?;
+        let mut again = c.until_subscribed(&orders, "billing").await?;
         ensure_eq!(again.texts(1).await?, ["b"], "what came again");
         Ok(())
     })
     .fault(Fault::Cut)
 }
 
-/// Subscribes, as soon as that is possible.
-async fn resubscribe(c: &Context, orders: &str) -> Checked<Reader> {
-    let begin = Instant::now();
-    loop {
-        match c.reader(orders, "billing").await {
-            Ok(reader) => return Ok(reader),
-            Err(broken) if begin.elapsed() > c.patience() => return Err(broken),
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-        }
-    }
-}
-
-pub(crate) fn a_cut_is_reported_to_a_waiting_consumer() -> Case {
+pub(crate) fn a_cut_is_noticed_while_a_consumer_waits() -> Case {
     Case::new(|c| async move {
         let orders = c.ordered("orders").await?;
         let mut reader = c.reader(&orders, "billing").await?;

@@ -7,6 +7,7 @@ pub(crate) mod groups;
 pub(crate) mod members;
 pub(crate) mod receive;
 pub(crate) mod settle;
+pub(crate) mod attempts;
 pub(crate) mod positions;
 pub(crate) mod order;
 pub(crate) mod time;
@@ -14,10 +15,18 @@ pub(crate) mod filters;
 pub(crate) mod dead_letters;
 pub(crate) mod transactions;
 pub(crate) mod admin;
+pub(crate) mod seeking;
 pub(crate) mod provisioning;
 pub(crate) mod lifecycle;
 pub(crate) mod refusals;
-pub(crate) mod service;
+pub(crate) mod retry;
+pub(crate) mod giving_up;
+pub(crate) mod outputs;
+pub(crate) mod handling;
+pub(crate) mod batches;
+pub(crate) mod stopping;
+pub(crate) mod effects;
+pub(crate) mod starting;
 pub(crate) mod suite;
 
 /// What most cases use.

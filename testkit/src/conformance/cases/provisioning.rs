@@ -11,7 +11,7 @@ pub(crate) fn what_is_missing_is_made_once() -> Case {
         let plan = [DestinationPlan::new(&*orders).group(c.name("billing"))];
         let first = c.binder().provision(&plan, Provision::Create).await?;
         ensure!(
-            first.created.iter().any(|made| *made == orders),
+            first.created.contains(&orders),
             "the report names what was made: {first:?}"
         );
         let again = c.binder().provision(&plan, Provision::Create).await?;

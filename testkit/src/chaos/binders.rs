@@ -1,0 +1,161 @@
+//! The binders that a run can be on: one entry each.
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+
+use mq::error::{Error, ErrorKind, Result};
+
+use super::options::Options;
+use super::services::Role;
+use super::settings::Wiring;
+use crate::harness::Process;
+
+/// One binder of the table.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct BinderEntry {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What a run on it is, in a few words.
+    pub about: &'static str,
+    pub(super) shape: Shape,
+}
+
+/// Where services and broker live.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Shape {
+    /// Everything in this process, with faults from within.
+    Inside,
+    /// In child processes, with signals for faults.
+    Outside(Outside),
+}
+
+/// A binder whose services are child processes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outside {
+    /// The services of each process, the source first. A broker that lives inside the service has one process with all.
+    pub(super) processes: &'static [&'static [Role]],
+    /// Makes what the services run on.
+    pub(super) ground: Grounding,
+    /// What may happen; what stands here twice happens twice as often.
+    pub(super) faults: &'static [ProcessFault],
+}
+
+/// Starts a server, where there is one, and says how the services find it.
+pub(super) type Grounding =
+    for<'a> fn(&'a Options, &'a Path) -> Pin<Box<dyn Future<Output = Result<Ground>> + Send + 'a>>;
+
+/// What services in child processes run on.
+#[derive(Debug)]
+pub(super) struct Ground {
+    pub(super) wiring: Wiring,
+    /// The server, which lives as long as the run.
+    pub(super) server: Option<Process>,
+}
+
+/// What can happen to a process, which is one drawn from all.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ProcessFault {
+    /// Killed with -9, and started again after a while.
+    Kill,
+    /// Killed, started, and soon killed again.
+    KillTwice,
+    /// Every service at once.
+    KillAll,
+    /// Stopped and continued.
+    Pause,
+    /// Stopped for longer than leases last, and continued.
+    PauseLong,
+    /// Asked to end, and started again.
+    Stop,
+    /// The server, where there is one, killed and started again.
+    #[expect(dead_code, reason = "no binder with a server is in the table yet")]
+    KillServer,
+}
+
+const ONE: &[&[Role]] = &[&Role::ALL];
+const KILLS: &[ProcessFault] = &[
+    ProcessFault::Kill,
+    ProcessFault::Kill,
+    ProcessFault::Kill,
+    ProcessFault::KillTwice,
+    ProcessFault::KillAll,
+    ProcessFault::Pause,
+    ProcessFault::PauseLong,
+    ProcessFault::Stop,
+];
+const PAUSES: &[ProcessFault] = &[ProcessFault::Pause];
+
+/// Every binder.
+pub const BINDERS: &[BinderEntry] = &[
+    BinderEntry {
+        name: "memory",
+        about: "everything in one process, faults from within",
+        shape: Shape::Inside,
+    },
+    BinderEntry {
+        name: "broker",
+        about: "the embedded broker in one child process that is killed and goes on in the same folder",
+        shape: Shape::Outside(Outside {
+            processes: ONE,
+            ground: |_, folder| Box::pin(async { Ok(embedded(folder)) }),
+            faults: KILLS,
+        }),
+    },
+    BinderEntry {
+        name: "memory-paused",
+        about: "the memory binder in one child process that is stopped and continued",
+        shape: Shape::Outside(Outside {
+            processes: ONE,
+            ground: |_, _| Box::pin(async { Ok(forgetful()) }),
+            faults: PAUSES,
+        }),
+    },
+    BinderEntry {
+        name: "memory-killed",
+        about: "the same, but killed: messages are lost, which shows that a run can fail",
+        shape: Shape::Outside(Outside {
+            processes: ONE,
+            ground: |_, _| Box::pin(async { Ok(forgetful()) }),
+            faults: KILLS,
+        }),
+    },
+];
+
+/// The entry that a run is for.
+pub(super) fn entry(options: &Options) -> Result<&'static BinderEntry> {
+    let found = BINDERS.iter().find(|entry| entry.name == options.binder);
+    found.ok_or_else(|| {
+        let known: Vec<_> = BINDERS.iter().map(|entry| entry.name).collect();
+        let text = format!(
+            "there is no binder `{}` to run on; use one of {}",
+            options.binder,
+            known.join(", ")
+        );
+        Error::new(ErrorKind::Config, text)
+    })
+}
+
+fn embedded(folder: &Path) -> Ground {
+    let data = folder.join("data");
+    wired(format!("kind = 'broker'\npath = '{}'", data.display()))
+}
+
+fn forgetful() -> Ground {
+    wired("kind = 'memory'\npartitions = 4\nlimit = { messages = 20_000 }".to_owned())
+}
+
+fn wired(binder: String) -> Ground {
+    Ground {
+        wiring: Wiring {
+            binder,
+            known_by: "header:chaos-name".to_owned(),
+            partitions: 4,
+            ordering: "key".to_owned(),
+            batch: 0,
+            concurrency: 16,
+        },
+        server: None,
+    }
+}
