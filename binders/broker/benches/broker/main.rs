@@ -13,6 +13,7 @@ mod idle;
 mod latency;
 mod listener;
 mod memory;
+mod peers;
 mod publish;
 mod roundtrip;
 mod rounds;
@@ -28,6 +29,8 @@ struct Scenario {
     messages: u64,
     rounds: usize,
     run: fn(u64) -> Measured,
+    /// Whether it needs a server.
+    is_peer: bool,
 }
 
 impl Scenario {
@@ -37,7 +40,13 @@ impl Scenario {
             messages,
             rounds,
             run,
+            is_peer: false,
         }
+    }
+
+    const fn peer(mut self) -> Self {
+        self.is_peer = true;
+        self
     }
 }
 
@@ -46,12 +55,14 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("publish_256", 2_000_000, 5, publish::small),
     Scenario::new("publish_256_batch", 3_000_000, 5, publish::batches),
     Scenario::new("publish_1k", 1_000_000, 5, publish::large),
+    Scenario::new("redis_publish_256", 400_000, 3, peers::redis).peer(),
+    Scenario::new("rabbit_publish_256", 100_000, 3, peers::rabbit).peer(),
     Scenario::new("roundtrip_256", 2_000_000, 5, roundtrip::run),
     Scenario::new("ack", 4_000, 5, latency::run),
     Scenario::new("listener_json", 1_000_000, 5, listener::run),
     Scenario::new("delayed", 1_000_000, 3, delayed::run),
     Scenario::new("idle", 0, 1, idle::run),
-    Scenario::new("backlog_1000", 1_000, 3, backlog::run),
+    Scenario::new("backlog_1000", 1_000, 2, backlog::run),
     Scenario::new("backlog_10000000", 10_000_000, 2, backlog::run),
 ];
 

@@ -44,9 +44,9 @@ pub(crate) fn run(scenarios: &[Scenario]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// As a test, every scenario runs once with few messages and nothing is shown.
+/// As a test, every scenario that needs no server runs once with few messages and nothing is shown.
 fn try_all(scenarios: &[Scenario]) -> Result<(), Box<dyn Error>> {
-    for scenario in scenarios {
+    for scenario in scenarios.iter().filter(|scenario| !scenario.is_peer) {
         let measured = (scenario.run)(scenario.messages.min(2_000))?;
         if measured.iter().any(|(_, figure)| !figure.is_finite()) {
             return Err(format!("{} has measured nothing", scenario.name).into());

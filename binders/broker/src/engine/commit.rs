@@ -1,12 +1,15 @@
 //! Group commit: what many tasks want written goes into one frame.
 
 use std::{
+    future::poll_fn,
     mem,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
+    vec,
 };
 
 use mq_core::error::Error;
@@ -30,11 +33,24 @@ pub(crate) enum Outcome {
     Poisoned(String),
 }
 
+/// So many of those who wait are told at a time.
+const CHUNK: usize = 32;
+
 /// A frame, as those know it who wait for it.
 #[derive(Debug, Default)]
 pub(crate) struct Commit {
     outcome: OnceLock<Outcome>,
-    done: Notify,
+    waiters: Mutex<Waiters>,
+    /// Whether somebody is still to be told of the outcome.
+    is_telling: AtomicBool,
+}
+
+/// Who waits for a frame.
+#[derive(Debug, Default)]
+struct Waiters {
+    all: Vec<Waker>,
+    /// Those who are still to be told, once there is an outcome.
+    left: vec::IntoIter<Waker>,
 }
 
 impl Commit {
@@ -42,18 +58,62 @@ impl Commit {
     pub(crate) fn finish(&self, outcome: Outcome) {
         let first = self.outcome.set(outcome).is_ok();
         debug_assert!(first, "a frame ends once");
-        self.done.notify_waiters();
+        let mut waiters = self.lock();
+        waiters.left = mem::take(&mut waiters.all).into_iter();
+        self.is_telling
+            .store(waiters.left.len() > 0, Ordering::Release);
+        drop(waiters);
+        while self.is_telling.load(Ordering::Acquire) {
+            self.tell_some();
+        }
+    }
+
+    /// Wakes some of those who are still to be told.
+    ///
+    /// Waking a task from a thread of its own runtime is cheaper, so those who were told help to tell the others.
+    fn tell_some(&self) {
+        let mut waiters = self.lock();
+        let some: Vec<Waker> = waiters.left.by_ref().take(CHUNK).collect();
+        if waiters.left.len() == 0 {
+            self.is_telling.store(false, Ordering::Release);
+        }
+        drop(waiters);
+        some.into_iter().for_each(Waker::wake);
     }
 
     /// Waits until the frame has taken effect.
     async fn wait(&self) -> &Outcome {
-        loop {
-            let done = self.done.notified();
-            if let Some(outcome) = self.outcome.get() {
-                return outcome;
-            }
-            done.await;
+        let mut place = None;
+        let outcome = poll_fn(|context| self.poll(context, &mut place)).await;
+        if self.is_telling.load(Ordering::Acquire) {
+            self.tell_some();
         }
+        outcome
+    }
+
+    /// `place` is where the waker is in the list, once it is.
+    fn poll(&self, context: &Context<'_>, place: &mut Option<usize>) -> Poll<&Outcome> {
+        if let Some(outcome) = self.outcome.get() {
+            return Poll::Ready(outcome);
+        }
+        let mut waiters = self.lock();
+        // The list is taken under the lock, after the outcome is there.
+        if let Some(outcome) = self.outcome.get() {
+            return Poll::Ready(outcome);
+        }
+        let waker = context.waker();
+        match place.and_then(|place| waiters.all.get_mut(place)) {
+            Some(known) => known.clone_from(waker),
+            None => {
+                *place = Some(waiters.all.len());
+                waiters.all.push(waker.clone());
+            }
+        }
+        Poll::Pending
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiters> {
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -170,10 +230,25 @@ impl Gather {
     /// # Errors
     /// The broker is closed.
     pub(crate) fn write(&self, write: impl FnOnce(&mut Frame)) -> Result<Ticket, Error> {
-        let mut filling = self.lock();
+        let filling = self.lock();
         if self.is_closed() {
             return Err(error::closed());
         }
+        Ok(self.append(filling, write))
+    }
+
+    /// The same, where nobody has to [wait for room](Self::room); `None` where somebody has to, or the broker is closed.
+    pub(crate) fn try_write(&self, write: impl FnOnce(&mut Frame)) -> Option<Ticket> {
+        let filling = self.lock();
+        let has_room = filling.frame.buffer.len() < FRAME && !self.is_closed();
+        has_room.then(|| self.append(filling, write))
+    }
+
+    fn append(
+        &self,
+        mut filling: MutexGuard<'_, Filling>,
+        write: impl FnOnce(&mut Frame),
+    ) -> Ticket {
         let first = filling.frame.messages;
         write(&mut filling.frame);
         let ticket = Ticket {
@@ -186,7 +261,7 @@ impl Gather {
         if wake {
             self.work.notify_one();
         }
-        Ok(ticket)
+        ticket
     }
 
     /// Takes the frame; waits for one, at most until `deadline`. `None` is the deadline, or the end.

@@ -81,6 +81,11 @@ impl Shared {
         messages: &[Message],
         publisher: Option<(u64, u64)>,
     ) -> Vec<Result<Receipt>> {
+        if let ([message], None) = (messages, publisher)
+            && let Some(written) = self.write_one(destination, message)
+        {
+            return vec![written.stored().await];
+        }
         let mut results = Results {
             outgoing: Vec::with_capacity(messages.len()),
             all: Vec::with_capacity(messages.len()),
@@ -147,7 +152,7 @@ impl Shared {
     }
 
     /// Where a message goes, and its size.
-    fn target(&self, route: &Route, message: &Message) -> Result<(Target, u64)> {
+    pub(super) fn target(&self, route: &Route, message: &Message) -> Result<(Target, u64)> {
         let size = record::size(message) as u64;
         // Limits count what a user can count: payload, key and headers.
         let own = (message.size() + message.as_headers().size()) as u64;
@@ -185,17 +190,13 @@ impl Shared {
             route.add(1, size);
             return Ok(());
         }
-        loop {
-            let room = route.room.notified();
-            if route.reserve(1, size) {
-                return Ok(());
-            }
-            if route.options.full == Full::Reject {
-                return Err(error::full(&route.name));
-            }
-            self.check()?;
-            room.await;
+        if route.reserve(1, size) {
+            return Ok(());
         }
+        if route.options.full == Full::Reject {
+            return Err(error::full(&route.name));
+        }
+        route.wait(size, || self.check()).await
     }
 
     async fn store(&self, results: Results<'_>) -> Vec<Result<Receipt>> {
@@ -322,7 +323,7 @@ fn piece(outgoing: &[Outgoing<'_>]) -> usize {
     fitting.count().max(1)
 }
 
-fn receipt(target: &Target, position: u64) -> Receipt {
+pub(super) fn receipt(target: &Target, position: u64) -> Receipt {
     if position == Applied::DUPLICATE {
         return Receipt::default();
     }

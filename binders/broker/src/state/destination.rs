@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering, fence},
     },
 };
 
@@ -25,6 +25,8 @@ pub(crate) struct Route {
     pub(crate) bytes: AtomicU64,
     /// Who waits for room.
     pub(crate) room: Notify,
+    /// How many wait for it.
+    pub(crate) waiting: AtomicU32,
     /// The partition of the next message without a key.
     pub(crate) turn: AtomicU32,
 }
@@ -38,6 +40,7 @@ impl Route {
             messages: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             room: Notify::new(),
+            waiting: AtomicU32::new(0),
             turn: AtomicU32::new(0),
         }
     }
@@ -64,7 +67,29 @@ impl Route {
     /// Gives back room that was taken for messages on their way.
     pub(crate) fn release(&self, messages: u64, bytes: u64) {
         self.free(messages, bytes);
-        self.room.notify_waiters();
+        // Either who waits sees the room, or this sees who waits.
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.room.notify_waiters();
+        }
+    }
+
+    /// Waits for room and counts a message that takes it, as [`reserve`](Self::reserve) does; `keep` says whether to go on waiting.
+    pub(crate) async fn wait<E>(
+        &self,
+        bytes: u64,
+        keep: impl Fn() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _waiting = Waiting::new(&self.waiting);
+        loop {
+            let room = self.room.notified();
+            fence(Ordering::SeqCst);
+            if self.reserve(1, bytes) {
+                return Ok(());
+            }
+            keep()?;
+            room.await;
+        }
     }
 
     /// Messages that are settled, or were not stored.
@@ -72,6 +97,22 @@ impl Route {
     pub(crate) fn free(&self, messages: u64, bytes: u64) {
         self.messages.fetch_sub(messages, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Counts one who waits, as long as it does.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicU32) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
