@@ -2,6 +2,7 @@
 
 use mq::{
     binder::{BinderFactory, Capability},
+    broker::BrokerSettings,
     config::{Config, ConsumerSettings, ProducerSettings, Settings},
     telemetry::BindingMetrics,
 };
@@ -9,10 +10,13 @@ use serde_json::Value;
 
 const CONFIGURATION: &str = include_str!("../src/configuration.md");
 const BINDERS: &str = include_str!("../src/binders.md");
+const BROKER: &str = include_str!("../src/broker.md");
 const OPERATIONS: &str = include_str!("../src/operations.md");
-const CHAPTERS: [&str; 3] = [
+const CHAPTERS: [&str; 5] = [
     CONFIGURATION,
     BINDERS,
+    BROKER,
+    include_str!("../../README.md"),
     include_str!("../src/getting-started.md"),
 ];
 
@@ -23,14 +27,18 @@ fn blocks<'a>(chapter: &'a str, language: &str) -> Vec<&'a str> {
     ends.filter_map(|end| end.split("```").next()).collect()
 }
 
-/// The settings, with those of the memory binder read too.
+/// The settings, with those of the binders read too.
 fn read(config: &Config) -> Settings {
     let (settings, warnings) = config
         .settings()
         .unwrap_or_else(|problems| panic!("{problems}"));
     assert!(warnings.is_empty());
     for binder in settings.binders.values() {
-        let read = mq::memory::FACTORY.configure(&binder.rest);
+        let factory: &dyn BinderFactory = match binder.kind.as_str() {
+            "broker" => mq::broker::FACTORY,
+            _ => mq::memory::FACTORY,
+        };
+        let read = factory.configure(&binder.rest);
         read.unwrap_or_else(|problems| panic!("{problems}"));
     }
     settings
@@ -62,9 +70,13 @@ fn the_same_settings_in_yaml_are_the_same() {
 
 /// The keys of a section, each with what stands in the column of defaults.
 fn table<'a>(section: &str) -> Vec<(&'a str, &'a str)> {
-    let title = format!("### `{section}`");
-    let (_, rest) = CONFIGURATION.split_once(&title).expect("the section");
-    let section = rest.split("\n### ").next().unwrap_or(rest);
+    rows(CONFIGURATION, &format!("### `{section}`"))
+}
+
+/// The same for the section of this title, in any chapter.
+fn rows<'a>(chapter: &'a str, title: &str) -> Vec<(&'a str, &'a str)> {
+    let (_, rest) = chapter.split_once(title).expect("the section");
+    let section = rest.split("\n##").next().unwrap_or(rest);
     let rows = section.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {
         let mut cells = row.split('|').skip(1).map(str::trim);
@@ -161,4 +173,41 @@ fn every_counter_is_listed() {
         let name = format!("`{name}`");
         assert!(OPERATIONS.contains(&name), "{name} is not in the chapter");
     }
+}
+
+/// The settings of the embedded broker, from the lines of a table in TOML.
+fn broker(lines: &str) -> BrokerSettings {
+    let text = format!("[binders.main]\nkind = 'broker'\n{lines}");
+    let settings = Config::toml(&text).settings();
+    let (settings, _) = settings.unwrap_or_else(|problems| panic!("{problems}"));
+    let read = settings.binders["main"].rest.decode();
+    read.unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn every_key_of_the_embedded_broker_is_listed_with_its_default() {
+    let rows = rows(BROKER, "## Settings");
+    for (key, default) in &rows {
+        let value = default.trim_matches('`');
+        let read = broker(&format!("{key} = {value}"));
+        assert_eq!(read, BrokerSettings::default(), "{key}");
+    }
+    let shown = format!("{:#?}", BrokerSettings::default());
+    let fields = shown.lines().filter_map(|line| line.strip_prefix("    "));
+    let fields = fields.filter(|line| !line.starts_with([' ', '}', ']', ')']));
+    for field in fields.filter_map(|line| line.split(':').next()) {
+        assert!(rows.iter().any(|(key, _)| *key == field), "{field}");
+    }
+}
+
+#[test]
+fn the_capabilities_of_the_embedded_broker_are_those_that_the_chapters_say() {
+    let settings = Config::toml("[binders.main]\nkind = 'broker'").settings();
+    let (settings, _) = settings.unwrap_or_else(|problems| panic!("{problems}"));
+    let connector = mq::broker::FACTORY.configure(&settings.binders["main"].rest);
+    let connector = connector.unwrap_or_else(|problems| panic!("{problems}"));
+    let capabilities = connector.capabilities(None);
+    let missing = Capability::ALL.into_iter();
+    let missing: Vec<_> = missing.filter(|one| !capabilities.has(*one)).collect();
+    assert_eq!(missing, [Capability::Filter, Capability::Priority]);
 }

@@ -4,7 +4,8 @@
 //! cargo run --example hello
 //! ```
 //!
-//! There is no settings file, and nothing to install: without a binder in the settings, both ends meet in memory.
+//! There is no settings file, and nothing to install: without a binder in the settings, both ends meet in the embedded broker, in the
+//! folder `mq-data` of the working directory.
 //! Ctrl-C stops it: what is in flight finishes, and a report says so.
 
 #![expect(clippy::print_stdout, reason = "printing is what this service is for")]

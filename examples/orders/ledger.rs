@@ -175,9 +175,9 @@ mod tests {
     }
 
     /// Adds a booking at a place of its own.
-    fn add(ledger: &Ledger, booking: Booking) -> Result<Added, NotExact> {
+    fn add(ledger: &Ledger, booking: &Booking) -> Result<Added, NotExact> {
         static PLACE: AtomicU64 = AtomicU64::new(0);
-        ledger.add((0, PLACE.fetch_add(1, Ordering::Relaxed)), &booking)
+        ledger.add((0, PLACE.fetch_add(1, Ordering::Relaxed)), booking)
     }
 
     fn invoice(id: &str, country: &str, total: &str) -> Booking {
@@ -187,11 +187,11 @@ mod tests {
     #[test]
     fn orders_and_refunds_add_up_by_country() {
         let ledger = Ledger::default();
-        add(&ledger, invoice("1@a:2", "France", "0.1")).unwrap();
-        add(&ledger, invoice("2@a:4", "EIRE", "0.2")).unwrap();
+        add(&ledger, &invoice("1@a:2", "France", "0.1")).unwrap();
+        add(&ledger, &invoice("2@a:4", "EIRE", "0.2")).unwrap();
         add(
             &ledger,
-            Booking::Refund(Refund(entry("C3@a:6", "France", "-27.50"))),
+            &Booking::Refund(Refund(entry("C3@a:6", "France", "-27.50"))),
         )
         .unwrap();
         let totals = ledger.totals();
@@ -221,9 +221,9 @@ mod tests {
     fn an_entry_that_arrives_twice_is_added_once() {
         let ledger = Ledger::default();
         let invoice = invoice("1@a:2", "France", "5");
-        assert_eq!(add(&ledger, invoice.clone()), Ok(Added::New));
+        assert_eq!(add(&ledger, &invoice), Ok(Added::New));
         let once = ledger.totals();
-        assert_eq!(add(&ledger, invoice.clone()), Ok(Added::Duplicate));
+        assert_eq!(add(&ledger, &invoice), Ok(Added::Duplicate));
         assert_eq!(
             ledger.totals(),
             Totals {
@@ -237,7 +237,7 @@ mod tests {
     fn parts_of_an_invoice_add_up_and_count_as_one() {
         let ledger = Ledger::default();
         for (id, total) in [("1@a:2", "5"), ("1@a:9", "6"), ("1@b:2", "7")] {
-            assert_eq!(add(&ledger, invoice(id, "France", total)), Ok(Added::New));
+            assert_eq!(add(&ledger, &invoice(id, "France", total)), Ok(Added::New));
         }
         let totals = ledger.totals();
         assert_eq!(
@@ -254,14 +254,14 @@ mod tests {
     #[test]
     fn an_entry_that_cannot_be_added_exactly_changes_nothing() {
         let ledger = Ledger::default();
-        add(&ledger, invoice("1@a:2", "France", "5")).unwrap();
+        add(&ledger, &invoice("1@a:2", "France", "5")).unwrap();
         let before = ledger.totals();
         for total in [
             "0.00001",
             "10000000000000000000000000",
             "-79228162514264337593543950335",
         ] {
-            let error = add(&ledger, invoice("2@a:4", "EIRE", total)).unwrap_err();
+            let error = add(&ledger, &invoice("2@a:4", "EIRE", total)).unwrap_err();
             assert!(
                 error.to_string().contains("cannot be added exactly"),
                 "{error}"
@@ -270,7 +270,7 @@ mod tests {
         assert!(
             add(
                 &ledger,
-                Booking::Invoice(Invoice(Entry {
+                &Booking::Invoice(Invoice(Entry {
                     lines: u64::MAX,
                     ..entry("2@a:4", "EIRE", "1")
                 }))
@@ -278,7 +278,7 @@ mod tests {
             .is_err()
         );
         assert_eq!(ledger.totals(), before);
-        assert_eq!(add(&ledger, invoice("2@a:4", "EIRE", "1")), Ok(Added::New));
+        assert_eq!(add(&ledger, &invoice("2@a:4", "EIRE", "1")), Ok(Added::New));
     }
 
     #[test]
@@ -288,7 +288,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for n in 0..500 {
-                        add(&ledger, invoice(&format!("{n}@a:2"), "France", "0.01")).unwrap();
+                        add(&ledger, &invoice(&format!("{n}@a:2"), "France", "0.01")).unwrap();
                     }
                 });
             }

@@ -386,7 +386,7 @@ async fn no_batch_begins_before_the_one_before_it_is_judged() {
                         pass(millis(waits)).await;
                     }
                     seen.note(texts(&batch).join(" "), 1);
-                    let answer = |item: &mq::extract::BatchItem<Text>| match (
+                    let answer = |item: mq::extract::BatchItem<&Text>| match (
                         item.payload.0.as_str(),
                         item.delivery.attempt(),
                     ) {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use mq_benches::feed::FeedBinder;
 use mq_core::{
     app::App,
+    binder::{Binder, ConsumerSpec},
     config::Config,
     extract::{Batch, Json},
     message::{ContentType, Message},
@@ -30,6 +31,7 @@ struct Reply {
 
 /// Every scenario with its two message counts.
 pub(crate) const ALL: &[(&str, (u64, u64))] = &[
+    ("feed", (20_000, 120_000)),
     ("bytes", (20_000, 120_000)),
     ("decode", (20_000, 120_000)),
     ("json", (20_000, 120_000)),
@@ -50,6 +52,7 @@ pub(crate) const ALL: &[(&str, (u64, u64))] = &[
 /// What runs a scenario.
 pub(crate) fn find(name: &str) -> Option<fn(u64)> {
     Some(match name {
+        "feed" => feed,
         "bytes" => bytes,
         "decode" => decode,
         "json" => json,
@@ -105,6 +108,25 @@ fn settings(ordering: &str, concurrency: usize) -> Config {
         .set("bindings.in.consumer.ordering", ordering)
         .set("bindings.in.consumer.concurrency", concurrency)
         .set("bindings.in.consumer.timeout", Duration::from_secs(30))
+}
+
+/// What the bench's own consumer costs: hands over and forgets, without any loop.
+fn feed(count: u64) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let feed = FeedBinder::new(vec![raw()], count);
+        let consumer = feed.consumer(&ConsumerSpec::new("in", None)).await;
+        let (mut consumer, mut records) = (consumer.expect("a consumer"), Vec::new());
+        let mut left = count;
+        while left > 0 {
+            let received = consumer.receive(&mut records, 256).await;
+            drop(received.expect("received"));
+            left -= black_box(&records).len() as u64;
+            records.clear();
+        }
+    });
 }
 
 fn bytes(count: u64) {

@@ -104,13 +104,10 @@ pub(crate) fn full(destination: &str) -> Error {
     .context("destination", destination)
 }
 
-/// An earlier message of the key has failed in the same call.
-pub(crate) fn behind_failed() -> Error {
-    Error::new(
-        ErrorKind::Unavailable,
-        "an earlier message of the same key was not stored",
-    )
-    .temporary()
+/// An earlier message of the key, or of the publisher, has failed in the same call.
+pub(crate) fn behind_failed(whose: &str) -> Error {
+    let text = format!("an earlier message of the same {whose} was not stored");
+    Error::new(ErrorKind::Unavailable, text).temporary()
 }
 
 pub(crate) fn unsupported(what: &str) -> Error {

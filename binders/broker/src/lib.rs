@@ -11,6 +11,7 @@ mod binder;
 mod broker;
 mod engine;
 mod error;
+mod inspect;
 mod journal;
 mod options;
 mod record;

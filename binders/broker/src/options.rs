@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use mq_core::units;
 use serde::Deserialize;
 
 /// When a publication or settlement is confirmed.
@@ -44,7 +45,8 @@ pub struct DestinationOptions {
     pub durability: Durability,
     /// Messages that are not settled by every group, at most; 100 million by default.
     pub max_messages: u64,
-    /// Their bytes, at most; 64 GiB by default.
+    /// Their bytes, at most; 64 GiB by default. Counts payload, key and headers, and about 80 bytes for each message.
+    #[serde(with = "units::bytes")]
     pub max_bytes: u64,
     /// What happens beyond that.
     pub full: Full,
@@ -70,7 +72,7 @@ impl Default for DestinationOptions {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BrokerOptions {
-    /// Bytes of a segment of the journal: 1 MiB to 1 GiB, 64 MiB by default. Counts for a new folder only.
+    /// Bytes of a segment of the journal: 64 KiB to 1 GiB in steps of 4 KiB, 64 MiB by default. Counts for a new folder only.
     pub segment: u64,
     /// How many spare segments are kept; 2 by default.
     pub spares: usize,

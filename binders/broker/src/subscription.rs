@@ -1,6 +1,9 @@
 //! Subscriptions of the library.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use mq_core::{
     binder::{Action, LaneId, Receipt, Record, SettleError, Settlement},
@@ -176,6 +179,14 @@ impl Delivered {
     pub async fn dead_letter(&self, reason: impl Into<String>) -> Result<()> {
         let reason = reason.into();
         self.settle(Action::DeadLetter { reason }).await
+    }
+
+    /// Keeps it with this subscription until `due`, and records that and the attempts.
+    ///
+    /// # Errors
+    /// As for [`ack`](Self::ack).
+    pub async fn hold(&self, due: SystemTime, attempts: u32) -> Result<()> {
+        self.settle(Action::Hold { due, attempts }).await
     }
 
     /// Moves the end of its lease to so long from now, where the subscription has leases.

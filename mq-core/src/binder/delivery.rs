@@ -3,68 +3,11 @@
 use std::{
     any::Any,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Lane, Lanes, OutputRange, Record, Staged};
+use super::{Batch, Lane, LaneId, Lanes, OutputIndex, OutputRange, Record, Staged, Turn};
 use crate::message::{Headers, Message, MessageId, names};
-
-/// Records that arrived together, with the outputs made from them.
-///
-/// The loop uses the storage again once nobody holds a delivery of it; a handler that keeps one costs a new batch.
-#[derive(Debug, Default)]
-pub struct Batch {
-    records: Vec<Record>,
-    lanes: Arc<Lanes>,
-    staged: Mutex<Vec<Option<Staged>>>,
-}
-
-impl Batch {
-    /// A batch of records of these lanes.
-    #[must_use]
-    pub fn new(records: Vec<Record>, lanes: Arc<Lanes>) -> Self {
-        Self {
-            records,
-            lanes,
-            staged: Mutex::default(),
-        }
-    }
-
-    /// The records in order.
-    #[must_use]
-    pub fn records(&self) -> &[Record] {
-        &self.records
-    }
-
-    /// How many records there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
-    /// Takes `records` in, and gives the emptied storage of the old ones back in their place.
-    pub(crate) fn refill(&mut self, records: &mut Vec<Record>, lanes: &Arc<Lanes>) {
-        self.records.clear();
-        std::mem::swap(&mut self.records, records);
-        if !Arc::ptr_eq(&self.lanes, lanes) {
-            self.lanes = lanes.clone();
-        }
-        self.staged
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-    }
-
-    fn staged(&self) -> MutexGuard<'_, Vec<Option<Staged>>> {
-        self.staged.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A message that arrived: a handle that is cheap to clone (one atomic increment).
 ///
@@ -105,7 +48,7 @@ impl Delivery {
     pub fn of(message: Message) -> Self {
         let mut lanes = Lanes::default();
         lanes.set(
-            super::LaneId(0),
+            LaneId(0),
             Lane {
                 destination: "test".into(),
                 partition: 0,
@@ -122,6 +65,44 @@ impl Delivery {
     #[must_use]
     pub fn record(&self) -> &Record {
         &self.batch.records[self.index as usize]
+    }
+
+    /// This record and those behind it in its batch, `count` altogether.
+    pub(crate) fn records(&self, count: usize) -> &[Record] {
+        let index = self.index as usize;
+        &self.batch.records[index..index + count]
+    }
+
+    /// Its turn, if that was found out when it arrived.
+    #[inline]
+    pub(crate) fn turn(&self) -> Option<Turn> {
+        self.batch.turns.get(self.index as usize).copied()
+    }
+
+    /// The batch it arrived with.
+    pub(crate) fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// The delivery so many places behind it in its batch, as it arrived.
+    pub(crate) fn behind(&self, places: usize) -> Self {
+        // A batch has fewer than 2^32 records.
+        let places = u32::try_from(places).unwrap_or(u32::MAX);
+        Self::new(self.batch.clone(), self.index.saturating_add(places))
+    }
+
+    /// The delivery behind it in its batch, as it arrived.
+    #[inline]
+    pub(crate) fn next(self) -> Self {
+        Self::new(self.batch, self.index + 1)
+    }
+
+    /// Whether it stands `count` places behind `first` in the same batch, and is as it arrived.
+    #[inline(always)]
+    pub(crate) fn is_after(&self, first: &Self, count: usize) -> bool {
+        Arc::ptr_eq(&self.batch, &first.batch)
+            && self.index as usize == first.index as usize + count
+            && self.failures == self.record().attempts
     }
 
     /// The message.
@@ -193,10 +174,12 @@ impl Delivery {
     pub fn stage(&self, first: &mut Option<Staged>, rest: &mut Vec<Staged>) -> OutputRange {
         let mut staged = self.batch.staged();
         let start = staged.len();
-        if first.is_some() {
-            staged.push(first.take());
+        if let Some(first) = first.take() {
+            staged.push(first);
         }
-        staged.extend(rest.drain(..).map(Some));
+        if !rest.is_empty() {
+            rest.drain(..).for_each(|output| staged.push(output));
+        }
         let len = staged.len() - start;
         // A batch holds fewer than 2^32 outputs: each is a message in memory.
         OutputRange {
@@ -206,27 +189,33 @@ impl Delivery {
     }
 
     /// Takes staged outputs out again, in order.
-    pub fn take_outputs(&self, range: OutputRange, mut each: impl FnMut(Staged)) {
-        if range.is_empty() {
-            return;
+    pub fn take_outputs(&self, range: OutputRange, each: impl FnMut(Staged)) {
+        if !range.is_empty() {
+            self.batch.staged().take(range, each);
         }
-        let mut staged = self.batch.staged();
-        let start = range.start as usize;
-        for slot in staged.iter_mut().skip(start).take(range.len()) {
-            if let Some(output) = slot.take() {
-                each(output);
-            }
-        }
+    }
+
+    /// Lets `into` take the messages of `range`, if these are all that are staged and go to one output; false if they are not.
+    pub(crate) fn take_all_outputs(
+        &self,
+        range: OutputRange,
+        into: impl FnOnce(OutputIndex, &mut Vec<Message>),
+    ) -> bool {
+        self.batch.staged().take_all(range, into)
     }
 }
 
 /// What a message causes.
 impl Delivery {
     /// Gives the trace context and the correlation id to a message that is made from this one, unless it has its own.
+    #[inline]
     pub fn pass_on(&self, message: &mut Message) {
-        if self.message().is_plain() {
-            return;
+        if !self.message().is_plain() {
+            self.pass_on_headers(message);
         }
+    }
+
+    fn pass_on_headers(&self, message: &mut Message) {
         for name in [names::TRACEPARENT, names::TRACESTATE, names::BAGGAGE] {
             if let Some(value) = self.headers().get(name)
                 && message.as_headers().get(name).is_none()
@@ -300,40 +289,9 @@ impl fmt::Debug for Delivery {
     }
 }
 
-/// Deliveries that are handled together; cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Deliveries(Arc<[Delivery]>);
-
-impl Deliveries {
-    /// These deliveries.
-    #[must_use]
-    pub fn new(deliveries: Vec<Delivery>) -> Self {
-        Self(deliveries.into())
-    }
-
-    /// The deliveries in order.
-    #[must_use]
-    pub fn as_slice(&self) -> &[Delivery] {
-        &self.0
-    }
-
-    /// How many.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binder::OutputIndex;
 
     #[test]
     fn outputs_are_taken_once_and_in_order() {

@@ -12,8 +12,10 @@
 //! 5. Every task that a binder starts ends with [`Binder::close`].
 
 mod admin;
+mod batch;
 mod capabilities;
 mod consumer;
+mod deliveries;
 mod delivery;
 mod factory;
 mod lanes;
@@ -26,9 +28,12 @@ mod settlement;
 mod spec;
 
 pub use admin::{Admin, Browsed, Cursor, DestinationInfo, GroupInfo, Lag, ReplayFrom};
+pub use batch::Batch;
+pub(crate) use batch::Turn;
 pub use capabilities::{Capabilities, Capability, RetryState, SettlementStyle};
 pub use consumer::{Consumer, Event, Receipts, Record, Settler, Transaction};
-pub use delivery::{Batch, Deliveries, Delivery};
+pub use deliveries::Deliveries;
+pub use delivery::Delivery;
 pub use factory::{BinderContext, BinderFactory, Connector};
 pub use lanes::{AssignedLane, Lane, LaneId, Lanes};
 pub use outputs::{OutputIndex, OutputRange, Staged};

@@ -34,9 +34,74 @@ impl OutputRange {
         self.len == 0
     }
 
+    /// Whether the outputs of `next` stand right behind these.
+    pub(crate) fn goes_on_with(self, next: Self) -> bool {
+        self.start + self.len == next.start
+    }
+
+    /// Each output as a range of its own.
+    pub(crate) fn singles(self) -> impl Iterator<Item = Self> {
+        (self.start..self.start + self.len).map(|start| Self { start, len: 1 })
+    }
+
     /// How many.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len as usize
+    }
+}
+
+/// The outputs of a batch until the loop takes them: messages and, beside each, where it goes.
+#[derive(Debug, Default)]
+pub(super) struct Staging {
+    messages: Vec<Message>,
+    /// `None` once the message is taken.
+    outputs: Vec<Option<OutputIndex>>,
+}
+
+impl Staging {
+    pub(super) fn clear(&mut self) {
+        self.messages.clear();
+        self.outputs.clear();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.outputs.len()
+    }
+
+    #[inline(always)]
+    pub(super) fn push(&mut self, staged: Staged) {
+        self.outputs.push(Some(staged.output));
+        self.messages.push(staged.message);
+    }
+
+    /// Takes outputs out one by one, in order.
+    pub(super) fn take(&mut self, range: OutputRange, mut each: impl FnMut(Staged)) {
+        let start = range.start as usize;
+        let slots = self.outputs.iter_mut().zip(&mut self.messages);
+        for (output, message) in slots.skip(start).take(range.len()) {
+            if let Some(output) = output.take() {
+                let message = std::mem::take(message);
+                each(Staged { output, message });
+            }
+        }
+    }
+
+    /// Takes everything out at once, if `range` is everything and all of it goes to one output: then `into` says where to.
+    pub(super) fn take_all(
+        &mut self,
+        range: OutputRange,
+        into: impl FnOnce(OutputIndex, &mut Vec<Message>),
+    ) -> bool {
+        let Some(Some(output)) = self.outputs.first().copied() else {
+            return false;
+        };
+        let is_all = range.start == 0 && range.len() == self.outputs.len();
+        if !is_all || self.outputs.iter().any(|other| *other != Some(output)) {
+            return false;
+        }
+        into(output, &mut self.messages);
+        self.clear();
+        true
     }
 }

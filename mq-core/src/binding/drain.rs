@@ -120,8 +120,7 @@ impl Engine {
 
     /// Deliveries that have their turn and wait for a place or for another attempt.
     fn take_with_turn(&mut self, wanted: impl Fn(&Delivery) -> bool) -> Vec<(Delivery, Wait)> {
-        let (taken, kept): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(&wanted);
-        self.queue.extend(kept);
+        let taken = self.queue.take(&wanted);
         let queued = taken.into_iter().map(|delivery| (delivery, Wait::InPlace));
         queued.chain(self.waiting.take(&wanted)).collect()
     }

@@ -1,24 +1,18 @@
 //! The state of a running binding, and one turn of its loop.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::Context,
-    time::SystemTime,
+    collections::HashMap, future::Future, pin::Pin, sync::Arc, task::Context, time::SystemTime,
 };
 
 use tokio::time::{Sleep, sleep_until};
 
 use super::{
-    finish::Finish,
+    finish::{Finish, Out},
     intake::{Pool, place},
-    judge::settlement,
+    judge::{settlement, settlement_of},
     order::Order,
     plan::InputPlan,
     positions::Positions,
-    publish::Exit,
     resting::Resting,
     transact::Transact,
     waiting::{Wait, Waiting},
@@ -28,7 +22,7 @@ use crate::{
     binder::{Action, Delivery, LaneId, Lanes, Settler, Transaction},
     error::{Error, Result},
     listener::Style,
-    worker::{Answers, Turn, Worker},
+    worker::{Acked, Answers, Queue, Turn, Worker},
 };
 
 /// At most this many records are asked for at a time.
@@ -49,7 +43,7 @@ pub(super) struct Engine {
     /// Transactions, where the binding is exactly once.
     pub(super) transact: Option<Transact>,
     pub(super) resting: Resting,
-    pub(super) queue: VecDeque<Delivery>,
+    pub(super) queue: Queue,
     pub(super) pool: Pool,
     /// Holds that the broker has recorded, of deliveries that have not had their turn yet.
     pub(super) held_until: HashMap<(LaneId, u64), SystemTime>,
@@ -65,9 +59,9 @@ pub(super) struct Engine {
     pub(super) worker: Box<dyn Worker>,
     settler: Arc<dyn Settler>,
     turns: Vec<Delivery>,
-    nothing: VecDeque<Delivery>,
+    nothing: Queue,
     answers: Answers,
-    concluded: Vec<Exit>,
+    out: Out,
     deadline: Option<Pin<Box<Sleep>>>,
     enough: usize,
 }
@@ -83,7 +77,6 @@ impl Engine {
         let mut worker = plan.ready.build(&plan.build)?;
         let concurrency = plan.concurrency(concurrency);
         worker.set_concurrency(concurrency);
-        plan.build.stack.pulse.drive_from_here();
         let positions = plan
             .is_positional()
             .then(|| Positions::new(&plan.capabilities, &plan.window));
@@ -96,7 +89,7 @@ impl Engine {
             finish: Finish::new(plan.clone()),
             transact: transaction.map(Transact::new),
             resting: Resting::default(),
-            queue: VecDeque::with_capacity(BATCH),
+            queue: Queue::default(),
             pool: Pool::default(),
             held_until: HashMap::new(),
             first_failures: HashMap::new(),
@@ -107,9 +100,9 @@ impl Engine {
             worker,
             settler,
             turns: Vec::new(),
-            nothing: VecDeque::new(),
+            nothing: Queue::default(),
             answers: Answers::default(),
-            concluded: Vec::new(),
+            out: Out::default(),
             deadline: None,
             enough: concurrency.max(plan.build.batch.max),
             plan,
@@ -192,7 +185,7 @@ impl Engine {
             self.acknowledge(&mut answers.acked);
         }
         let others = answers.others.drain(..);
-        others.for_each(|done| self.judge(done));
+        others.for_each(|other| self.judge_other(other));
         self.acknowledge(&mut answers.acked);
         self.answers = answers;
         true
@@ -200,17 +193,18 @@ impl Engine {
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) {
         if self.poll_transactions(cx) {
-            self.finish.poll_claims(cx, &mut self.concluded);
+            self.finish.poll_claims(cx, &mut self.out.exits);
             return self.finish.poll_settle(cx, &self.settler);
         }
         loop {
-            self.finish.poll_exits(cx, &mut self.concluded);
-            if self.concluded.is_empty() {
+            self.finish.poll_exits(cx, &mut self.out);
+            if self.out.exits.is_empty() && self.out.runs.is_empty() {
                 break;
             }
-            let mut concluded = std::mem::take(&mut self.concluded);
-            concluded.drain(..).for_each(|exit| self.conclude(exit));
-            self.concluded = concluded;
+            let mut out = std::mem::take(&mut self.out);
+            out.runs.drain(..).for_each(|run| self.settled_run(&run));
+            out.exits.drain(..).for_each(|exit| self.conclude(exit));
+            self.out = out;
         }
         self.commit_positions(cx);
         self.finish.poll_settle(cx, &self.settler);
@@ -265,17 +259,28 @@ impl Engine {
         }
     }
 
+    /// The same for several that stand one behind the other.
+    pub(super) fn pass_turns(&mut self, run: &Acked) {
+        if !self.order.is_free() {
+            run.pass_on(|delivery| self.pass_turn_in_order(delivery));
+        }
+    }
+
+    #[inline(always)]
     fn pass_turn_in_order(&mut self, delivery: &Delivery) {
-        let next = self.order.leave(delivery, &mut self.turns);
-        if let Some(next) = next {
+        if let Some(next) = self.order.leave(delivery, &mut self.turns) {
             self.run_or_hold(next);
         }
         if !self.turns.is_empty() {
-            let mut others = std::mem::take(&mut self.turns);
-            let others_turn = others.drain(..);
-            others_turn.for_each(|delivery| self.run_or_hold(delivery));
-            self.turns = others;
+            self.run_others();
         }
+    }
+
+    fn run_others(&mut self) {
+        let mut others = std::mem::take(&mut self.turns);
+        let others_turn = others.drain(..);
+        others_turn.for_each(|delivery| self.run_or_hold(delivery));
+        self.turns = others;
     }
 
     /// The delivery has had its turn and is settled.
@@ -301,6 +306,25 @@ impl Engine {
         match &mut self.positions {
             Some(positions) => positions.settle(&settlement),
             None => self.finish.settle(settlement),
+        }
+    }
+
+    /// Tells the broker that these deliveries are done with.
+    pub(super) fn settled_run(&mut self, run: &Acked) {
+        self.window.leave_run(run);
+        if !self.first_failures.is_empty() {
+            let records = run.records().iter();
+            records.for_each(|record| {
+                self.first_failures.remove(&(record.lane, record.position));
+            });
+        }
+        let settlements = run
+            .records()
+            .iter()
+            .map(|record| settlement_of(record, Action::Ack));
+        match &mut self.positions {
+            Some(positions) => settlements.for_each(|settlement| positions.settle(&settlement)),
+            None => self.finish.settle_all(settlements),
         }
     }
 

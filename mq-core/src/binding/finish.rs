@@ -12,9 +12,10 @@ use super::{
     stage::Stage,
 };
 use crate::{
-    binder::{SettleError, Settlement, Settler, Unsettled},
+    binder::{OutputRange, SettleError, Settlement, Settler, Unsettled},
     error::{Error, Result},
     idempotency::{Claim, ClaimResult},
+    worker::Acked,
 };
 
 /// At most this many settlements wait for the broker before intake stops.
@@ -24,6 +25,15 @@ const PUBLISHING: usize = 4_096;
 
 /// Exits whose claims were completed, the claims, and what came of it.
 type Completed = (Vec<Exit>, Vec<Claim>, Result<Vec<ClaimResult>>);
+
+/// What has left.
+#[derive(Debug, Default)]
+pub(super) struct Out {
+    /// Published, or refused for good.
+    pub(super) exits: Vec<Exit>,
+    /// Published.
+    pub(super) runs: Vec<Acked>,
+}
 
 /// The steps after the handler.
 #[derive(Debug)]
@@ -65,10 +75,20 @@ impl Finish {
         self.settling.push(settlement);
     }
 
+    /// Takes messages that have nothing to publish and nothing to complete.
+    pub(super) fn settle_all(&mut self, settlements: impl Iterator<Item = Settlement>) {
+        self.settling.extend(settlements);
+    }
+
     /// Takes a message on its way out; what it publishes is added to the round that is returned.
     pub(super) fn exit(&mut self, exit: Exit) -> &mut Round {
         self.publishing.push(exit);
         &mut self.publishing
+    }
+
+    /// Takes neighbours on their way out, with one output each.
+    pub(super) fn leave(&mut self, run: Acked, outputs: OutputRange) {
+        self.publishing.push_run(&self.plan, run, outputs);
     }
 
     /// Takes an exit whose claim is to become permanent.
@@ -120,9 +140,9 @@ impl Finish {
     }
 
     /// Gets on with outputs and claims; what is confirmed, or refused for good, goes into `out`.
-    pub(super) fn poll_exits(&mut self, cx: &mut Context<'_>, out: &mut Vec<Exit>) {
+    pub(super) fn poll_exits(&mut self, cx: &mut Context<'_>, out: &mut Out) {
         self.poll_publish(cx, out);
-        self.poll_claims(cx, out);
+        self.poll_claims(cx, &mut out.exits);
     }
 
     /// Gets on with claims alone: outputs go another way.
@@ -150,7 +170,7 @@ impl Finish {
         }
     }
 
-    fn poll_publish(&mut self, cx: &mut Context<'_>, out: &mut Vec<Exit>) {
+    fn poll_publish(&mut self, cx: &mut Context<'_>, out: &mut Out) {
         loop {
             if self.publish.poll_free(cx) && !self.publishing.is_empty() {
                 let round = replace(&mut self.publishing, take(&mut self.spare));
@@ -164,14 +184,15 @@ impl Finish {
     }
 
     /// Keeps order: what failed goes first in the next round, and nothing overtakes it.
-    fn published(&mut self, mut round: Round, error: Option<Error>, out: &mut Vec<Exit>) {
+    fn published(&mut self, mut round: Round, error: Option<Error>, out: &mut Out) {
         let completing = &mut self.completing;
+        round.take_runs(&mut out.runs);
         round.take_finished(|exit| {
             let is_claimed = exit.claim.is_some() && exit.refused.is_none();
             if is_claimed {
                 completing.push(exit);
             } else {
-                out.push(exit);
+                out.exits.push(exit);
             }
         });
         if round.is_empty() {

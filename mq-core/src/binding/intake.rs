@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{engine::Engine, tracker::Arrived, waiting::Wait};
+use super::{engine::Engine, order::Order, tracker::Arrived, waiting::Wait};
 use crate::{
     binder::{Action, AssignedLane, Batch, Delivery, LaneId, Lanes, Record},
     message::names,
@@ -24,7 +24,12 @@ const POOL: usize = 8;
 
 impl Pool {
     /// A batch of these records; `records` is empty afterwards.
-    fn fill(&mut self, records: &mut Vec<Record>, lanes: &Arc<Lanes>) -> Arc<Batch> {
+    fn fill(
+        &mut self,
+        records: &mut Vec<Record>,
+        lanes: &Arc<Lanes>,
+        order: &mut Order,
+    ) -> Arc<Batch> {
         let free = self
             .0
             .iter()
@@ -34,7 +39,11 @@ impl Pool {
             |index| self.0.swap_remove(index),
         );
         match Arc::get_mut(&mut batch) {
-            Some(inner) => inner.refill(records, lanes),
+            Some(inner) => inner.refill(records, lanes, |records, turns| {
+                if !order.is_free() {
+                    order.turns(records, turns);
+                }
+            }),
             None => batch = Arc::new(Batch::new(take(records), lanes.clone())),
         }
         if self.0.len() < POOL {
@@ -53,23 +62,37 @@ impl Engine {
                 .iter_mut()
                 .for_each(|record| self.read_retry_headers(record));
         }
-        let batch = self.pool.fill(records, &self.lanes);
-        let (simple, deliveries) = (self.is_simple(), Delivery::all(&batch));
-        let is_plain = |record: &Record| record.due.is_none() && record.message.is_plain();
-        if simple && batch.records().iter().all(is_plain) {
-            self.queue.reserve(batch.len());
-            let (window, queue) = (&mut self.window, &mut self.queue);
-            queue.extend(deliveries.inspect(|delivery| window.enter(delivery)));
+        let batch = self.pool.fill(records, &self.lanes, &mut self.order);
+        if !self.is_simple() || !batch.content().is_plain {
+            return Delivery::all(&batch).for_each(|delivery| self.enter(delivery));
+        }
+        self.window.enter_batch(&batch);
+        if self.order.is_free() {
+            self.queue.push_batch(batch);
         } else {
-            deliveries.for_each(|delivery| self.enter(delivery));
+            self.admit_all(&batch);
         }
     }
 
-    /// Whether a plain message of this binding goes straight to the handler.
+    /// Whether a plain message of this binding needs no closer look.
     fn is_simple(&self) -> bool {
         let plan = &self.plan;
-        let unordered = self.order.is_free() && self.positions.is_none() && !self.draining;
-        unordered && plan.max_payload.is_none() && !plan.require_key
+        let is_plain = self.positions.is_none() && self.held_until.is_empty() && !self.draining;
+        is_plain && plan.max_payload.is_none() && !plan.require_key
+    }
+
+    /// Gives plain deliveries their turn, or a place in line.
+    fn admit_all(&mut self, batch: &Arc<Batch>) {
+        if self.plan.ordering == Ordering::Key {
+            let records = batch.records().iter();
+            let keyless = records.filter(|record| record.message.as_key().is_none());
+            self.plan.metrics().keyless.add(keyless.count() as u64);
+        }
+        for delivery in Delivery::all(batch) {
+            if let Some(delivery) = self.order.admit(delivery) {
+                self.queue.push_back(delivery);
+            }
+        }
     }
 
     fn enter(&mut self, mut delivery: Delivery) {
@@ -108,15 +131,22 @@ impl Engine {
     }
 
     /// The delivery has its turn: it runs, unless it is held.
+    #[inline]
     pub(super) fn run_or_hold(&mut self, delivery: Delivery) {
+        let is_free = self.held_until.is_empty() && !self.draining;
+        if is_free && !self.order.is_passed_over(&delivery) {
+            self.queue.push_back(delivery);
+        } else {
+            self.hold_or_hand_back(delivery);
+        }
+    }
+
+    fn hold_or_hand_back(&mut self, delivery: Delivery) {
         if self.draining {
             return self.hand_back(delivery);
         }
         if self.order.is_passed_over(&delivery) {
             return self.order.line_up_again(delivery);
-        }
-        if self.held_until.is_empty() {
-            return self.queue.push_back(delivery);
         }
         let wait = self
             .held_until

@@ -11,18 +11,23 @@ use super::{
     waiting::Wait,
 };
 use crate::{
-    binder::{Action, Capability, Delivery, RetryState, Settlement},
+    binder::{Action, Capability, Delivery, Record, RetryState, Settlement},
     error::Error,
     listener::Style,
     message::Message,
     middleware::{Handled, Reason, dead_letter_message, delayed_message},
     outcome::{Decision, Failure, Next, Outcome},
-    worker::{Done, Subject},
+    worker::{Acked, Done, Other, Replied, Subject},
 };
 
 /// A settlement of this delivery.
 pub(super) fn settlement(delivery: &Delivery, action: Action) -> Settlement {
-    let record = delivery.record();
+    settlement_of(delivery.record(), action)
+}
+
+/// A settlement of this record.
+#[inline(always)]
+pub(super) fn settlement_of(record: &Record, action: Action) -> Settlement {
     Settlement {
         lane: record.lane,
         position: record.position,
@@ -33,25 +38,60 @@ pub(super) fn settlement(delivery: &Delivery, action: Action) -> Settlement {
 
 impl Engine {
     /// Takes the deliveries that are done with, where there is nothing to publish or to complete before the broker is told.
-    pub(super) fn acknowledge(&mut self, acked: &mut Vec<Delivery>) {
-        if self.order.is_free() && self.transact.is_none() {
-            let all = acked.drain(..);
-            return all.for_each(|delivery| self.settled(&delivery, Action::Ack));
-        }
-        for delivery in acked.drain(..) {
-            if self.order.is_passed_over(&delivery) {
-                self.again_behind(delivery, Handled::default());
-            } else if self.transact.is_some() {
-                self.succeeded(Subject::One(delivery), Handled::default());
+    pub(super) fn acknowledge(&mut self, acked: &mut Vec<Acked>) {
+        for run in acked.drain(..) {
+            if self.transact.is_some() || self.may_be_passed_over() {
+                run.for_each(|delivery| self.acknowledge_one(delivery));
             } else {
-                self.pass_turn(&delivery);
-                self.settled(&delivery, Action::Ack);
+                self.pass_turns(&run);
+                self.settled_run(&run);
             }
         }
     }
 
+    /// Whether an answer may have come too early: an earlier one of its key in the same batch has failed.
+    fn may_be_passed_over(&self) -> bool {
+        !self.order.is_free() && self.plan.listener.style() == Style::Batch
+    }
+
+    fn acknowledge_one(&mut self, delivery: &Delivery) {
+        if self.order.is_passed_over(delivery) {
+            self.again_behind(delivery.clone(), Handled::default());
+        } else if self.transact.is_some() {
+            self.succeeded(Subject::One(delivery.clone()), Handled::default());
+        } else {
+            self.pass_turn(delivery);
+            self.settled(delivery, Action::Ack);
+        }
+    }
+
+    /// Takes an answer of the stack that is more than an acknowledgement.
+    pub(super) fn judge_other(&mut self, other: Other) {
+        match other {
+            Other::Done(done) => self.judge(done),
+            Other::Replied(replied) => self.replied(replied),
+        }
+    }
+
+    /// Takes deliveries with one output each.
+    fn replied(&mut self, replied: Replied) {
+        let Replied { acked, outputs } = replied;
+        if self.transact.is_some() || self.may_be_passed_over() {
+            let mut outputs = outputs.singles();
+            return acked.for_each(|delivery| {
+                let outputs = outputs.next().unwrap_or_default();
+                self.judge(Done {
+                    subject: Subject::One(delivery.clone()),
+                    handled: Handled::with_outputs(outputs),
+                });
+            });
+        }
+        self.pass_turns(&acked);
+        self.finish.leave(acked, outputs);
+    }
+
     /// Takes an answer of the stack.
-    pub(super) fn judge(&mut self, done: Done) {
+    fn judge(&mut self, done: Done) {
         let Done { subject, handled } = done;
         if let Subject::One(delivery) = &subject
             && self.order.is_passed_over(delivery)
@@ -80,11 +120,8 @@ impl Engine {
         }
         self.order.park(delivery);
         let turnstile = self.order.turnstile(delivery);
-        let (behind, kept): (Vec<_>, Vec<_>) = self
-            .queue
-            .drain(..)
-            .partition(|other| self.order.turnstile(other) == turnstile);
-        self.queue.extend(kept);
+        let order = &self.order;
+        let behind = self.queue.take(|other| order.turnstile(other) == turnstile);
         behind
             .into_iter()
             .for_each(|delivery| self.order.line_up_again(delivery));

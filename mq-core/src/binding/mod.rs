@@ -18,6 +18,7 @@ mod plan;
 mod positions;
 mod publish;
 mod resting;
+mod runs;
 mod saved;
 mod source;
 mod stage;

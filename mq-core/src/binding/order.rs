@@ -1,7 +1,7 @@
 //! Which deliveries may run: one after the other within a key or partition, the others side by side.
 
 use std::{
-    collections::{HashMap, VecDeque, hash_map::Entry},
+    collections::{HashMap, VecDeque},
     hash::{BuildHasher, BuildHasherDefault, Hasher},
 };
 
@@ -9,12 +9,12 @@ use foldhash::fast::RandomState;
 
 use super::intake::place;
 use crate::{
-    binder::{Delivery, LaneId},
+    binder::{Delivery, LaneId, Record, Turn},
     listener::Style,
     policy::Ordering,
 };
 
-/// What must run one after the other has the same number.
+/// What must run one after the other has the same hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Turnstile(u64);
 
@@ -23,21 +23,51 @@ pub(super) struct Turnstile(u64);
 /// A delivery keeps its turnstile while it is handled and while it waits for another attempt.
 /// Where batches go one after the other, a turnstile lets any number through until one of them has failed: then it is *parked*, and
 /// lets nobody through until that one is done with.
+///
+/// A line that nobody needs is kept for a while: the next message of its key finds it where it was.
 #[derive(Debug)]
 pub(super) struct Order {
     ordering: Ordering,
     style: Style,
     hasher: RandomState,
-    lines: HashMap<u64, Line, BuildHasherDefault<Identity>>,
-    spare: Vec<VecDeque<Delivery>>,
+    /// Where the line of a turnstile is.
+    places: HashMap<u64, u32, BuildHasherDefault<Identity>>,
+    lines: Vec<Line>,
+    free: Vec<u32>,
+    /// With so many lines, those that nobody needs are forgotten.
+    sweep_at: usize,
+    #[expect(clippy::vec_box, reason = "the boxes themselves are used again")]
+    spare: Vec<Box<Behind>>,
 }
 
 /// What is through a turnstile, and who waits.
 #[derive(Debug, Default)]
 struct Line {
     through: u32,
+    behind: Option<Box<Behind>>,
+}
+
+/// Who waits, and for whom.
+#[derive(Debug, Default)]
+struct Behind {
     parked: Option<(LaneId, u64)>,
     waiting: VecDeque<Delivery>,
+}
+
+impl Line {
+    fn is_idle(&self) -> bool {
+        self.through == 0 && self.behind.is_none()
+    }
+
+    fn parked(&self) -> Option<(LaneId, u64)> {
+        self.behind.as_ref()?.parked
+    }
+
+    #[expect(clippy::vec_box, reason = "the boxes themselves are used again")]
+    fn behind(&mut self, spare: &mut Vec<Box<Behind>>) -> &mut Behind {
+        self.behind
+            .get_or_insert_with(|| spare.pop().unwrap_or_default())
+    }
 }
 
 /// The numbers are hashes already.
@@ -60,8 +90,11 @@ impl Hasher for Identity {
     }
 }
 
-/// Emptied lines that are kept for the next one.
+/// Emptied queues that are kept for the next line.
 const SPARE: usize = 64;
+
+/// So many lines are kept, whether or not anybody needs them.
+const LINES: usize = 4_096;
 
 impl Order {
     pub(super) fn new(ordering: Ordering, style: Style) -> Self {
@@ -69,7 +102,10 @@ impl Order {
             ordering,
             style,
             hasher: RandomState::default(),
-            lines: HashMap::default(),
+            places: HashMap::default(),
+            lines: Vec::new(),
+            free: Vec::new(),
+            sweep_at: LINES,
             spare: Vec::new(),
         }
     }
@@ -81,77 +117,122 @@ impl Order {
 
     /// The turnstile of a delivery; `None` if it may run beside all others.
     pub(super) fn turnstile(&self, delivery: &Delivery) -> Option<Turnstile> {
+        self.turnstile_of(delivery.record())
+    }
+
+    #[inline]
+    fn turnstile_of(&self, record: &Record) -> Option<Turnstile> {
         let hash = match self.ordering {
             Ordering::None => return None,
-            Ordering::Key => self.hasher.hash_one(delivery.message().as_key()?.as_ref()),
-            Ordering::Partition => self.hasher.hash_one(delivery.record().lane),
+            Ordering::Key => self.hasher.hash_one(record.message.as_key()?.as_ref()),
+            Ordering::Partition => self.hasher.hash_one(record.lane),
         };
         Some(Turnstile(hash))
     }
 
+    /// The turns of records that arrive, to be kept with them; they stay valid until the records are done with.
+    pub(super) fn turns(&mut self, records: &[Record], turns: &mut Vec<Turn>) {
+        if self.places.len() >= self.sweep_at {
+            self.sweep();
+        }
+        turns.extend(records.iter().map(|record| self.turn_of(record)));
+    }
+
+    fn turn_of(&mut self, record: &Record) -> Turn {
+        let Some(Turnstile(hash)) = self.turnstile_of(record) else {
+            return Turn::FREE;
+        };
+        let (lines, free) = (&mut self.lines, &mut self.free);
+        let place = *self.places.entry(hash).or_insert_with(|| {
+            let line = Line::default();
+            if let Some(place) = free.pop() {
+                lines[place as usize] = line;
+                return place;
+            }
+            lines.push(line);
+            // There are fewer lines than messages in the window.
+            u32::try_from(lines.len() - 1).unwrap_or(u32::MAX)
+        });
+        Turn::at(place)
+    }
+
+    /// Forgets the lines that nobody needs.
+    fn sweep(&mut self) {
+        let (lines, free) = (&self.lines, &mut self.free);
+        self.places.retain(|_, place| {
+            let is_needed = !lines[*place as usize].is_idle();
+            if !is_needed {
+                free.push(*place);
+            }
+            is_needed
+        });
+        self.sweep_at = LINES.max(self.places.len() * 2);
+    }
+
+    /// The place of a delivery's line.
+    #[inline]
+    fn place(&mut self, delivery: &Delivery) -> Option<usize> {
+        let turn = delivery.turn();
+        turn.unwrap_or_else(|| self.turn_of(delivery.record()))
+            .place()
+    }
+
     /// Lets the delivery through, or keeps it in line.
+    #[inline]
     pub(super) fn admit(&mut self, delivery: Delivery) -> Option<Delivery> {
-        let Some(Turnstile(hash)) = self.turnstile(&delivery) else {
+        let Some(place) = self.place(&delivery) else {
             return Some(delivery);
         };
-        match self.lines.entry(hash) {
-            Entry::Vacant(entry) => {
-                let waiting = self.spare.pop().unwrap_or_default();
-                entry.insert(Line {
-                    through: 1,
-                    parked: None,
-                    waiting,
-                });
-                Some(delivery)
-            }
-            Entry::Occupied(mut entry)
-                if self.style == Style::Batch && entry.get().parked.is_none() =>
-            {
-                entry.get_mut().through += 1;
-                Some(delivery)
-            }
-            Entry::Occupied(mut entry) => {
-                entry.get_mut().waiting.push_back(delivery);
-                None
-            }
+        let line = &mut self.lines[place];
+        if line.is_idle() || (self.style == Style::Batch && line.parked().is_none()) {
+            line.through += 1;
+            return Some(delivery);
         }
+        line.behind(&mut self.spare).waiting.push_back(delivery);
+        None
     }
 
     /// A delivery that went through is done with: returns who gets the turn now, and puts others who get one into `others`.
+    #[inline]
     pub(super) fn leave(
         &mut self,
         delivery: &Delivery,
         others: &mut Vec<Delivery>,
     ) -> Option<Delivery> {
-        let Turnstile(hash) = self.turnstile(delivery)?;
-        let Entry::Occupied(mut entry) = self.lines.entry(hash) else {
-            return None;
-        };
-        let line = entry.get_mut();
+        let place = self.place(delivery)?;
+        let line = &mut self.lines[place];
         line.through = line.through.saturating_sub(1);
-        if line.through > 0 {
+        if line.through > 0 || line.behind.is_none() {
             return None;
         }
-        line.parked = None;
-        let Some(next) = line.waiting.pop_front() else {
-            let Line { waiting, .. } = entry.remove();
-            if waiting.capacity() > 0 && self.spare.len() < SPARE {
-                self.spare.push(waiting);
+        self.pass(place, others)
+    }
+
+    /// Gives the turn to those who wait, now that nobody has it.
+    #[inline(always)]
+    fn pass(&mut self, place: usize, others: &mut Vec<Delivery>) -> Option<Delivery> {
+        let line = &mut self.lines[place];
+        let behind = line.behind.as_mut()?;
+        behind.parked = None;
+        let Some(next) = behind.waiting.pop_front() else {
+            let emptied = line.behind.take();
+            if self.spare.len() < SPARE {
+                self.spare.extend(emptied);
             }
             return None;
         };
         line.through = 1;
         if self.style == Style::Batch {
-            line.through += u32::try_from(line.waiting.len()).unwrap_or(u32::MAX - 1);
-            others.extend(line.waiting.drain(..));
+            line.through += u32::try_from(behind.waiting.len()).unwrap_or(u32::MAX - 1);
+            others.extend(behind.waiting.drain(..));
         }
         Some(next)
     }
 
     /// A delivery that went through waits for another attempt: nobody passes it.
     pub(super) fn park(&mut self, delivery: &Delivery) {
-        if let Some(line) = self.line(delivery) {
-            line.parked = Some(place(delivery));
+        if let Some((line, spare)) = self.line(delivery) {
+            line.behind(spare).parked = Some(place(delivery));
         }
     }
 
@@ -160,32 +241,33 @@ impl Order {
         self.style == Style::Batch
             && self
                 .line(delivery)
-                .and_then(|line| line.parked)
+                .and_then(|(line, _)| line.parked())
                 .is_some_and(|parked| parked < place(delivery))
     }
 
     /// A delivery that went through goes back in line, before those who came after it.
     pub(super) fn line_up_again(&mut self, delivery: Delivery) {
-        if let Some(line) = self.line(&delivery) {
+        if let Some((line, spare)) = self.line(&delivery) {
             line.through = line.through.saturating_sub(1);
-            let before = line
-                .waiting
-                .partition_point(|other| place(other) < place(&delivery));
-            line.waiting.insert(before, delivery);
+            let waiting = &mut line.behind(spare).waiting;
+            let before = waiting.partition_point(|other| place(other) < place(&delivery));
+            waiting.insert(before, delivery);
         }
     }
 
-    fn line(&mut self, delivery: &Delivery) -> Option<&mut Line> {
-        let Turnstile(hash) = self.turnstile(delivery)?;
-        self.lines.get_mut(&hash)
+    #[expect(clippy::vec_box, reason = "the boxes themselves are used again")]
+    fn line(&mut self, delivery: &Delivery) -> Option<(&mut Line, &mut Vec<Box<Behind>>)> {
+        let place = self.place(delivery)?;
+        Some((&mut self.lines[place], &mut self.spare))
     }
 
     /// Takes every waiting delivery out for which `wanted` holds, in order within each line.
     pub(super) fn take_waiting(&mut self, wanted: impl Fn(&Delivery) -> bool) -> Vec<Delivery> {
         let mut taken = Vec::new();
-        for line in self.lines.values_mut() {
-            let (out, kept): (Vec<_>, Vec<_>) = line.waiting.drain(..).partition(&wanted);
-            line.waiting.extend(kept);
+        let lines = self.lines.iter_mut();
+        for behind in lines.filter_map(|line| line.behind.as_mut()) {
+            let (out, kept): (Vec<_>, Vec<_>) = behind.waiting.drain(..).partition(&wanted);
+            behind.waiting.extend(kept);
             taken.extend(out);
         }
         taken
@@ -195,10 +277,7 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        binder::{Batch, Record},
-        message::Message,
-    };
+    use crate::{binder::Batch, message::Message};
 
     fn delivery(key: &'static str) -> Delivery {
         let message = Message::new("x");
@@ -224,6 +303,26 @@ mod tests {
         assert_eq!(next(&mut order, &delivery("a")), 1);
         assert_eq!(next(&mut order, &delivery("a")), 0);
         assert!(order.admit(delivery("a")).is_some());
+    }
+
+    #[test]
+    fn a_line_that_nobody_needs_is_forgotten_once_there_are_many() {
+        let mut order = Order::new(Ordering::Key, Style::Single);
+        let record = |key: usize| Record {
+            message: Message::new("x").key(key.to_string()),
+            ..Record::default()
+        };
+        let busy = Delivery::of(Message::new("x").key("7"));
+        assert!(order.admit(busy.clone()).is_some());
+        let all: Vec<_> = (0..LINES).map(record).collect();
+        order.turns(&all, &mut Vec::new());
+        assert_eq!(order.places.len(), LINES);
+        order.turns(&[], &mut Vec::new());
+        assert_eq!(order.places.len(), 1);
+        order.turns(&all[..10], &mut Vec::new());
+        assert_eq!((order.places.len(), order.lines.len()), (10, LINES));
+        assert!(order.admit(busy.clone()).is_none());
+        assert_eq!(next(&mut order, &busy), 1);
     }
 
     #[test]

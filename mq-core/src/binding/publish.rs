@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::plan::InputPlan;
+use super::{plan::InputPlan, runs::Run};
 use crate::{
     binder::{Delivery, OutputIndex},
     error::{Error, ErrorKind, Result},
@@ -56,25 +56,29 @@ impl Exit {
 /// Exits, and their messages by target, each with the number of its exit.
 #[derive(Debug, Default)]
 pub(super) struct Round {
-    exits: Vec<Exit>,
+    pub(super) exits: Vec<Exit>,
+    /// Neighbours with one output each, which are exits only where something goes wrong.
+    pub(super) runs: Vec<Run>,
+    /// How many deliveries the runs hold.
+    pub(super) in_runs: usize,
     parcels: Vec<Parcel>,
 }
 
 /// The messages of a round for one target, in order.
 #[derive(Debug)]
-struct Parcel {
+pub(super) struct Parcel {
     target: Target,
-    owners: Vec<u32>,
-    messages: Vec<Message>,
+    pub(super) owners: Vec<u32>,
+    pub(super) messages: Vec<Message>,
 }
 
 impl Round {
     pub(super) fn len(&self) -> usize {
-        self.exits.len()
+        self.exits.len() + self.in_runs
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.exits.is_empty()
+        self.len() == 0
     }
 
     /// Adds an exit; its messages follow.
@@ -84,21 +88,18 @@ impl Round {
 
     /// Adds a message of the last exit.
     pub(super) fn push_message(&mut self, plan: &InputPlan, target: Target, mut message: Message) {
-        let Some(owner) = self.exits.len().checked_sub(1) else {
+        let Some(owner) = self.len().checked_sub(1) else {
             return;
         };
         if let Some(outlet) = outlet(plan, target)
             && let Err(error) = outlet.prepare(&mut message)
         {
-            self.exits[owner].refused = Some(error);
-            return;
+            return self.refuse(owner, error);
         }
-        // A round has far fewer than 2^32 exits: intake stops long before.
-        self.parcel(target)
-            .push(u32::try_from(owner).unwrap_or(u32::MAX), message);
+        self.parcel(target).push(as_owner(owner), message);
     }
 
-    fn parcel(&mut self, target: Target) -> &mut Parcel {
+    pub(super) fn parcel(&mut self, target: Target) -> &mut Parcel {
         let index = self
             .parcels
             .iter()
@@ -116,6 +117,7 @@ impl Round {
 
     /// Takes out what is confirmed or refused for good; what is to be published again stays, in order.
     pub(super) fn take_finished(&mut self, mut each: impl FnMut(Exit)) {
+        self.single_out();
         if self
             .exits
             .iter()
@@ -145,6 +147,7 @@ impl Round {
 
     /// Takes out exits with an output that was refused before it was published.
     pub(super) fn take_refused(&mut self, each: impl FnMut(Exit)) {
+        self.single_out();
         if self.exits.iter().any(|exit| exit.refused.is_some()) {
             self.exits.iter_mut().for_each(|exit| exit.again = true);
             self.take_finished(each);
@@ -153,6 +156,7 @@ impl Round {
 
     /// Takes out exits for which `gone` holds; their messages are not published.
     pub(super) fn take_gone(&mut self, gone: impl Fn(&Exit) -> bool, each: impl FnMut(Exit)) {
+        self.single_out();
         if self.exits.iter().any(&gone) {
             self.exits
                 .iter_mut()
@@ -184,7 +188,13 @@ impl Round {
 
     /// Puts another round behind this one.
     pub(super) fn append(&mut self, other: &mut Self) {
-        let offset = u32::try_from(self.exits.len()).unwrap_or(u32::MAX);
+        let offset = u32::try_from(self.len()).unwrap_or(u32::MAX);
+        let before = self.exits.len();
+        self.runs.extend(other.runs.drain(..).map(|run| Run {
+            after: before + run.after,
+            ..run
+        }));
+        self.in_runs += std::mem::take(&mut other.in_runs);
         self.exits.append(&mut other.exits);
         for parcel in &mut other.parcels {
             let into = self.parcel(parcel.target);
@@ -195,8 +205,13 @@ impl Round {
     }
 }
 
+/// A round has far fewer than 2^32 exits: intake stops long before.
+pub(super) fn as_owner(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 impl Parcel {
-    fn push(&mut self, owner: u32, message: Message) {
+    pub(super) fn push(&mut self, owner: u32, message: Message) {
         self.owners.push(owner);
         self.messages.push(message);
     }
@@ -220,19 +235,22 @@ pub(super) async fn publish_round(
     plan: Arc<InputPlan>,
     mut round: Round,
 ) -> (Round, Option<Error>) {
-    let Round { exits, parcels } = &mut round;
     let mut temporary = None;
-    for parcel in parcels
-        .iter_mut()
-        .filter(|parcel| !parcel.messages.is_empty())
-    {
-        if let Some(outlet) = outlet(&plan, parcel.target) {
-            let results = outlet.publish(&parcel.messages).await;
-            if results.iter().any(Result::is_err) {
-                temporary = sort_out(parcel, results, exits).or(temporary);
-            } else {
-                parcel.clear();
-            }
+    for index in 0..round.parcels.len() {
+        let parcel = &mut round.parcels[index];
+        let Some(outlet) = outlet(&plan, parcel.target).filter(|_| !parcel.messages.is_empty())
+        else {
+            continue;
+        };
+        let results = outlet.publish(&parcel.messages).await;
+        if results.iter().any(Result::is_err) {
+            round.single_out();
+            let Round { exits, parcels, .. } = &mut round;
+            temporary = sort_out(&mut parcels[index], results, exits).or(temporary);
+        } else {
+            // The large block goes first: freed behind many small ones it makes the allocator put these together.
+            drop(results);
+            parcel.clear();
         }
     }
     (round, temporary)
@@ -270,7 +288,7 @@ fn named(message: Message, destination: Option<&Arc<str>>) -> Message {
     }
 }
 
-fn outlet(plan: &InputPlan, target: Target) -> Option<&Outlet> {
+pub(super) fn outlet(plan: &InputPlan, target: Target) -> Option<&Outlet> {
     match target {
         Target::Letter => Some(&plan.letter_outlet),
         Target::Output(OutputIndex(index)) => {

@@ -1,8 +1,9 @@
 //! What is taken in and not yet done with, in messages and bytes, for the binding and for each lane.
 
 use crate::{
-    binder::{Delivery, LaneId},
+    binder::{Batch, Delivery, LaneId},
     policy::WindowPolicy,
+    worker::Acked,
 };
 
 /// Counts of what is unsettled.
@@ -11,7 +12,7 @@ pub(super) struct Window {
     policy: WindowPolicy,
     messages: usize,
     bytes: u64,
-    lanes: Vec<u32>,
+    lanes: Vec<usize>,
 }
 
 impl Window {
@@ -41,13 +42,53 @@ impl Window {
     pub(super) fn enter(&mut self, delivery: &Delivery) {
         self.messages += 1;
         self.bytes += delivery.message().size() as u64;
-        let lane = delivery.record().lane.0 as usize;
-        match self.lanes.get_mut(lane) {
-            Some(count) => *count += 1,
+        self.add(delivery.record().lane, 1);
+    }
+
+    /// Takes in every record of a batch.
+    pub(super) fn enter_batch(&mut self, batch: &Batch) {
+        let content = batch.content();
+        self.messages += batch.len();
+        self.bytes += content.bytes;
+        match content.lane {
+            Some(lane) => self.add(lane, batch.len()),
             None => {
-                self.lanes.resize(lane + 1, 0);
-                self.lanes[lane] = 1;
+                let records = batch.records().iter();
+                records.for_each(|record| self.add(record.lane, 1));
             }
+        }
+    }
+
+    fn add(&mut self, lane: LaneId, count: usize) {
+        let lane = lane.0 as usize;
+        if self.lanes.len() <= lane {
+            self.lanes.resize(lane + 1, 0);
+        }
+        self.lanes[lane] += count;
+    }
+
+    fn take(&mut self, lane: LaneId, count: usize) {
+        if let Some(messages) = self.lanes.get_mut(lane.0 as usize) {
+            *messages -= count;
+        }
+    }
+
+    /// Lets deliveries go that are done with.
+    pub(super) fn leave_run(&mut self, run: &Acked) {
+        let (batch, records) = (run.first().batch(), run.records());
+        let content = batch.content();
+        self.messages -= records.len();
+        self.bytes -= if records.len() == batch.len() {
+            content.bytes
+        } else {
+            records
+                .iter()
+                .map(|record| record.message.size() as u64)
+                .sum()
+        };
+        match content.lane {
+            Some(lane) => self.take(lane, records.len()),
+            None => records.iter().for_each(|record| self.take(record.lane, 1)),
         }
     }
 
@@ -55,9 +96,7 @@ impl Window {
     pub(super) fn leave(&mut self, delivery: &Delivery) {
         self.messages -= 1;
         self.bytes -= delivery.message().size() as u64;
-        if let Some(count) = self.lanes.get_mut(delivery.record().lane.0 as usize) {
-            *count -= 1;
-        }
+        self.take(delivery.record().lane, 1);
     }
 
     /// Whether nothing of these lanes is unsettled.

@@ -6,6 +6,7 @@ use super::{Extract, PayloadValue, Preparation, Standing};
 use crate::{
     binder::{Deliveries, Delivery},
     error::Result,
+    middleware::Arrival,
     outcome::Failure,
 };
 
@@ -59,10 +60,12 @@ impl<T: Standing> ExtractBatch for T {
 /// An item that does not decode is dead-lettered alone and is not in here.
 #[derive(Debug)]
 pub struct Batch<P> {
-    items: Vec<BatchItem<P>>,
+    payloads: Vec<P>,
+    /// One for each payload.
+    deliveries: Deliveries,
 }
 
-/// One payload of a batch, with its delivery.
+/// One payload of a batch, with its delivery; iterating over a `&Batch<P>` yields `BatchItem<&P>`.
 #[derive(Clone, Debug)]
 pub struct BatchItem<P> {
     /// The payload.
@@ -75,18 +78,34 @@ impl<P> Batch<P> {
     /// How many payloads there are, at least 1.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.payloads.len()
     }
 
     /// Never true in a listener: an empty batch is not handed over.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.payloads.is_empty()
+    }
+
+    /// Every payload.
+    #[must_use]
+    pub fn payloads(&self) -> &[P] {
+        &self.payloads
+    }
+
+    /// The delivery of each payload.
+    #[must_use]
+    pub fn deliveries(&self) -> &Deliveries {
+        &self.deliveries
     }
 
     /// Every payload with its delivery.
-    pub fn iter(&self) -> std::slice::Iter<'_, BatchItem<P>> {
-        self.items.iter()
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_, P> {
+        Iter {
+            payloads: self.payloads.iter(),
+            deliveries: self.deliveries.as_slice().iter(),
+        }
     }
 }
 
@@ -94,24 +113,73 @@ impl<P: PayloadValue> Batch<P> {
     /// The values inside the payloads.
     #[must_use]
     pub fn values(&self) -> impl ExactSizeIterator<Item = &P::Value> {
-        self.items.iter().map(|item| item.payload.value())
+        self.payloads.iter().map(P::value)
     }
 }
 
+/// The payloads of a batch, each with its delivery.
+#[derive(Clone, Debug)]
+pub struct Iter<'a, P> {
+    payloads: std::slice::Iter<'a, P>,
+    deliveries: std::slice::Iter<'a, Delivery>,
+}
+
+impl<'a, P> Iterator for Iter<'a, P> {
+    type Item = BatchItem<&'a P>;
+
+    fn next(&mut self) -> Option<BatchItem<&'a P>> {
+        let (payload, delivery) = (self.payloads.next()?, self.deliveries.next()?.clone());
+        Some(BatchItem { payload, delivery })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.payloads.size_hint()
+    }
+}
+
+impl<P> ExactSizeIterator for Iter<'_, P> {}
+
+/// The payloads of a batch themselves, each with its delivery.
+#[derive(Debug)]
+pub struct IntoIter<P> {
+    payloads: std::vec::IntoIter<P>,
+    deliveries: Deliveries,
+}
+
+impl<P> Iterator for IntoIter<P> {
+    type Item = BatchItem<P>;
+
+    fn next(&mut self) -> Option<BatchItem<P>> {
+        let index = self.deliveries.len().checked_sub(self.payloads.len())?;
+        let payload = self.payloads.next()?;
+        let delivery = self.deliveries.as_slice().get(index)?.clone();
+        Some(BatchItem { payload, delivery })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.payloads.size_hint()
+    }
+}
+
+impl<P> ExactSizeIterator for IntoIter<P> {}
+
 impl<P> IntoIterator for Batch<P> {
     type Item = BatchItem<P>;
-    type IntoIter = std::vec::IntoIter<BatchItem<P>>;
+    type IntoIter = IntoIter<P>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.items.into_iter()
+    fn into_iter(self) -> IntoIter<P> {
+        IntoIter {
+            payloads: self.payloads.into_iter(),
+            deliveries: self.deliveries,
+        }
     }
 }
 
 impl<'a, P> IntoIterator for &'a Batch<P> {
-    type Item = &'a BatchItem<P>;
-    type IntoIter = std::slice::Iter<'a, BatchItem<P>>;
+    type Item = BatchItem<&'a P>;
+    type IntoIter = Iter<'a, P>;
 
-    fn into_iter(self) -> Self::IntoIter {
+    fn into_iter(self) -> Iter<'a, P> {
         self.iter()
     }
 }
@@ -129,16 +197,29 @@ impl<P: PayloadValue> ExtractBatch for Batch<P> {
         deliveries: &Deliveries,
         failed: &mut Vec<(usize, Failure)>,
     ) -> Result<Self, Failure> {
-        let mut items = Vec::with_capacity(deliveries.len());
-        for (index, delivery) in deliveries.as_slice().iter().enumerate() {
+        let mut payloads = Vec::with_capacity(deliveries.len());
+        let mut kept = Vec::new();
+        let mut walk = deliveries.walk();
+        for index in 0..deliveries.len() {
+            let Some(delivery) = walk.next() else { break };
             match P::extract(prepared, delivery).await {
-                Ok(payload) => items.push(BatchItem {
-                    payload,
-                    delivery: delivery.clone(),
-                }),
-                Err(failure) => failed.push((index, failure)),
+                Ok(payload) => payloads.push(payload),
+                Err(failure) => {
+                    kept.resize(deliveries.len(), true);
+                    kept[index] = false;
+                    failed.push((index, failure));
+                }
             }
         }
-        Ok(Self { items })
+        let deliveries = deliveries.clone();
+        let deliveries = if kept.is_empty() {
+            deliveries
+        } else {
+            deliveries.retain(&kept).unwrap_or_default()
+        };
+        Ok(Self {
+            payloads,
+            deliveries,
+        })
     }
 }

@@ -8,7 +8,7 @@ mod payload;
 mod preparation;
 mod state;
 
-pub use batch::{Batch, BatchItem, ExtractBatch};
+pub use batch::{Batch, BatchItem, ExtractBatch, IntoIter, Iter};
 pub use facts::{Attempt, Destination, Id, Key};
 pub use output::{Output, OutputMessage};
 pub use payload::{Decode, Json, Payload, PayloadValue, Text};

@@ -1,6 +1,9 @@
 //! Payloads: JSON, text, bytes, or whatever the content type says.
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    future::{Future, ready},
+    ops::{Deref, DerefMut},
+};
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -118,17 +121,25 @@ impl<T: Decode + Send> Extract for Json<T> {
         Ok(())
     }
 
-    async fn extract((): &(), delivery: &Delivery) -> Result<Self, Failure> {
-        let message = delivery.message();
-        match message.as_content_type() {
-            Some(content_type) if !content_type.is_json() => {
-                Err(wrong_type("application/json", content_type))
-            }
-            _ => serde_json::from_slice(some(message)?)
-                .map(Self)
-                .map_err(|error| bad("payload is not the JSON expected", error)),
-        }
+    #[inline(always)]
+    fn extract((): &(), delivery: &Delivery) -> impl Future<Output = Result<Self, Failure>> + Send {
+        ready(read_json(delivery.message()).map(Self))
     }
+}
+
+#[inline]
+fn read_json<T: Decode>(message: &Message) -> Result<T, Failure> {
+    match message.as_content_type() {
+        Some(content_type) if !content_type.is_json() => {
+            Err(wrong_type("application/json", content_type))
+        }
+        _ => serde_json::from_slice(some(message)?).map_err(not_json),
+    }
+}
+
+#[cold]
+fn not_json(error: serde_json::Error) -> Failure {
+    bad("payload is not the JSON expected", error)
 }
 
 impl<T: Decode + Send> Extract for Payload<T> {
@@ -165,10 +176,9 @@ impl Extract for Text {
         Ok(())
     }
 
-    async fn extract((): &(), delivery: &Delivery) -> Result<Self, Failure> {
-        let text = std::str::from_utf8(some(delivery.message())?);
-        text.map(|text| Self(text.to_owned()))
-            .map_err(|error| bad("payload is not UTF-8 text", error))
+    #[inline(always)]
+    fn extract((): &(), delivery: &Delivery) -> impl Future<Output = Result<Self, Failure>> + Send {
+        ready(read_text(delivery.message()).map(Self))
     }
 }
 
@@ -181,20 +191,31 @@ impl Extract for Bytes {
         Ok(())
     }
 
-    async fn extract((): &(), delivery: &Delivery) -> Result<Self, Failure> {
-        some(delivery.message()).cloned()
+    #[inline(always)]
+    fn extract((): &(), delivery: &Delivery) -> impl Future<Output = Result<Self, Failure>> + Send {
+        ready(some(delivery.message()).cloned())
     }
 }
 
+fn read_text(message: &Message) -> Result<String, Failure> {
+    let text = std::str::from_utf8(some(message)?);
+    text.map(str::to_owned)
+        .map_err(|error| bad("payload is not UTF-8 text", error))
+}
+
+#[inline(always)]
 fn some(message: &Message) -> Result<&Bytes, Failure> {
-    let absent = || {
-        undecodable(&Undecodable::new(
-            "message has no payload (a tombstone); take `Option<…>` to see tombstones",
-        ))
-    };
     message.as_payload().ok_or_else(absent)
 }
 
+#[cold]
+fn absent() -> Failure {
+    undecodable(&Undecodable::new(
+        "message has no payload (a tombstone); take `Option<…>` to see tombstones",
+    ))
+}
+
+#[cold]
 fn wrong_type(wanted: &str, found: &ContentType) -> Failure {
     undecodable(&Undecodable::new(format!(
         "content type is `{found}`, not `{wanted}`"

@@ -16,6 +16,7 @@ pub struct Replies {
 
 impl Replies {
     /// Adds a message for the listener's output number `output`.
+    #[inline]
     pub fn push(&mut self, output: u16, message: Message) {
         let staged = Staged {
             output: OutputIndex(output),
@@ -56,15 +57,9 @@ impl Replies {
 
     /// A value was returned for an output that there is not: publishing nothing would lose it.
     fn without_output(&self, outputs: usize) -> Option<Failure> {
-        let all = self.first.iter().chain(&self.rest);
-        let last = all.map(|staged| staged.output.0).max()?;
-        (usize::from(last) >= outputs).then(|| {
-            let text = format!(
-                "the listener returned a value for output number {}, but names {outputs}; name an output, or return `()`",
-                last + 1
-            );
-            Failure::dead_letter(text).kind("outputs")
-        })
+        let rest = self.rest.iter().map(|staged| staged.output.0).max();
+        let last = self.first.as_ref()?.output.0.max(rest.unwrap_or(0));
+        (usize::from(last) >= outputs).then(|| no_output(last, outputs))
     }
 
     /// The answer for all of these deliveries: ids are derived from all of theirs, so that another batch makes other ids.
@@ -81,16 +76,34 @@ impl Replies {
 
     /// Gives every message an id and the trace of its input, and leaves it with the input.
     fn stage(&mut self, delivery: &Delivery, input: &MessageId, seeds: &[IdSeed]) -> OutputRange {
-        for (index, staged) in (0..).zip(self.first.iter_mut().chain(&mut self.rest)) {
-            if staged.message.as_id().is_none() {
-                let seed = seeds
-                    .get(usize::from(staged.output.0))
-                    .copied()
-                    .unwrap_or_else(|| IdSeed::new(&[]));
-                staged.message.set_id(seed.derive(input, index));
-            }
-            delivery.pass_on(&mut staged.message);
+        if let Some(first) = &mut self.first {
+            mark(first, delivery, input, 0, seeds);
+        }
+        for (index, staged) in (1..).zip(&mut self.rest) {
+            mark(staged, delivery, input, index, seeds);
         }
         delivery.stage(&mut self.first, &mut self.rest)
     }
+}
+
+/// Gives an output its id and the trace of its input.
+#[inline(always)]
+fn mark(staged: &mut Staged, delivery: &Delivery, input: &MessageId, index: u32, seeds: &[IdSeed]) {
+    if staged.message.as_id().is_none() {
+        let seed = seeds
+            .get(usize::from(staged.output.0))
+            .copied()
+            .unwrap_or_else(|| IdSeed::new(&[]));
+        staged.message.set_id(seed.derive(input, index));
+    }
+    delivery.pass_on(&mut staged.message);
+}
+
+#[cold]
+fn no_output(last: u16, outputs: usize) -> Failure {
+    let text = format!(
+        "the listener returned a value for output number {}, but names {outputs}; name an output, or return `()`",
+        last + 1
+    );
+    Failure::dead_letter(text).kind("outputs")
 }

@@ -3,7 +3,6 @@
 use std::{future::Future, marker::PhantomData, sync::Arc};
 
 use tower::{service_fn, util::BoxService};
-use tower_layer::Layer;
 
 use super::{BatchReturned, Body, BuildOptions, Ready, Replies, Returned, Style};
 use crate::{
@@ -228,20 +227,12 @@ where
 {
     let stack = standard(service_fn(handler), &options.stack);
     if options.layers.is_empty() {
-        return Ok(worker(
-            GatherOne,
-            options.stack.observe().layer(stack),
-            options,
-        ));
+        return Ok(worker(GatherOne, stack, options));
     }
     let boxed = options
         .layers
         .fold(BoxService::new(stack), |layer, inner| layer.single(inner))?;
-    Ok(worker(
-        GatherOne,
-        options.stack.observe().layer(boxed),
-        options,
-    ))
+    Ok(worker(GatherOne, boxed, options))
 }
 
 fn batch<H, Fut>(options: &BuildOptions, handler: H) -> Result<Box<dyn Worker>>
@@ -252,20 +243,12 @@ where
     let gather = GatherBatch::new(options.batch.clone());
     let stack = standard(service_fn(handler), &options.stack);
     if options.layers.is_empty() {
-        return Ok(worker(
-            gather,
-            options.stack.observe().layer(stack),
-            options,
-        ));
+        return Ok(worker(gather, stack, options));
     }
     let boxed = options
         .layers
         .fold(BoxService::new(stack), |layer, inner| layer.batch(inner))?;
-    Ok(worker(
-        gather,
-        options.stack.observe().layer(boxed),
-        options,
-    ))
+    Ok(worker(gather, boxed, options))
 }
 
 fn worker<G, S>(gather: G, stack: S, options: &BuildOptions) -> Box<dyn Worker>
@@ -283,7 +266,7 @@ where
         stack,
         gather,
         options.concurrency,
-        options.stack.pulse.clone(),
+        options.stack.observer(),
     ))
 }
 

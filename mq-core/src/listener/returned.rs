@@ -81,24 +81,34 @@ pub struct WithHeaders<H, M>(pub H, pub M);
 #[derive(Clone, Debug)]
 pub struct Each<I>(pub I);
 
-fn json<T: Serialize>(value: &T) -> Result<Message, Failure> {
-    let payload = encode_exact(|buffer| serde_json::to_writer(buffer, value));
-    let payload = payload.map_err(|error| {
-        Failure::dead_letter(format!("cannot encode the reply as JSON: {error}"))
-            .kind("unencodable")
-    })?;
-    Ok(Message::new(payload).content_type(ContentType::JSON))
+#[inline]
+fn json<T: Serialize>(value: &T) -> Result<Bytes, Failure> {
+    encode_exact(|buffer| serde_json::to_writer(buffer, value)).map_err(unencodable)
+}
+
+/// A reply is made where it is kept: a message is wide.
+#[inline]
+fn one_json<T: Serialize>(value: &T, output: u16, replies: &mut Replies) -> Result<(), Failure> {
+    let payload = json(value)?;
+    replies.push(output, Message::json(payload));
+    Ok(())
+}
+
+#[cold]
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+fn unencodable(error: serde_json::Error) -> Failure {
+    Failure::dead_letter(format!("cannot encode the reply as JSON: {error}")).kind("unencodable")
 }
 
 impl<T: Encode> IntoMessage for Json<T> {
     fn into_message(self) -> Result<Message, Failure> {
-        json(&self.0)
+        json(&self.0).map(Message::json)
     }
 }
 
 impl<T: Encode> IntoMessage for Payload<T> {
     fn into_message(self) -> Result<Message, Failure> {
-        json(&self.0)
+        json(&self.0).map(Message::json)
     }
 }
 
@@ -168,8 +178,8 @@ fn one(message: impl IntoMessage, output: u16, replies: &mut Replies) -> Result<
 }
 
 reply! {
-    [T: Encode] Json<T> { |value, output, replies| one(value, output, replies) }
-    [T: Encode] Payload<T> { |value, output, replies| one(value, output, replies) }
+    [T: Encode] Json<T> { |value, output, replies| one_json(&value.0, output, replies) }
+    [T: Encode] Payload<T> { |value, output, replies| one_json(&value.0, output, replies) }
     [] Text { |value, output, replies| one(value, output, replies) }
     [] Bytes { |value, output, replies| one(value, output, replies) }
     [] Message { |value, output, replies| one(value, output, replies) }

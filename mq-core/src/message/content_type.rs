@@ -14,6 +14,28 @@ enum Kind {
     Other(Arc<str>),
 }
 
+/// The types that most messages have, in one byte.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Usual {
+    /// Another one, or none.
+    #[default]
+    None,
+    Json,
+    Text,
+    Bytes,
+}
+
+impl Usual {
+    pub(super) fn content_type(self) -> Option<&'static ContentType> {
+        match self {
+            Self::None => None,
+            Self::Json => Some(&ContentType::JSON),
+            Self::Text => Some(&ContentType::TEXT),
+            Self::Bytes => Some(&ContentType::BYTES),
+        }
+    }
+}
+
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain";
 const BYTES: &str = "application/octet-stream";
@@ -25,6 +47,16 @@ impl ContentType {
     pub const TEXT: Self = Self(Kind::Text);
     /// `application/octet-stream`
     pub const BYTES: Self = Self(Kind::Bytes);
+
+    #[inline]
+    pub(super) fn usual(&self) -> Usual {
+        match &self.0 {
+            Kind::Json => Usual::Json,
+            Kind::Text => Usual::Text,
+            Kind::Bytes => Usual::Bytes,
+            Kind::Other(_) => Usual::None,
+        }
+    }
 
     /// The whole text.
     #[must_use]
@@ -48,10 +80,12 @@ impl ContentType {
 
     /// Whether this is JSON: `application/json` or any `+json` (RFC 6839).
     #[must_use]
+    #[inline]
     pub fn is_json(&self) -> bool {
-        if self.0 == Kind::Json {
-            return true;
-        }
+        matches!(self.0, Kind::Json) || self.is_other_json()
+    }
+
+    fn is_other_json(&self) -> bool {
         let essence = self.essence();
         essence.eq_ignore_ascii_case(JSON) || ends_with_ignore_case(essence, "+json")
     }

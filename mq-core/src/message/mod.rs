@@ -3,72 +3,44 @@
 mod content_type;
 mod headers;
 mod id;
+pub mod names;
 mod properties;
+
+use content_type::Usual;
 
 pub use content_type::ContentType;
 pub use headers::{HeaderValue, Headers};
 pub use id::{IdSeed, MessageId};
 pub use properties::Properties;
 
-use std::time::SystemTime;
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-
-/// Names of the headers that the framework writes; everything else is the user's.
-pub mod names {
-    /// The message's id, where the broker has no place of its own for it.
-    pub const ID: &str = "mq-id";
-    /// The key, where the broker has no place of its own for it.
-    pub const KEY: &str = "mq-key";
-    /// How many attempts have failed so far.
-    pub const ATTEMPT: &str = "mq-attempt";
-    /// When the next attempt is due, in milliseconds since the Unix epoch.
-    pub const DUE: &str = "mq-due";
-    /// When the first attempt failed, in milliseconds since the Unix epoch.
-    pub const FIRST_FAILURE: &str = "mq-error-first";
-    /// When the last attempt failed, in milliseconds since the Unix epoch.
-    pub const LAST_FAILURE: &str = "mq-error-last";
-    /// The type of the last error.
-    pub const ERROR_TYPE: &str = "mq-error-type";
-    /// The text of the last error, bounded.
-    pub const ERROR_MESSAGE: &str = "mq-error-message";
-    /// Why the message was given up: `undecodable`, `exhausted`, `rejected`, `expired`, `too-large`, `no-key`.
-    pub const ERROR_REASON: &str = "mq-error-reason";
-    /// The destination that a retried or dead message was first read from.
-    pub const ORIGINAL_DESTINATION: &str = "mq-original-destination";
-    /// Its partition there.
-    pub const ORIGINAL_PARTITION: &str = "mq-original-partition";
-    /// Its position there.
-    pub const ORIGINAL_POSITION: &str = "mq-original-position";
-    /// The group in which it failed.
-    pub const ORIGINAL_GROUP: &str = "mq-original-group";
-    /// The only group that a replayed message is meant for.
-    pub const ONLY_GROUP: &str = "mq-only-group";
-    /// How often a dead letter was replayed.
-    pub const REPLAYS: &str = "mq-replays";
-    /// W3C trace context, level 1.
-    pub const TRACEPARENT: &str = "traceparent";
-    /// W3C trace context, level 1.
-    pub const TRACESTATE: &str = "tracestate";
-    /// W3C baggage.
-    pub const BAGGAGE: &str = "baggage";
-}
 
 /// A message.
 ///
 /// Cloning shares payload, key and headers.
 /// A `None` payload is a *tombstone* (Kafka's null value); an empty payload is a message of zero bytes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Message {
     payload: Option<Bytes>,
     key: Option<Bytes>,
-    headers: Headers,
-    content_type: Option<ContentType>,
     id: Option<MessageId>,
     timestamp: Option<SystemTime>,
-    properties: Option<Box<Properties>>,
+    rare: Option<Arc<Rare>>,
+    content_type: Usual,
 }
 
+/// What most messages do not have; shared between clones.
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    headers: Headers,
+    properties: Option<Properties>,
+    /// One that is not [`Usual`].
+    content_type: Option<ContentType>,
+}
+
+static NO_HEADERS: Headers = Headers::new();
 static NO_PROPERTIES: Properties = Properties::EMPTY;
 
 /// Shares payload, key and headers.
@@ -79,21 +51,45 @@ impl Clone for Message {
         Self {
             payload: self.payload.clone(),
             key: self.key.clone(),
-            headers: self.headers.clone(),
-            content_type: self.content_type.clone(),
             id: self.id.clone(),
             timestamp: self.timestamp,
-            properties: self.properties.clone(),
+            rare: self.rare.clone(),
+            content_type: self.content_type,
         }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("payload", &self.payload)
+            .field("key", &self.key)
+            .field("headers", self.as_headers())
+            .field("content_type", &self.as_content_type())
+            .field("id", &self.id)
+            .field("timestamp", &self.timestamp)
+            .field("properties", self.properties())
+            .finish()
     }
 }
 
 impl Message {
     /// A message with this payload and nothing else.
     #[must_use]
+    #[inline]
     pub fn new(payload: impl Into<Bytes>) -> Self {
         Self {
             payload: Some(payload.into()),
+            ..Self::default()
+        }
+    }
+
+    /// A message with a JSON payload.
+    #[inline]
+    pub(crate) fn json(payload: Bytes) -> Self {
+        Self {
+            payload: Some(payload),
+            content_type: Usual::Json,
             ..Self::default()
         }
     }
@@ -106,6 +102,7 @@ impl Message {
 
     /// Sets the key: messages of one key keep their order.
     #[must_use]
+    #[inline]
     pub fn key(mut self, key: impl Into<Bytes>) -> Self {
         self.key = Some(key.into());
         self
@@ -118,26 +115,30 @@ impl Message {
         name: impl Into<std::borrow::Cow<'static, str>>,
         value: impl Into<HeaderValue>,
     ) -> Self {
-        self.headers.append(name, value);
+        self.headers_mut().append(name, value);
         self
     }
 
     /// Replaces all headers.
     #[must_use]
     pub fn headers(mut self, headers: Headers) -> Self {
-        self.headers = headers;
+        if self.rare.is_some() || !headers.is_empty() {
+            self.rare_mut().headers = headers;
+        }
         self
     }
 
     /// Sets the content type.
     #[must_use]
+    #[inline]
     pub fn content_type(mut self, content_type: impl Into<ContentType>) -> Self {
-        self.content_type = Some(content_type.into());
+        self.set_content_type(content_type.into());
         self
     }
 
     /// Sets the id, by which idempotent consumers know the message again.
     #[must_use]
+    #[inline]
     pub fn id(mut self, id: impl Into<MessageId>) -> Self {
         self.id = Some(id.into());
         self
@@ -150,14 +151,28 @@ impl Message {
         self
     }
 
+    #[inline]
     pub(crate) fn set_key(&mut self, key: Bytes) {
         self.key = Some(key);
     }
 
+    #[inline]
     pub(crate) fn set_content_type(&mut self, content_type: ContentType) {
-        self.content_type = Some(content_type);
+        self.content_type = content_type.usual();
+        if self.content_type == Usual::None {
+            self.rare_mut().content_type = Some(content_type);
+        } else if let Some(rare) = &mut self.rare
+            && rare.content_type.is_some()
+        {
+            Arc::make_mut(rare).content_type = None;
+        }
     }
 
+    fn rare_mut(&mut self) -> &mut Rare {
+        Arc::make_mut(self.rare.get_or_insert_default())
+    }
+
+    #[inline]
     pub(crate) fn set_id(&mut self, id: MessageId) {
         self.id = Some(id);
     }
@@ -171,7 +186,7 @@ impl Message {
 
     /// Sets the destination, instead of the producer's.
     #[must_use]
-    pub fn destination(mut self, destination: impl Into<std::sync::Arc<str>>) -> Self {
+    pub fn destination(mut self, destination: impl Into<Arc<str>>) -> Self {
         self.properties_mut().destination = Some(destination.into());
         self
     }
@@ -206,7 +221,7 @@ impl Message {
 
     /// Sets the destination to which a reply is to go.
     #[must_use]
-    pub fn reply_to(mut self, destination: impl Into<std::sync::Arc<str>>) -> Self {
+    pub fn reply_to(mut self, destination: impl Into<Arc<str>>) -> Self {
         self.properties_mut().reply_to = Some(destination.into());
         self
     }
@@ -216,18 +231,21 @@ impl Message {
 impl Message {
     /// The payload; `None` is a tombstone.
     #[must_use]
+    #[inline]
     pub fn as_payload(&self) -> Option<&Bytes> {
         self.payload.as_ref()
     }
 
     /// The payload's bytes; a tombstone reads as no bytes.
     #[must_use]
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         self.payload.as_deref().unwrap_or_default()
     }
 
     /// The key.
     #[must_use]
+    #[inline]
     pub fn as_key(&self) -> Option<&Bytes> {
         self.key.as_ref()
     }
@@ -235,22 +253,27 @@ impl Message {
     /// The headers.
     #[must_use]
     pub fn as_headers(&self) -> &Headers {
-        &self.headers
+        self.rare.as_ref().map_or(&NO_HEADERS, |rare| &rare.headers)
     }
 
     /// The headers, to change.
     pub fn headers_mut(&mut self) -> &mut Headers {
-        &mut self.headers
+        &mut self.rare_mut().headers
     }
 
     /// The content type, where one was given.
     #[must_use]
+    #[inline]
     pub fn as_content_type(&self) -> Option<&ContentType> {
-        self.content_type.as_ref()
+        match self.content_type {
+            Usual::None => self.rare.as_ref()?.content_type.as_ref(),
+            usual => usual.content_type(),
+        }
     }
 
     /// The id, where one was given.
     #[must_use]
+    #[inline]
     pub fn as_id(&self) -> Option<&MessageId> {
         self.id.as_ref()
     }
@@ -264,22 +287,28 @@ impl Message {
     /// The rarer properties.
     #[must_use]
     pub fn properties(&self) -> &Properties {
-        self.properties.as_deref().unwrap_or(&NO_PROPERTIES)
+        let properties = self.rare.as_ref().and_then(|rare| rare.properties.as_ref());
+        properties.unwrap_or(&NO_PROPERTIES)
     }
 
     /// The rarer properties, to change; allocates them if there are none.
     pub fn properties_mut(&mut self) -> &mut Properties {
-        self.properties.get_or_insert_default()
+        self.rare_mut().properties.get_or_insert_default()
     }
 
     /// Whether there are neither headers nor rarer properties.
     #[must_use]
+    #[inline]
     pub fn is_plain(&self) -> bool {
-        self.properties.is_none() && self.headers.is_empty()
+        match &self.rare {
+            None => true,
+            Some(rare) => rare.properties.is_none() && rare.headers.is_empty(),
+        }
     }
 
     /// Payload and key bytes, as limits count them.
     #[must_use]
+    #[inline]
     pub fn size(&self) -> usize {
         self.payload.as_ref().map_or(0, Bytes::len) + self.key.as_ref().map_or(0, Bytes::len)
     }
@@ -296,6 +325,33 @@ mod tests {
             Message::new(Bytes::new()).as_payload().map(Bytes::len),
             Some(0)
         );
+    }
+
+    #[test]
+    fn a_message_stays_narrow() {
+        assert!(size_of::<Message>() <= 136);
+    }
+
+    #[test]
+    fn the_last_content_type_counts() {
+        let message = Message::new("x").content_type("text/csv");
+        assert_eq!(message.as_content_type(), Some(&"text/csv".into()));
+        assert!(message.is_plain());
+        let message = message.content_type(ContentType::JSON);
+        assert_eq!(message.as_content_type(), Some(&ContentType::JSON));
+        let message = message.content_type("text/csv");
+        assert_eq!(message.as_content_type(), Some(&"text/csv".into()));
+        assert_eq!(Message::new("x").as_content_type(), None);
+    }
+
+    #[test]
+    fn a_clone_does_not_see_later_changes() {
+        let mut message = Message::new("x").header("a", "1").priority(1);
+        let clone = message.clone();
+        message.headers_mut().set("a", "2");
+        message.properties_mut().priority = Some(2);
+        assert_eq!(clone.as_headers().text("a"), Some("1"));
+        assert_eq!(clone.properties().priority, Some(1));
     }
 
     #[test]

@@ -22,8 +22,11 @@ pub trait Arrival: Clone + Send + Sync + 'static {
     /// What is to be kept of the request.
     fn mark(&self) -> Self::Mark;
 
-    /// Looks at every outcome; `count` is the number of deliveries.
+    /// Looks at every outcome.
     fn outcomes(handled: &Self::Handled, mark: &Self::Mark, each: impl FnMut(&Outcome));
+
+    /// Looks at every outcome, each with the number of deliveries in a row that have it.
+    fn all_outcomes(handled: &Self::Handled, request: &Self, each: impl FnMut(&Outcome, u64));
 
     /// Changes every failure, given the failed attempts before it.
     fn failures(
@@ -56,6 +59,11 @@ impl Arrival for Delivery {
 
     fn outcomes(handled: &Handled, _: &u32, mut each: impl FnMut(&Outcome)) {
         each(&handled.outcome);
+    }
+
+    #[inline(always)]
+    fn all_outcomes(handled: &Handled, _: &Self, mut each: impl FnMut(&Outcome, u64)) {
+        each(&handled.outcome, 1);
     }
 
     fn failures(handled: &mut Handled, mark: &u32, mut each: impl FnMut(&mut Failure, u32)) {
@@ -95,6 +103,13 @@ impl Arrival for Deliveries {
         match handled {
             HandledBatch::All(handled) => (0..mark.len()).for_each(|_| each(&handled.outcome)),
             HandledBatch::Each(list) => list.iter().for_each(|handled| each(&handled.outcome)),
+        }
+    }
+
+    fn all_outcomes(handled: &HandledBatch, request: &Self, mut each: impl FnMut(&Outcome, u64)) {
+        match handled {
+            HandledBatch::All(handled) => each(&handled.outcome, request.len() as u64),
+            HandledBatch::Each(list) => list.iter().for_each(|handled| each(&handled.outcome, 1)),
         }
     }
 

@@ -8,36 +8,39 @@ use crate::{outcome::Next, policy::Exhausted};
 /// The loop publishes the dead letter and settles the message only once that is confirmed.
 #[derive(Clone, Copy, Debug)]
 pub struct DeadLetter {
-    next: Next,
+    exhausted: Exhausted,
 }
 
 impl DeadLetter {
     /// What `exhausted` says happens when no attempts are left.
     #[must_use]
     pub fn new(exhausted: Exhausted) -> Self {
-        let next = match exhausted {
-            Exhausted::DeadLetter => Next::DeadLetter,
-            Exhausted::Stop => Next::Stop,
-            Exhausted::Requeue => Next::Requeue,
-            Exhausted::Discard => Next::Discard,
-        };
-        Self { next }
+        Self { exhausted }
+    }
+}
+
+fn next(exhausted: Exhausted) -> Next {
+    match exhausted {
+        Exhausted::DeadLetter => Next::DeadLetter,
+        Exhausted::Stop => Next::Stop,
+        Exhausted::Requeue => Next::Requeue,
+        Exhausted::Discard => Next::Discard,
     }
 }
 
 impl Judge for DeadLetter {
-    type Case = Next;
+    type Case = Exhausted;
 
     #[inline(always)]
-    fn begin(&mut self) -> Next {
-        self.next
+    fn begin(&mut self) -> Exhausted {
+        self.exhausted
     }
 
     #[inline(always)]
-    fn judge<R: Arrival>(next: &mut Next, handled: &mut R::Handled, mark: &R::Mark) {
+    fn judge<R: Arrival>(exhausted: &mut Exhausted, handled: &mut R::Handled, mark: &R::Mark) {
         R::failures(handled, mark, |failure, _| {
             if failure.next() == Some(Next::Exhausted) {
-                failure.set_next(*next);
+                failure.set_next(next(*exhausted));
             }
         });
     }

@@ -29,8 +29,16 @@ impl Handled {
 
     /// Whether it is acknowledged, with nothing to publish and no claim to complete.
     #[must_use]
+    #[inline]
     pub fn is_bare_ack(&self) -> bool {
         self.outcome.is_ack() && self.outputs.is_empty() && self.claim.is_none()
+    }
+
+    /// Whether it is acknowledged, with one output and no claim to complete.
+    #[must_use]
+    #[inline]
+    pub(crate) fn is_bare_reply(&self) -> bool {
+        self.outcome.is_ack() && self.outputs.len() == 1 && self.claim.is_none()
     }
 
     /// The failure, where it failed.

@@ -4,6 +4,7 @@
 //! observe → user layers → dead-letter → circuit breaker → retry → idempotency → timeout → catch-panic → listener
 //! ```
 //!
+//! Observing is the part of the worker that makes the calls.
 //! One call of the stack is one attempt.
 //! The retry and dead-letter layers are judges ([`Judge`]) that decide and write the decision into the failure ([`Next`](crate::outcome::Next)); waiting and
 //! publishing is the loop's part, so that a message which waits holds neither a permit nor a future.
@@ -31,7 +32,8 @@ pub use handled::{Handled, HandledBatch};
 pub use idempotency::{Idempotency, IdempotencyLayer, IdempotencyOptions};
 pub use judged::{Judge, JudgeLayer, Judged};
 pub use letter::{LetterOptions, Reason, dead_letter_message, delayed_message};
-pub use observe::{Observe, ObserveLayer};
+pub(crate) use observe::Observed;
+pub use observe::Observer;
 pub use pulse::Pulse;
 pub use retry::Retry;
 pub use stack::{BoxedStack, StackOptions, Standard, standard};

@@ -1,99 +1,114 @@
-//! Counts and traces every attempt; the outermost layer.
+//! Counts and traces every call of a stack, outside of all its layers.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::sync::Arc;
 
-use pin_project_lite::pin_project;
-use tower_layer::Layer;
-use tower_service::Service;
 use tracing::Span;
 
 use super::{Arrival, Pulse};
-use crate::{error::BoxError, message::names, outcome::Outcome, telemetry::BindingMetrics};
+use crate::{
+    message::names,
+    outcome::{Failure, Outcome},
+    telemetry::{BindingMetrics, Tally},
+};
 
-/// Adds [`Observe`].
-#[derive(Clone, Debug)]
-pub struct ObserveLayer(Arc<Observer>);
-
+/// Measures every attempt, counts its outcome, and opens a span around it where somebody listens.
+///
+/// It belongs to the worker that makes the calls and not to each call, so that a call carries nothing of it.
+/// What it counts is added to the binding's metrics at the end of each turn of the worker, or when it is dropped.
 #[derive(Debug)]
-struct Observer {
+pub struct Observer {
     binding: Arc<str>,
     metrics: Arc<BindingMetrics>,
     pulse: Pulse,
+    tally: Tally,
+    handled: u64,
+    is_traced: bool,
 }
 
-impl ObserveLayer {
-    /// Counts into `metrics`, with the time of `pulse`.
-    #[must_use]
-    pub fn new(binding: Arc<str>, metrics: Arc<BindingMetrics>, pulse: Pulse) -> Self {
-        Self(Arc::new(Observer {
-            binding,
-            metrics,
-            pulse,
-        }))
-    }
+/// A call that is under way.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    started: u64,
+    span: Option<Box<Span>>,
 }
 
-impl<S> Layer<S> for ObserveLayer {
-    type Service = Observe<S>;
-
-    fn layer(&self, inner: S) -> Observe<S> {
-        Observe {
-            inner,
-            observer: self.0.clone(),
-        }
-    }
-}
-
-/// Measures every attempt, counts its outcome, and opens a span around it where somebody listens.
-#[derive(Clone, Debug)]
-pub struct Observe<S> {
-    inner: S,
-    observer: Arc<Observer>,
-}
-
-impl<R, S> Service<R> for Observe<S>
-where
-    R: Arrival,
-    S: Service<R, Response = R::Handled, Error = BoxError>,
-{
-    type Response = R::Handled;
-    type Error = BoxError;
-    type Future = ObserveFuture<S::Future, R>;
-
+impl Observed {
+    /// The span around the call, where somebody listens.
     #[inline(always)]
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
-    }
-
-    #[inline(always)]
-    fn call(&mut self, request: R) -> Self::Future {
-        let span = self.observer.span(&request);
-        let mark = request.mark();
-        let started = self.observer.pulse.now();
-        let inner = match &span {
-            None => self.inner.call(request),
-            Some(span) => span.in_scope(|| self.inner.call(request)),
-        };
-        ObserveFuture {
-            inner,
-            mark,
-            observer: self.observer.clone(),
-            started,
-            span,
-        }
+    pub(crate) fn span(&self) -> Option<&Span> {
+        self.span.as_deref()
     }
 }
 
 impl Observer {
-    fn span<R: Arrival>(&self, request: &R) -> Option<Box<Span>> {
-        if !tracing::enabled!(target: "mq::delivery", tracing::Level::INFO) {
-            return None;
+    /// Counts into `metrics`, with the time of `pulse`.
+    #[must_use]
+    pub fn new(binding: Arc<str>, metrics: Arc<BindingMetrics>, pulse: Pulse) -> Self {
+        Self {
+            binding,
+            metrics,
+            pulse,
+            tally: Tally::default(),
+            handled: 0,
+            is_traced: false,
         }
+    }
+
+    /// The clock it goes by.
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    /// A turn of the worker begins; returns the time.
+    pub(crate) fn begin_turn(&mut self) -> u64 {
+        self.is_traced = tracing::enabled!(target: "mq::delivery", tracing::Level::INFO);
+        self.pulse.begin_turn()
+    }
+
+    /// A turn of the worker ends: what was counted becomes visible.
+    pub(crate) fn end_turn(&mut self) {
+        self.tally.pour_into(&self.metrics.latency);
+        if self.handled > 0 {
+            self.metrics.handled.add(std::mem::take(&mut self.handled));
+        }
+    }
+
+    /// A call begins.
+    #[inline(always)]
+    pub(crate) fn begin<R: Arrival>(&self, request: &R) -> Observed {
+        Observed {
+            started: self.pulse.now(),
+            span: if self.is_traced {
+                self.span(request)
+            } else {
+                None
+            },
+        }
+    }
+
+    /// The call has been answered.
+    #[inline(always)]
+    pub(crate) fn finished<R: Arrival>(
+        &mut self,
+        call: Observed,
+        handled: &R::Handled,
+        request: &R,
+    ) {
+        let now = self.pulse.refresh();
+        let Observed { started, span } = call;
+        if let Some(span) = span {
+            close(span);
+        }
+        self.tally.record(now.saturating_sub(started));
+        let (mut successes, metrics) = (0, &self.metrics);
+        R::all_outcomes(handled, request, |outcome, count| match outcome {
+            Outcome::Ack => successes += count,
+            Outcome::Failed(failure) => count_failures(metrics, failure, count),
+        });
+        self.handled += successes;
+    }
+
+    fn span<R: Arrival>(&self, request: &R) -> Option<Box<Span>> {
         let deliveries = request.deliveries();
         let first = deliveries.first()?;
         let traceparent = first.headers().text(names::TRACEPARENT);
@@ -108,61 +123,26 @@ impl Observer {
             traceparent,
         )))
     }
+}
 
-    fn finished<R: Arrival>(&self, started: u64, handled: &R::Handled, mark: &R::Mark) {
-        let metrics = &self.metrics;
-        metrics
-            .latency
-            .record(self.pulse.refresh().saturating_sub(started));
-        let mut successes = 0;
-        R::outcomes(handled, mark, |outcome| match outcome {
-            Outcome::Ack => successes += 1,
-            Outcome::Failed(failure) => {
-                metrics.failed.increment();
-                match failure.error_type() {
-                    "panic" => metrics.panics.increment(),
-                    "timeout" => metrics.timeouts.increment(),
-                    "undecodable" => metrics.undecodable.increment(),
-                    _ => {}
-                }
-            }
-        });
-        metrics.handled.add(successes);
+#[cold]
+fn close(span: Box<Span>) {
+    drop(span);
+}
+
+#[cold]
+fn count_failures(metrics: &BindingMetrics, failure: &Failure, count: u64) {
+    metrics.failed.add(count);
+    match failure.error_type() {
+        "panic" => metrics.panics.add(count),
+        "timeout" => metrics.timeouts.add(count),
+        "undecodable" => metrics.undecodable.add(count),
+        _ => {}
     }
 }
 
-pin_project! {
-    /// The future of [`Observe`].
-    #[derive(Debug)]
-    pub struct ObserveFuture<F, R>
-    where
-        R: Arrival,
-    {
-        #[pin]
-        inner: F,
-        mark: R::Mark,
-        observer: Arc<Observer>,
-        started: u64,
-        span: Option<Box<Span>>,
-    }
-}
-
-impl<F, R> Future for ObserveFuture<F, R>
-where
-    R: Arrival,
-    F: Future<Output = Result<R::Handled, BoxError>>,
-{
-    type Output = Result<R::Handled, BoxError>;
-
-    #[inline(always)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let handled = match this.span {
-            None => ready!(this.inner.poll(cx)),
-            Some(span) => ready!(span.in_scope(|| this.inner.poll(cx))),
-        }?;
-        this.observer
-            .finished::<R>(*this.started, &handled, this.mark);
-        Poll::Ready(Ok(handled))
+impl Drop for Observer {
+    fn drop(&mut self) {
+        self.end_turn();
     }
 }

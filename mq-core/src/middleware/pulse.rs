@@ -1,14 +1,41 @@
 //! The clock of one loop: read once where several layers need the time, and one timer for all deadlines.
 
 use std::{
+    cell::RefCell,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
-use tokio::{task, time::Instant};
+use tokio::time::Instant;
+
+/// The machine's monotonic clock in nanoseconds since some time in the past.
+///
+/// A difference of two [`Instant`]s costs three times as much as reading the clock does.
+#[cfg(unix)]
+#[inline]
+fn ticks() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    // Neither is negative on a monotonic clock.
+    (now.tv_sec as u64)
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(now.tv_nsec as u64)
+}
+
+/// The same where there is no such call.
+#[cfg(not(unix))]
+fn ticks() -> u64 {
+    static BASE: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    u64::try_from(BASE.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+thread_local! {
+    /// The pulse of the loop whose calls this thread polls right now.
+    static DRIVING: RefCell<Option<Pulse>> = const { RefCell::new(None) };
+}
 
 /// Time as the loop last saw it, in nanoseconds since the loop began, and the earliest deadline that somebody waits for.
 ///
@@ -21,8 +48,9 @@ pub struct Pulse(Arc<Inner>);
 struct Inner {
     base: Instant,
     now: AtomicU64,
+    /// What the time is ahead of [`ticks`].
+    ahead: AtomicU64,
     wake_at: AtomicU64,
-    task: OnceLock<task::Id>,
 }
 
 impl Pulse {
@@ -32,18 +60,27 @@ impl Pulse {
         let inner = Inner {
             base: Instant::now(),
             now: AtomicU64::new(0),
+            ahead: AtomicU64::new(0u64.wrapping_sub(ticks())),
             wake_at: AtomicU64::new(u64::MAX),
-            task: OnceLock::new(),
         };
         Self(Arc::new(inner))
     }
 
-    /// Reads the clock.
-    #[must_use]
-    pub fn refresh(&self) -> u64 {
+    /// Reads tokio's clock, which a test may have paused or moved.
+    pub(crate) fn begin_turn(&self) -> u64 {
         let elapsed = self.0.base.elapsed();
         // A loop runs for less than 584 years.
         let nanos = elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos());
+        self.0.ahead.store(nanos.wrapping_sub(ticks()), Relaxed);
+        self.0.now.store(nanos, Relaxed);
+        nanos
+    }
+
+    /// Reads the clock: the time when the turn began, and what has passed since then.
+    #[must_use]
+    #[inline]
+    pub fn refresh(&self) -> u64 {
+        let nanos = ticks().wrapping_add(self.0.ahead.load(Relaxed));
         self.0.now.store(nanos, Relaxed);
         nanos
     }
@@ -54,27 +91,21 @@ impl Pulse {
         self.0.now.load(Relaxed)
     }
 
-    /// Says that this task refreshes the pulse and wakes for its deadlines from now on.
-    pub(crate) fn drive_from_here(&self) {
-        if let Some(id) = task::try_id() {
-            let _ = self.0.task.set(id);
-        }
+    /// Says that the calls which are polled until the guard is dropped belong to this pulse's loop.
+    pub(crate) fn drive(&self) -> Driving {
+        Driving(DRIVING.replace(Some(self.clone())))
     }
 
-    /// Asks to be polled again at `deadline`; false if this is not the loop's own task, so that the caller needs a timer.
-    pub(crate) fn arm(&self, deadline: u64) -> bool {
-        if self
-            .0
-            .task
-            .get()
-            .is_none_or(|driver| task::try_id() != Some(*driver))
-        {
-            return false;
-        }
+    /// The pulse of the loop that polls right now; `None` outside of any loop, so that the caller needs a timer.
+    pub(crate) fn with_driving<T>(each: impl FnOnce(&Self) -> T) -> Option<T> {
+        DRIVING.with_borrow(|pulse| pulse.as_ref().map(each))
+    }
+
+    /// Asks to be polled again at `deadline`.
+    pub(crate) fn arm(&self, deadline: u64) {
         if deadline < self.0.wake_at.load(Relaxed) {
             self.0.wake_at.store(deadline, Relaxed);
         }
-        true
     }
 
     /// The earliest deadline asked for.
@@ -93,6 +124,16 @@ impl Pulse {
     /// The moment `nanos` after the beginning.
     pub(crate) fn instant(&self, nanos: u64) -> Instant {
         self.0.base + Duration::from_nanos(nanos)
+    }
+}
+
+/// While it lives, a pulse is the one that deadlines are asked of.
+#[derive(Debug)]
+pub(crate) struct Driving(Option<Pulse>);
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        DRIVING.set(self.0.take());
     }
 }
 

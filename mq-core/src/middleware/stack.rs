@@ -7,7 +7,7 @@ use tower_layer::Layer;
 
 use super::{
     Arrival, Breaker, CatchPanic, CatchPanicLayer, DeadLetter, Idempotency, IdempotencyLayer,
-    JudgeLayer, Judged, ObserveLayer, Pulse, Retry, Timeout, TimeoutLayer,
+    JudgeLayer, Judged, Observer, Pulse, Retry, Timeout, TimeoutLayer,
 };
 use crate::{
     error::BoxError,
@@ -58,10 +58,10 @@ impl StackOptions {
         }
     }
 
-    /// The outermost layer.
+    /// What counts and traces the calls of the stack.
     #[must_use]
-    pub fn observe(&self) -> ObserveLayer {
-        ObserveLayer::new(
+    pub fn observer(&self) -> Observer {
+        Observer::new(
             self.binding.clone(),
             self.metrics.clone(),
             self.pulse.clone(),
@@ -73,7 +73,7 @@ impl StackOptions {
 #[must_use]
 pub fn standard<L>(listener: L, options: &StackOptions) -> Standard<L> {
     let service = CatchPanicLayer.layer(listener);
-    let service = TimeoutLayer::new(options.timeout, options.pulse.clone()).layer(service);
+    let service = TimeoutLayer::new(options.timeout).layer(service);
     let service = Idempotency::new(service, options.idempotency.clone());
     let retry = Retry::new(options.retry.clone());
     let breaker = Breaker::new(options.breaker.clone());

@@ -8,7 +8,7 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -16,17 +16,16 @@ use super::{Arrival, Pulse};
 use crate::{error::BoxError, outcome::Failure};
 
 /// Adds [`Timeout`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct TimeoutLayer {
     limit: Option<Duration>,
-    pulse: Pulse,
 }
 
 impl TimeoutLayer {
     /// At most `limit` for one attempt; `None` is no limit.
     #[must_use]
-    pub fn new(limit: Option<Duration>, pulse: Pulse) -> Self {
-        Self { limit, pulse }
+    pub fn new(limit: Option<Duration>) -> Self {
+        Self { limit }
     }
 }
 
@@ -34,16 +33,16 @@ impl<S> Layer<S> for TimeoutLayer {
     type Service = Timeout<S>;
 
     fn layer(&self, inner: S) -> Timeout<S> {
-        let nanos = self
-            .limit
-            .map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+        let nanos = |limit: Duration| u64::try_from(limit.as_nanos()).unwrap_or(NEVER);
         Timeout {
             inner,
-            nanos,
-            pulse: self.pulse.clone(),
+            limit: self.limit.map_or(NEVER, nanos),
         }
     }
 }
+
+/// No limit, or no deadline yet.
+const NEVER: u64 = u64::MAX;
 
 /// Ends an attempt by dropping the handler's future at its await point when its time is over.
 ///
@@ -51,8 +50,8 @@ impl<S> Layer<S> for TimeoutLayer {
 #[derive(Clone, Debug)]
 pub struct Timeout<S> {
     inner: S,
-    nanos: Option<u64>,
-    pulse: Pulse,
+    /// In nanoseconds.
+    limit: u64,
 }
 
 impl<R, S> Service<R> for Timeout<S>
@@ -71,11 +70,10 @@ where
 
     #[inline(always)]
     fn call(&mut self, request: R) -> Self::Future {
-        let limit = self.nanos.map(|nanos| (nanos, self.pulse.clone()));
         TimeoutFuture {
             inner: self.inner.call(request),
-            limit,
-            deadline: None,
+            limit: self.limit,
+            deadline: NEVER,
             timer: None,
         }
     }
@@ -87,8 +85,8 @@ pin_project! {
     pub struct TimeoutFuture<F> {
         #[pin]
         inner: F,
-        limit: Option<(u64, Pulse)>,
-        deadline: Option<u64>,
+        limit: u64,
+        deadline: u64,
         timer: Option<Pin<Box<Sleep>>>,
     }
 }
@@ -106,40 +104,42 @@ where
         if let Poll::Ready(result) = this.inner.poll(cx) {
             return Poll::Ready(result);
         }
-        let Some((nanos, pulse)) = this.limit else {
-            return Poll::Pending;
-        };
-        let deadline = *this
-            .deadline
-            .get_or_insert_with(|| pulse.now().saturating_add(*nanos));
-        if expired(pulse, deadline, this.timer, cx) {
-            let limit = crate::units::Short(Duration::from_nanos(*nanos));
-            return Poll::Ready(Ok(Failure::retry(format!(
-                "handler took longer than {limit}"
-            ))
-            .kind("timeout")
-            .into()));
+        if *this.limit != NEVER && is_over(*this.limit, this.deadline, this.timer, cx) {
+            return Poll::Ready(Ok(took_longer(*this.limit).into()));
         }
         Poll::Pending
     }
 }
 
+#[cold]
+fn took_longer(limit: u64) -> Failure {
+    let limit = crate::units::Short(Duration::from_nanos(limit));
+    Failure::retry(format!("handler took longer than {limit}")).kind("timeout")
+}
+
 /// Whether the deadline has passed; if not, sees to it that the task is woken then.
-fn expired(
-    pulse: &Pulse,
-    deadline: u64,
+fn is_over(
+    limit: u64,
+    deadline: &mut u64,
     timer: &mut Option<Pin<Box<Sleep>>>,
     cx: &mut Context<'_>,
 ) -> bool {
-    if pulse.arm(deadline) {
-        return pulse.now() >= deadline;
-    }
+    let by_pulse = Pulse::with_driving(|pulse| {
+        let now = pulse.now();
+        if *deadline == NEVER {
+            *deadline = now.saturating_add(limit);
+        }
+        pulse.arm(*deadline);
+        now >= *deadline
+    });
     // A user layer polls this in a task of its own, or there is no loop: a timer is needed.
-    timer
-        .get_or_insert_with(|| Box::pin(sleep_until(pulse.instant(deadline))))
-        .as_mut()
-        .poll(cx)
-        .is_ready()
+    by_pulse.unwrap_or_else(|| {
+        timer
+            .get_or_insert_with(|| Box::pin(sleep(Duration::from_nanos(limit))))
+            .as_mut()
+            .poll(cx)
+            .is_ready()
+    })
 }
 
 #[cfg(test)]
@@ -152,7 +152,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_a_loop_a_timer_ends_the_attempt() {
         let never = service_fn(|_: Delivery| std::future::pending::<Result<Handled, BoxError>>());
-        let service = TimeoutLayer::new(Some(Duration::from_secs(30)), Pulse::new()).layer(never);
+        let service = TimeoutLayer::new(Some(Duration::from_secs(30))).layer(never);
         let mut handled = service
             .oneshot(Delivery::of(Message::new("x")))
             .await

@@ -126,6 +126,7 @@ impl Outlet {
     ///
     /// # Errors
     /// The payload is too large; publishing it again would fail again.
+    #[inline]
     pub fn prepare(&self, message: &mut Message) -> Result<()> {
         if message.as_key().is_none()
             && let Some(key) = self
@@ -148,6 +149,7 @@ impl Outlet {
         }
     }
 
+    #[cold]
     fn too_large(&self, size: u64, limit: u64) -> Error {
         Error::new(
             ErrorKind::TooLarge,

@@ -3,5 +3,6 @@
 mod histogram;
 mod metrics;
 
+pub(crate) use histogram::Tally;
 pub use histogram::{Histogram, LatencySummary};
 pub use metrics::{BindingMetrics, Counter, MetricsSnapshot};

@@ -1,10 +1,10 @@
 //! How requests of the stack are made from the queue: one delivery, or a batch of them.
 
-use std::{collections::VecDeque, future::Future, pin::Pin, task::Context};
+use std::{future::Future, pin::Pin, task::Context};
 
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{Answers, Subject};
+use super::{Answers, Queue, Subject};
 use crate::{
     binder::{Deliveries, Delivery},
     middleware::{Arrival, Handled, HandledBatch},
@@ -20,11 +20,7 @@ pub trait Gather: Send {
     const JUDGED_FIRST: bool;
 
     /// The next request, or `None` if there is nothing, or not enough yet; then the task is woken in time.
-    fn next(
-        &mut self,
-        cx: &mut Context<'_>,
-        queue: &mut VecDeque<Delivery>,
-    ) -> Option<Self::Request>;
+    fn next(&mut self, cx: &mut Context<'_>, queue: &mut Queue) -> Option<Self::Request>;
 
     /// Puts the answers for a request into `answers`.
     fn answer(
@@ -45,10 +41,12 @@ impl Gather for GatherOne {
     type Request = Delivery;
     const JUDGED_FIRST: bool = false;
 
-    fn next(&mut self, _: &mut Context<'_>, queue: &mut VecDeque<Delivery>) -> Option<Delivery> {
+    #[inline(always)]
+    fn next(&mut self, _: &mut Context<'_>, queue: &mut Queue) -> Option<Delivery> {
         queue.pop_front()
     }
 
+    #[inline(always)]
     fn answer(delivery: Delivery, handled: Handled, answers: &mut Answers) {
         answers.push(Subject::One(delivery), handled);
     }
@@ -92,7 +90,7 @@ impl Gather for GatherBatch {
     type Request = Deliveries;
     const JUDGED_FIRST: bool = true;
 
-    fn next(&mut self, cx: &mut Context<'_>, queue: &mut VecDeque<Delivery>) -> Option<Deliveries> {
+    fn next(&mut self, cx: &mut Context<'_>, queue: &mut Queue) -> Option<Deliveries> {
         if queue.is_empty() {
             self.first = None;
             return None;
@@ -101,8 +99,7 @@ impl Gather for GatherBatch {
             return None;
         }
         self.first = None;
-        let count = queue.len().min(self.policy.max);
-        Some(Deliveries::new(queue.drain(..count).collect()))
+        Some(queue.pop_together(self.policy.max))
     }
 
     fn answer(request: Deliveries, handled: HandledBatch, answers: &mut Answers) {

@@ -2,19 +2,20 @@
 //!
 //! This is the only part of the loop that knows the type of the stack; everything around it is compiled once.
 
+mod answers;
 mod gather;
+mod queue;
 mod slots;
 mod stacked;
 
+pub use answers::{Acked, Answers, Done, Other, Replied};
 pub use gather::{Gather, GatherBatch, GatherOne};
+pub use queue::Queue;
 pub use stacked::Stacked;
 
-use std::{collections::VecDeque, task::Context};
+use std::task::Context;
 
-use crate::{
-    binder::{Deliveries, Delivery},
-    middleware::Handled,
-};
+use crate::binder::{Deliveries, Delivery};
 
 /// The deliveries that an answer belongs to.
 #[derive(Debug)]
@@ -36,44 +37,6 @@ impl Subject {
     }
 }
 
-/// An answer of the stack.
-#[derive(Debug)]
-pub struct Done {
-    /// What was handled.
-    pub subject: Subject,
-    /// The answer.
-    pub handled: Handled,
-}
-
-/// The answers of a turn. Most are bare acknowledgements, which need nothing but the delivery.
-#[derive(Debug, Default)]
-pub struct Answers {
-    /// Done with, and nothing to publish or to complete.
-    pub acked: Vec<Delivery>,
-    /// Everything else.
-    pub others: Vec<Done>,
-}
-
-impl Answers {
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.acked.is_empty() && self.others.is_empty()
-    }
-
-    /// Takes an answer in.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, subject: Subject, handled: Handled) {
-        if !handled.is_bare_ack() {
-            return self.others.push(Done { subject, handled });
-        }
-        match subject {
-            Subject::One(delivery) => self.acked.push(delivery),
-            Subject::Many(deliveries) => self.acked.extend_from_slice(deliveries.as_slice()),
-        }
-    }
-}
-
 /// What a turn of a worker has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
@@ -86,12 +49,7 @@ pub enum Turn {
 /// A stack with its pending calls, erased: one dynamic call a turn, none a message.
 pub trait Worker: Send {
     /// Polls what was woken, then calls the stack for deliveries of `queue` while there are free slots and the stack is ready.
-    fn turn(
-        &mut self,
-        cx: &mut Context<'_>,
-        queue: &mut VecDeque<Delivery>,
-        answers: &mut Answers,
-    ) -> Turn;
+    fn turn(&mut self, cx: &mut Context<'_>, queue: &mut Queue, answers: &mut Answers) -> Turn;
 
     /// Calls that are under way.
     fn in_flight(&self) -> usize;
@@ -103,7 +61,7 @@ pub trait Worker: Send {
     fn flush(&mut self);
 
     /// Puts what was gathered and could not begin, because the stack was not ready, back to the front of `queue`.
-    fn put_back(&mut self, queue: &mut VecDeque<Delivery>);
+    fn put_back(&mut self, queue: &mut Queue);
 
     /// Drops every call that is under way, and returns what was being handled.
     fn abandon(&mut self) -> Vec<Delivery>;

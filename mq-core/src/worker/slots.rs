@@ -14,11 +14,14 @@ use std::{
 };
 
 use atomic_waker::AtomicWaker;
+use tracing::Span;
 
 /// Places for futures of one type. Filling and emptying a place allocates nothing.
 pub(super) struct Slots<F, T> {
     places: Vec<Place<F, T>>,
-    free: Vec<u32>,
+    /// Places that are free, one bit each. The lowest is filled first, so that calls end in the order in which they began.
+    free: Vec<u64>,
+    taken: usize,
     wakes: Arc<Wakes>,
     limit: usize,
 }
@@ -40,6 +43,12 @@ struct PlaceWaker {
     index: usize,
 }
 
+/// What is kept beside a future.
+pub(super) trait Scope {
+    /// The span in which it is polled.
+    fn span(&self) -> Option<&Span>;
+}
+
 /// At most this many places, whatever the concurrency is set to later.
 const MOST: usize = 16_384;
 
@@ -56,19 +65,22 @@ impl Wake for PlaceWaker {
     }
 }
 
-impl<F: Future, T> Slots<F, T> {
+impl<F: Future, T: Scope> Slots<F, T> {
     pub(super) fn new(limit: usize) -> Self {
-        let words = (0..MOST / 64).map(|_| AtomicU64::new(0)).collect();
+        let words = (0..=MOST / 64).map(|_| AtomicU64::new(0)).collect();
         let wakes = Arc::new(Wakes {
             words,
             task: AtomicWaker::new(),
         });
-        Self {
+        let mut slots = Self {
             places: Vec::new(),
             free: Vec::new(),
+            taken: 0,
             wakes,
             limit: limit.clamp(1, MOST),
-        }
+        };
+        slots.grow();
+        slots
     }
 
     pub(super) fn set_limit(&mut self, limit: usize) {
@@ -76,7 +88,7 @@ impl<F: Future, T> Slots<F, T> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.taken
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -89,20 +101,39 @@ impl<F: Future, T> Slots<F, T> {
     }
 
     /// Puts a future into a place and polls it at once; it stays only if it is pending.
-    pub(super) fn start(&mut self, tag: T, future: impl FnOnce() -> F) -> Option<(T, F::Output)> {
-        let index = self
-            .free
-            .pop()
-            .map_or_else(|| self.grow(), |index| index as usize);
+    #[inline(always)]
+    pub(super) fn start(&mut self, tag: T, future: F) -> Option<(T, F::Output)> {
+        let index = self.lowest_free();
         let place = &mut self.places[index];
-        place.future.set(Some(future()));
-        let polled = place.poll();
-        let Poll::Ready(output) = polled else {
-            place.tag = Some(tag);
-            return None;
-        };
-        self.vacate(index);
-        Some((tag, output))
+        place.future.set(Some(future));
+        match place.poll_in(tag.span()) {
+            Poll::Ready(output) => {
+                place.future.set(None);
+                Some((tag, output))
+            }
+            Poll::Pending => {
+                place.tag = Some(tag);
+                self.free[index / 64] &= !(1 << (index % 64));
+                self.taken += 1;
+                None
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn lowest_free(&mut self) -> usize {
+        match self.free.first() {
+            Some(word) if *word != 0 => word.trailing_zeros() as usize,
+            _ => self.look_for_free(),
+        }
+    }
+
+    fn look_for_free(&mut self) -> usize {
+        let found = self.free.iter().position(|word| *word != 0);
+        match found {
+            Some(word) => word * 64 + self.free[word].trailing_zeros() as usize,
+            None => self.grow(),
+        }
     }
 
     /// Polls every place that was woken.
@@ -143,22 +174,25 @@ impl<F: Future, T> Slots<F, T> {
 
     fn poll_place(&mut self, index: usize, finished: &mut impl FnMut(T, F::Output)) {
         let place = &mut self.places[index];
-        if place.tag.is_none() {
+        let Some(tag) = place.tag.take() else {
             return;
-        }
-        if let Poll::Ready(output) = place.poll()
-            && let Some(tag) = place.tag.take()
-        {
-            self.vacate(index);
-            finished(tag, output);
+        };
+        match place.poll_in(tag.span()) {
+            Poll::Ready(output) => {
+                self.vacate(index);
+                finished(tag, output);
+            }
+            Poll::Pending => place.tag = Some(tag),
         }
     }
 
     fn vacate(&mut self, index: usize) {
         self.places[index].future.set(None);
-        self.free.push(u32::try_from(index).unwrap_or(u32::MAX));
+        self.taken -= 1;
+        self.free[index / 64] |= 1 << (index % 64);
     }
 
+    /// One more place, which is free.
     fn grow(&mut self) -> usize {
         let index = self.places.len();
         let waker = Waker::from(Arc::new(PlaceWaker {
@@ -170,11 +204,24 @@ impl<F: Future, T> Slots<F, T> {
             tag: None,
             waker,
         });
+        if self.free.len() <= index / 64 {
+            self.free.push(0);
+        }
+        self.free[index / 64] |= 1 << (index % 64);
         index
     }
 }
 
 impl<F: Future, T> Place<F, T> {
+    #[inline(always)]
+    fn poll_in(&mut self, span: Option<&Span>) -> Poll<F::Output> {
+        match span {
+            None => self.poll(),
+            Some(span) => span.in_scope(|| self.poll()),
+        }
+    }
+
+    #[inline(always)]
     fn poll(&mut self) -> Poll<F::Output> {
         let mut cx = Context::from_waker(&self.waker);
         match self.future.as_mut().as_pin_mut() {

@@ -1,4 +1,4 @@
-//! Traffic under faults, and what became of every message.
+#![doc = include_str!("README.md")]
 
 mod options;
 mod run;

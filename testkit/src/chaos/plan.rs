@@ -108,8 +108,11 @@ impl Plan {
     }
 
     /// Whether the source is a stream that the framework publishes, instead of lanes that send by themselves: every fourth seed.
+    ///
+    /// The framework publishes an unconfirmed message again as the same one, which cannot be told from an output that was
+    /// doubled: where each copy counts for itself, there are lanes.
     pub(super) fn is_stream(&self) -> bool {
-        self.dice(7, 0).roll(4) == 0
+        self.guarantee != Guarantee::ExactlyOnce && self.dice(7, 0).roll(4) == 0
     }
 
     /// How many lanes send, in parallel.

@@ -52,6 +52,16 @@ struct Inner {
     prefix: String,
     opened: Mutex<Vec<Arc<dyn Binder>>>,
     made: Mutex<Vec<String>>,
+    letters: Mutex<Vec<String>>,
+}
+
+/// The groups that cases read a destination of this name by. They are made with it: not every broker keeps what no group waits for.
+fn readers_of(name: &str) -> &'static [&'static str] {
+    match name {
+        "orders" => &["billing", "shop"],
+        "invoices" | "receipts" => &["printing"],
+        _ => &["billing"],
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -69,6 +79,7 @@ impl Context {
             binder,
             prefix: format!("{}-{number}", run()),
             made: Mutex::default(),
+            letters: Mutex::default(),
         }))
     }
 
@@ -113,13 +124,25 @@ impl Context {
 
     /// A destination that only this case uses, made with as many partitions as the broker likes.
     pub(crate) async fn destination(&self, name: &str) -> Checked<String> {
-        self.make(DestinationPlan::new(self.name(name))).await
+        self.make(self.plan(name)).await
+    }
+
+    fn plan(&self, name: &str) -> DestinationPlan {
+        let plan = DestinationPlan::new(self.name(name));
+        let groups = readers_of(name).iter();
+        groups.fold(plan, |plan, group| plan.group(self.name(group)))
+    }
+
+    /// Makes a group before its first reader.
+    pub(crate) async fn provide(&self, destination: &str, group: &str) -> Checked {
+        let plan = DestinationPlan::new(destination).group(self.name(group));
+        self.binder().provision(&[plan], Provision::Create).await?;
+        Ok(())
     }
 
     /// A destination of so many partitions.
     pub(crate) async fn partitioned(&self, name: &str, partitions: u32) -> Checked<String> {
-        let plan = DestinationPlan::new(self.name(name)).partitions(partitions);
-        self.make(plan).await
+        self.make(self.plan(name).partitions(partitions)).await
     }
 
     /// A destination with one partition: everything in it has an order.
@@ -151,6 +174,21 @@ impl Context {
     /// Has the destination removed when the case is over.
     pub(crate) fn clean_up(&self, destination: &str) {
         locked(&self.0.made).push(destination.to_owned());
+    }
+
+    /// Notes where dead letters go, so that somebody waits for them.
+    pub(crate) fn expect_letters(&self, letters: &str) {
+        self.clean_up(letters);
+        locked(&self.0.letters).push(letters.to_owned());
+    }
+
+    /// Makes the group that reads dead letters.
+    pub(crate) async fn provide_for_letters(&self) -> Checked {
+        let letters = std::mem::take(&mut *locked(&self.0.letters));
+        for one in letters {
+            self.provide(&one, "mending").await?;
+        }
+        Ok(())
     }
 
     /// Removes what the case has made and closes what it has opened, as far as that is possible.

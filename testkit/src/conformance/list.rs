@@ -17,14 +17,19 @@ macro_rules! __conformance_cases {
                 one_producer_serves_many_tasks,
                 a_message_may_name_its_own_destination,
                 a_receipt_says_where_the_message_is,
-                a_message_that_is_too_large_is_refused_alone,
-                the_largest_message_arrives,
                 a_closed_instance_publishes_nothing,
                 closing_a_producer_waits_for_what_is_on_its_way,
                 a_dropped_call_leaves_the_producer_usable,
+                messages_of_many_calls_arrive_in_order,
+            }
+            confirmations {
+                a_message_that_is_too_large_is_refused_alone,
+                the_largest_message_arrives,
                 what_stands_behind_a_failed_message_of_its_key_fails_too,
                 an_unconfirmed_message_is_an_error_that_may_pass,
                 nothing_is_stored_that_was_refused,
+                a_result_belongs_to_its_message,
+                a_message_to_an_unknown_destination_is_stored_or_refused,
             }
             partitions {
                 an_explicit_partition_is_kept,
@@ -67,6 +72,7 @@ macro_rules! __conformance_cases {
                 a_group_goes_on_where_it_was,
                 a_group_keeps_what_is_published_while_nobody_reads,
                 a_group_outlives_the_instance_that_made_it,
+                a_group_keeps_a_message_while_nobody_reads,
                 a_group_made_beforehand_misses_nothing,
                 a_group_made_beforehand_misses_nothing_even_from_the_latest,
                 a_late_group_begins_at_the_earliest,
@@ -99,6 +105,7 @@ macro_rules! __conformance_cases {
                 a_dropped_receive_loses_nothing,
                 a_waiting_receive_is_woken_by_a_message,
                 receiving_and_settling_go_on_at_the_same_time,
+                a_waiting_receive_does_not_hold_up_settling,
                 the_window_bounds_what_is_unsettled,
                 a_settlement_wakes_a_reader_whose_window_was_full,
                 closing_the_instance_ends_a_waiting_receive,
@@ -288,13 +295,15 @@ macro_rules! __conformance_cases {
                 an_exhausted_message_may_be_discarded,
                 an_exhausted_message_may_stop_its_binding,
                 an_exhausted_message_may_be_given_back,
+                a_failed_dead_letter_keeps_its_source,
+                a_dead_letter_is_published_when_that_is_possible_again,
+                a_dead_letter_that_is_sent_back_is_handled,
+            }
+            unfit {
                 an_undecodable_message_is_a_dead_letter_at_once,
                 an_expired_message_is_not_handled,
                 a_payload_over_the_limit_of_the_binding_is_not_handled,
                 a_message_without_a_key_may_be_refused,
-                a_failed_dead_letter_keeps_its_source,
-                a_dead_letter_is_published_when_that_is_possible_again,
-                a_dead_letter_that_is_sent_back_is_handled,
             }
             outputs {
                 outputs_are_published,
@@ -322,6 +331,7 @@ macro_rules! __conformance_cases {
                 several_destinations_feed_one_listener,
                 the_broker_filters_for_a_listener,
                 counters_tell_what_has_happened,
+                keys_keep_their_order_though_handlers_fail,
             }
             batches {
                 batches_contain_everything_once,
@@ -336,12 +346,15 @@ macro_rules! __conformance_cases {
                 a_crash_in_a_handler_delivers_again,
                 a_paused_binding_takes_nothing_in,
                 a_stopped_binding_goes_on_where_it_was,
+                services_that_come_and_go_lose_nothing,
+            }
+            trouble {
                 a_service_goes_on_after_a_cut,
                 a_service_waits_for_a_broker_that_is_away_at_its_start,
                 cuts_in_the_middle_lose_nothing,
                 a_service_goes_on_after_its_lanes_were_lost,
-                services_that_come_and_go_lose_nothing,
                 a_service_goes_on_after_a_restart_of_the_broker,
+                trouble_of_every_kind_loses_nothing,
             }
             effects {
                 a_message_that_is_published_twice_has_one_effect,

@@ -20,14 +20,15 @@
 //! # Rules for cases
 //! - Only the public contract, and [`Fault`]s.
 //! - Destinations and groups of its own, so that cases run in parallel on one broker.
-//! - No sleep to wait for something: [`Subject::patience`] is how long it may take to happen. That something does not happen is proved by
-//!   something else that comes after it would have.
+//! - No sleep to wait for something: [`Subject::patience`] is how long it may take to happen.
+//! - That something does not happen is proved by something else that comes after it would have; where nothing can, by a short look.
 //! - Delays are real and short: "not early" and "arrives", never "at".
 
 mod case;
 mod cases;
 mod check;
 mod context;
+mod diagnosis;
 mod list;
 mod members;
 #[cfg(feature = "broker")]
@@ -36,6 +37,8 @@ mod broker;
 mod memory;
 mod reader;
 mod report;
+mod rule;
+mod rule_of;
 mod run;
 mod service;
 mod subject;
@@ -44,9 +47,11 @@ mod suite;
 #[cfg(feature = "broker")]
 pub use broker::broker_subject;
 pub use case::Case;
+pub use diagnosis::Diagnosis;
 #[cfg(feature = "memory")]
 pub use memory::{MemoryForm, memory_subject};
 pub use report::{CaseResult, Report, Verdict};
+pub use rule::Rule;
 pub use run::check;
 pub use subject::{Fault, IntoSubject, Subject};
 pub use suite::Suite;

@@ -47,7 +47,11 @@ impl Context {
 
     /// Starts an application.
     pub(crate) async fn start(&self, app: App) -> Checked<Service> {
-        let starting = app.build()?.start();
+        let planned = app.build()?;
+        if self.binder().health() == mq_core::binder::Health::Up {
+            self.provide_for_letters().await?;
+        }
+        let starting = planned.start();
         let app = self
             .within("the start of the application", Box::pin(starting))
             .await??;
@@ -60,7 +64,7 @@ impl Context {
     /// Where an application's dead letters of this destination go.
     pub(crate) fn dead_letters(&self, destination: &str) -> String {
         let letters = format!("{destination}.{}.dlq", self.name("shop"));
-        self.clean_up(&letters);
+        self.expect_letters(&letters);
         letters
     }
 }

@@ -143,6 +143,20 @@ impl Subject {
         self
     }
 
+    /// Puts something around each instance that is connected: a recorder, a limit, a mistake.
+    #[must_use]
+    pub fn wrap<B: Binder + 'static>(
+        mut self,
+        wrap: impl Fn(Arc<dyn Binder>) -> B + Send + Sync + 'static,
+    ) -> Self {
+        let (connect, wrap) = (self.connect, Arc::new(wrap));
+        self.connect = Arc::new(move || {
+            let (connecting, wrap) = (connect(), wrap.clone());
+            Box::pin(async move { Ok(Arc::new(wrap(connecting.await?)) as Arc<dyn Binder>) })
+        });
+        self
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {

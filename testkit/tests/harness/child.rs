@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use mq_testkit::fail_point;
-use mq_testkit::harness::Program;
+use mq_testkit::harness::{Kind, Program, Server};
 
 /// Which part to play.
 const PART: &str = "HARNESS_PART";
@@ -25,6 +25,8 @@ fn play_a_part() {
     match std::env::var(PART).as_deref() {
         Ok("steps") => steps(),
         Ok("parent") => parent(),
+        Ok("needs-kafka") => needs_kafka(),
+        Ok("needs-redis") => needs_redis(),
         _ => {}
     }
 }
@@ -50,6 +52,25 @@ async fn parent() {
     let child = Program::new("sleep").arg("1000").start().await.unwrap();
     say(&format!("child {}", child.pid().unwrap()));
     tokio::time::sleep(Duration::from_secs(1000)).await;
+}
+
+/// What a test does that needs Kafka.
+#[tokio::main(flavor = "current_thread")]
+async fn needs_kafka() {
+    match Server::available(Kind::Kafka).await {
+        Ok(Some(server)) => say(&format!("have {}", server.url())),
+        Ok(None) => say("skipped it"),
+        Err(error) => say(&format!("error: {}", error.chain())),
+    }
+}
+
+/// What a test does that would kill Redis.
+#[tokio::main(flavor = "current_thread")]
+async fn needs_redis() {
+    let mut server = Server::redis().await.unwrap();
+    say(&format!("have {}", server.url()));
+    let error = server.kill().await.unwrap_err();
+    say(&format!("error: {}", error.chain()));
 }
 
 /// A line in one write, whatever the test framework does with its output.

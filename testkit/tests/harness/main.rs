@@ -7,6 +7,7 @@ mod process;
 mod fail_points;
 mod proxy;
 mod servers;
+mod variables;
 
 use std::time::Duration;
 

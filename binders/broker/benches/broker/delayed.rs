@@ -23,7 +23,11 @@ pub(crate) fn run(messages: u64) -> Measured {
         let begin = Instant::now();
         let mut tasks = Vec::new();
         for number in 1..=4 {
-            tasks.push(tokio::spawn(insert(bench.broker.clone(), messages / 4, number)));
+            tasks.push(tokio::spawn(insert(
+                bench.broker.clone(),
+                messages / 4,
+                number,
+            )));
         }
         for task in tasks {
             task.await??;
@@ -42,7 +46,8 @@ async fn insert(broker: Broker, messages: u64, mut seed: u64) -> mq_core::error:
             .map(|_| {
                 seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 // 22 bits of milliseconds are 70 minutes.
-                body.clone().deliver_at(hour + Duration::from_millis(seed >> 42))
+                body.clone()
+                    .deliver_at(hour + Duration::from_millis(seed >> 42))
             })
             .collect();
         let results = broker.publish("bench", &batch).await;

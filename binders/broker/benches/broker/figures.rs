@@ -52,7 +52,9 @@ impl Figures {
             } else {
                 rounds.last()
             };
-            let best = best.map_or(Value::Null, |best| Value::from((best * 10.0).round() / 10.0));
+            let best = best.map_or(Value::Null, |best| {
+                Value::from((best * 10.0).round() / 10.0)
+            });
             closing.insert((*key).to_owned(), best);
         }
         drop(writeln!(std::io::stdout(), "{}", Value::Object(closing)));
@@ -61,9 +63,7 @@ impl Figures {
 
 /// Whether less is better.
 fn is_cost(key: &str) -> bool {
-    ["_us", "_mb", "_ns"]
-        .iter()
-        .any(|unit| key.ends_with(unit))
+    ["_us", "_mb", "_ns"].iter().any(|unit| key.ends_with(unit))
 }
 
 /// Writes a line to standard error.

@@ -34,7 +34,12 @@ struct Scenario {
 }
 
 impl Scenario {
-    const fn new(name: &'static str, messages: u64, rounds: usize, run: fn(u64) -> Measured) -> Self {
+    const fn new(
+        name: &'static str,
+        messages: u64,
+        rounds: usize,
+        run: fn(u64) -> Measured,
+    ) -> Self {
         Self {
             name,
             messages,

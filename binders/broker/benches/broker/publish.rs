@@ -41,7 +41,10 @@ fn singles(name: &'static str, bytes: usize, messages: u64) -> Measured {
         publish(&bench.broker, &message, messages / WARM).await?;
         let begin = Instant::now();
         publish(&bench.broker, &message, messages).await?;
-        Ok(vec![(name, messages as f64 / begin.elapsed().as_secs_f64())])
+        Ok(vec![(
+            name,
+            messages as f64 / begin.elapsed().as_secs_f64(),
+        )])
     })
 }
 
@@ -57,7 +60,9 @@ pub(crate) async fn publish(
             let (broker, next, message) = (broker.clone(), next.clone(), message.clone());
             tokio::spawn(async move {
                 while next.fetch_add(1, Ordering::Relaxed) < messages {
-                    let results = broker.publish("bench", std::slice::from_ref(&message)).await;
+                    let results = broker
+                        .publish("bench", std::slice::from_ref(&message))
+                        .await;
                     results.into_iter().try_for_each(|one| one.map(drop))?;
                 }
                 Ok(())

@@ -19,8 +19,8 @@ use crate::{error, journal::frame::HEADER};
 
 /// A frame is not made longer than this, unless one call alone is.
 const FRAME: usize = 4 << 20;
-/// What the buffer of the next frame begins with.
-const BUFFER: usize = 64 << 10;
+/// The buffer of a frame has at least so much room.
+const BUFFER: usize = 1 << 10;
 
 /// What became of a frame.
 #[derive(Debug)]
@@ -154,9 +154,9 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    fn new(mut buffer: Vec<u8>) -> Self {
+    fn new(mut buffer: Vec<u8>, room: usize) -> Self {
         buffer.clear();
-        buffer.reserve(BUFFER);
+        buffer.reserve(room);
         buffer.resize(HEADER, 0);
         Self {
             buffer,
@@ -194,16 +194,32 @@ struct Filling {
     frame: Frame,
     /// Whether the journal's thread waits.
     idle: bool,
+    /// Bytes that a frame has of late: buffers stay in memory as long as their messages, and are to be no larger than these.
+    usual: usize,
     /// Buffers to be used again.
     spare: Vec<Vec<u8>>,
+}
+
+impl Filling {
+    /// Takes the frame, and begins the next one.
+    fn next(&mut self) -> Frame {
+        let falling = self.usual - self.usual / 4;
+        self.usual = falling.max(self.frame.buffer.len()).max(BUFFER);
+        let usual = self.usual;
+        let spare = self.spare.pop();
+        let fits = |spare: &Vec<u8>| (usual..=4 * usual).contains(&spare.capacity());
+        let next = Frame::new(spare.filter(fits).unwrap_or_default(), usual + usual / 8);
+        mem::replace(&mut self.frame, next)
+    }
 }
 
 impl Default for Gather {
     fn default() -> Self {
         Self {
             filling: Mutex::new(Filling {
-                frame: Frame::new(Vec::new()),
+                frame: Frame::new(Vec::new(), BUFFER),
                 idle: false,
+                usual: BUFFER,
                 spare: Vec::new(),
             }),
             work: Condvar::new(),
@@ -290,8 +306,7 @@ impl Gather {
             };
             filling.idle = false;
         }
-        let buffer = filling.spare.pop().unwrap_or_default();
-        let frame = mem::replace(&mut filling.frame, Frame::new(buffer));
+        let frame = filling.next();
         drop(filling);
         self.room.notify_waiters();
         Some(frame)

@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::Ordering,
-        mpsc::{Receiver, RecvTimeoutError},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
     time::{Duration, Instant},
 };
@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Spares are made once the journal has so many bytes: a small one does not need them.
 const SPARES_FROM: u64 = 8 << 20;
 /// While more bytes a second are written than this, no spares are made: what large frames gain from them is less than they cost.
-const BUSY: u64 = 64 << 20;
+const BUSY: u64 = 16 << 20;
 /// There are at least so many bytes of journal to a byte of snapshot, so that a long backlog does not make messages dear.
 const JOURNAL: u64 = 4;
 /// Segments behind the snapshot in which messages for replays may stay.
@@ -36,6 +36,15 @@ pub(super) fn lsn_of(name: &str) -> Option<u64> {
     name.strip_suffix(".snapshot")?.parse().ok()
 }
 
+/// What the keeper is told.
+#[derive(Debug)]
+pub(super) enum News {
+    /// There may be something to do.
+    Look,
+    /// A snapshot is wanted now, and an answer.
+    Checkpoint(SyncSender<io::Result<()>>),
+}
+
 /// Where snapshots are, newest last.
 #[derive(Debug)]
 pub(super) struct Keeper {
@@ -43,6 +52,8 @@ pub(super) struct Keeper {
     snapshots: Vec<u64>,
     last: Instant,
     first: u64,
+    /// Where the journal ended behind the last snapshot: nothing has changed since.
+    seen: u64,
     /// Bytes of the last snapshot.
     size: u64,
     pace: Pace,
@@ -61,7 +72,8 @@ impl Pace {
     fn look(&mut self, lsn: u64) {
         let passed = self.since.elapsed();
         if passed >= LOOK {
-            self.is_busy = u128::from(lsn.saturating_sub(self.lsn)) * 1_000 > u128::from(BUSY) * passed.as_millis();
+            self.is_busy = u128::from(lsn.saturating_sub(self.lsn)) * 1_000
+                > u128::from(BUSY) * passed.as_millis();
             self.since = Instant::now();
             self.lsn = lsn;
         }
@@ -77,23 +89,28 @@ impl Keeper {
             snapshots,
             last: Instant::now(),
             first,
+            seen: 0,
             size: 0,
             pace: Pace {
                 since: Instant::now(),
                 lsn: first,
-                is_busy: false,
+                // Until a second has shown otherwise.
+                is_busy: true,
             },
         }
     }
 
     /// Runs until the broker is closed; writes a last snapshot then, unless the disk has failed.
-    pub(super) fn run(mut self, news: &Receiver<()>) {
+    pub(super) fn run(mut self, news: &Receiver<News>) {
         while !self.shared.gather.is_closed() {
             match news.recv_timeout(LOOK) {
-                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(News::Checkpoint(answer)) => {
+                    // Who asked may be gone.
+                    let _gone = answer.send(self.snapshot());
+                }
+                Ok(News::Look) | Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            self.look();
         }
     }
 
@@ -108,6 +125,8 @@ impl Keeper {
         };
         if let Err(error) = write(shared, lsn, &bytes) {
             tracing::warn!(%error, "no snapshot could be written; the next start reads the journal instead");
+        } else if let Err(error) = tidy(shared) {
+            tracing::warn!(%error, "what is not needed any more could not be taken back; the next start goes on with it");
         }
     }
 
@@ -119,7 +138,7 @@ impl Keeper {
             .store(free < shared.options.reserve, Ordering::Relaxed);
         let lsn = shared.lock().lsn;
         let newest = self.snapshots.last().copied().unwrap_or(0);
-        let bytes = lsn.saturating_sub(newest);
+        let bytes = lsn.saturating_sub(newest.max(self.seen));
         let options = &shared.options;
         let due = bytes >= options.snapshot_bytes.max(self.size * JOURNAL)
             || (bytes > 0 && self.last.elapsed() >= options.snapshot_interval);
@@ -148,26 +167,25 @@ impl Keeper {
         let durable = barrier.and_then(|ticket| block_on(ticket.wait()).map(|_| ()));
         durable.map_err(io::Error::other)?;
         write(&self.shared, lsn, &bytes)?;
-        self.snapshots.push(lsn);
+        if self.snapshots.last() != Some(&lsn) {
+            self.snapshots.push(lsn);
+        }
         while self.snapshots.len() > 2 {
             self.shared
                 .storage
                 .remove(&name(self.snapshots.remove(0)))?;
         }
-        self.free_space()
+        self.free_space()?;
+        // The snapshot's own frames are no reason for the next one.
+        self.seen = self.shared.lock().lsn;
+        Ok(())
     }
 
     /// Takes back segments that no snapshot and no message needs.
     fn free_space(&self) -> io::Result<()> {
         let shared = &self.shared;
-        let size = shared.segments.size();
-        // Recovery may have to begin with the older snapshot.
-        let before = self.snapshots.first().copied().unwrap_or(0) / size;
-        let (free, trims) = {
-            let state = shared.lock();
-            let free = state.free_segments(&shared.segments.numbers(), before);
-            (free, state.trims(before.saturating_sub(REPLAYS)))
-        };
+        let before = needed(&self.snapshots) / shared.segments.size();
+        let trims = shared.lock().trims(before.saturating_sub(REPLAYS));
         if !trims.is_empty() {
             let trim = |(destination, partition, to)| Change::Trim {
                 destination,
@@ -181,12 +199,41 @@ impl Keeper {
                 .map(drop)
                 .map_err(io::Error::other)?;
         }
-        for number in free {
-            shared.segments.remove(number);
-            shared.pool.give_back(&journal::name(number, size))?;
-        }
-        Ok(())
+        take_back(shared, before)
     }
+}
+
+/// Where recovery may have to begin: with the older snapshot, or with the journal's first frame where there is none yet.
+fn needed(snapshots: &[u64]) -> u64 {
+    match snapshots {
+        [older, _, ..] => *older,
+        _ => 0,
+    }
+}
+
+/// Takes back the segments before `before` in which nothing is kept.
+fn take_back(shared: &Shared, before: u64) -> io::Result<()> {
+    let numbers = shared.segments.numbers();
+    let free = shared.lock().free_segments(&numbers, before);
+    for number in free {
+        shared.segments.remove(number);
+        let name = journal::name(number, shared.segments.size());
+        shared.pool.give_back(&name)?;
+    }
+    Ok(())
+}
+
+/// After the last snapshot: removes all but two, and takes back segments.
+fn tidy(shared: &Shared) -> io::Result<()> {
+    let names = shared.storage.list()?;
+    let mut snapshots: Vec<u64> = names.iter().filter_map(|name| lsn_of(name)).collect();
+    snapshots.sort_unstable();
+    let newest = snapshots.split_off(snapshots.len().saturating_sub(2));
+    for lsn in snapshots {
+        shared.storage.remove(&name(lsn))?;
+    }
+    let oldest = needed(&newest);
+    take_back(shared, oldest / shared.segments.size())
 }
 
 /// Writes a snapshot under a name of its own, and gives it its name when it is durable.

@@ -52,6 +52,8 @@ impl Running {
         let found = Found::look(&*storage, options.segment)?;
         let (state, snapshots) = found.snapshot(&*storage)?;
         let (state, scanned) = found.replay(state, options.repair)?;
+        let synced = found.sync(&*storage);
+        synced.map_err(|error| error::io("syncing the journal", error))?;
         let segments = Arc::new(Segments::new(found.size));
         for (header, file) in found.segments {
             segments.add(header.number, file);
@@ -91,7 +93,7 @@ impl Running {
         if let Some(journal) = self.journal.take() {
             join(journal);
             // The keeper looks at the end of its wait, or now.
-            let _full = self.shared.keeper.try_send(());
+            let _full = self.shared.keeper.try_send(keeper::News::Look);
             if let Some(keeper) = self.keeper.take() {
                 join(keeper);
             }
@@ -293,6 +295,15 @@ impl Found {
         state.lsn = scanned.tail.lsn;
         state.crc = scanned.tail.crc;
         Ok((state, scanned))
+    }
+
+    /// Makes durable what an earlier process has written and not synced: what follows builds on it.
+    fn sync(&self, storage: &dyn Storage) -> io::Result<()> {
+        if let Some((_, file)) = self.segments.iter().max_by_key(|(header, _)| header.number) {
+            file.sync()?;
+            storage.sync()?;
+        }
+        Ok(())
     }
 
     fn damaged(&self, damage: &Damage, repair: bool) -> Result<()> {

@@ -36,13 +36,33 @@ struct Outgoing<'a> {
 struct Reserved(Vec<(Arc<Route>, u64, u64)>);
 
 impl Reserved {
-    fn add(&mut self, route: &Arc<Route>, bytes: u64) {
+    fn add(&mut self, route: &Arc<Route>, messages: u64, bytes: u64) {
         match self.0.last_mut() {
-            Some((last, messages, sum)) if Arc::ptr_eq(last, route) => {
+            Some((last, count, sum)) if Arc::ptr_eq(last, route) => {
+                *count += messages;
+                *sum += bytes;
+            }
+            _ => self.0.push((route.clone(), messages, bytes)),
+        }
+    }
+}
+
+/// Room that messages need that belong together: once for each destination.
+#[derive(Debug, Default)]
+struct Needs(Vec<(Arc<Route>, u64, u64)>);
+
+impl Needs {
+    fn add(&mut self, route: &Arc<Route>, bytes: u64) {
+        match self
+            .0
+            .iter_mut()
+            .find(|(known, ..)| Arc::ptr_eq(known, route))
+        {
+            Some((_, messages, sum)) => {
                 *messages += 1;
                 *sum += bytes;
             }
-            _ => self.0.push((route.clone(), 1, bytes)),
+            None => self.0.push((route.clone(), 1, bytes)),
         }
     }
 }
@@ -56,12 +76,35 @@ impl Drop for Reserved {
 }
 
 /// The result for each message of a call.
+#[derive(Default)]
 struct Results<'a> {
     outgoing: Vec<Outgoing<'a>>,
-    /// Either the number among those outgoing, or why it is none.
-    all: Vec<Result<u32, Error>>,
+    /// Whether a message was taken, or why it was not.
+    all: Vec<Result<(), Error>>,
+    /// What became of those that were taken and are not outgoing any more.
+    stored: Vec<Result<Receipt>>,
     failed: HashSet<(u32, u64)>,
+    /// Whether any message has failed.
+    is_broken: bool,
     reserved: Reserved,
+}
+
+impl Results<'_> {
+    /// Why the message cannot be stored, if one that has to come before it was not.
+    fn behind(&self, target: &Target) -> Option<Error> {
+        if target.producer != 0 && self.is_broken {
+            // A later number that is stored would make the missing one a repetition.
+            return Some(error::behind_failed("publisher"));
+        }
+        let key = (target.destination, target.key);
+        let is_behind = target.key != 0 && self.failed.contains(&key);
+        is_behind.then(|| error::behind_failed("key"))
+    }
+
+    fn refuse(&mut self, error: Error) {
+        self.is_broken = true;
+        self.all.push(Err(error));
+    }
 }
 
 /// Whether limits were looked at.
@@ -89,8 +132,7 @@ impl Shared {
         let mut results = Results {
             outgoing: Vec::with_capacity(messages.len()),
             all: Vec::with_capacity(messages.len()),
-            failed: HashSet::new(),
-            reserved: Reserved::default(),
+            ..Results::default()
         };
         self.gather.room().await;
         let mut last: Option<Arc<Route>> = None;
@@ -104,7 +146,7 @@ impl Shared {
                 last = match self.route(name).await {
                     Ok(route) => Some(route),
                     Err(error) => {
-                        results.all.push(Err(error));
+                        results.refuse(error);
                         None
                     }
                 };
@@ -126,24 +168,26 @@ impl Shared {
         let prepared = self.target(route, message);
         let (mut target, size) = match prepared {
             Ok(prepared) => prepared,
-            Err(error) => return results.all.push(Err(error)),
+            Err(error) => return results.refuse(error),
         };
-        if target.key != 0 && results.failed.contains(&(route.id, target.key)) {
-            return results.all.push(Err(error::behind_failed()));
-        }
-        if let Err(error) = self.make_room(route, size).await {
-            if target.key != 0 {
-                results.failed.insert((route.id, target.key));
-            }
-            return results.all.push(Err(error));
-        }
-        results.reserved.add(route, size);
         if let Some((id, sequence)) = publisher {
             (target.producer, target.sequence) = (id, sequence);
         }
-        results
-            .all
-            .push(Ok(u32::try_from(results.outgoing.len()).unwrap_or(u32::MAX)));
+        if let Some(error) = results.behind(&target) {
+            return results.refuse(error);
+        }
+        if let Err(error) = self.make_room(route, size, results).await {
+            if target.key != 0 {
+                results.failed.insert((route.id, target.key));
+            }
+            return results.refuse(error);
+        }
+        if let Some(error) = results.behind(&target) {
+            route.release(1, size);
+            return results.refuse(error);
+        }
+        results.reserved.add(route, 1, size);
+        results.all.push(Ok(()));
         results.outgoing.push(Outgoing {
             message,
             target,
@@ -182,50 +226,95 @@ impl Shared {
         Ok((target, size))
     }
 
-    async fn make_room(&self, route: &Route, size: u64) -> Result<()> {
+    /// Takes room for one message; before it waits, it stores what the call has gathered, so that no two calls wait for each other.
+    async fn make_room(
+        &self,
+        route: &Arc<Route>,
+        size: u64,
+        results: &mut Results<'_>,
+    ) -> Result<()> {
+        loop {
+            if self.reserve(route, 1, size)? {
+                return Ok(());
+            }
+            let _waiting = route.waits();
+            let room = route.room.notified();
+            if self.reserve(route, 1, size)? {
+                return Ok(());
+            }
+            if results.outgoing.is_empty() {
+                self.check()?;
+                room.await;
+            } else {
+                self.flush(results).await;
+            }
+        }
+    }
+
+    /// Takes room, if there is some; `false` is to wait.
+    fn reserve(&self, route: &Route, messages: u64, bytes: u64) -> Result<bool> {
         if self.is_tight() {
             return Err(error::disk_full());
         }
         if route.options.full == Full::DropOldest {
-            route.add(1, size);
-            return Ok(());
+            route.add(messages, bytes);
+            return Ok(true);
         }
-        if route.reserve(1, size) {
-            return Ok(());
-        }
-        if route.options.full == Full::Reject {
+        let is_reserved = route.reserve(messages, bytes);
+        if !is_reserved && route.options.full == Full::Reject {
             return Err(error::full(&route.name));
         }
-        route.wait(size, || self.check()).await
+        Ok(is_reserved)
     }
 
-    async fn store(&self, results: Results<'_>) -> Vec<Result<Receipt>> {
-        let Results {
-            outgoing,
-            all,
-            failed: _,
-            reserved,
-        } = results;
-        if outgoing.is_empty() {
-            return all
-                .into_iter()
-                .map(|one| one.map(|_| Receipt::default()))
-                .collect();
-        }
-        let receipts = self.store_in_pieces(&outgoing).await;
-        drop(reserved);
-        let receipts: Vec<Receipt> = match receipts {
-            Ok(receipts) => receipts,
-            Err(error) => {
-                let each = all
-                    .into_iter()
-                    .map(|one| one.and_then(|_| Err(repeated(&error))));
-                return each.collect();
+    /// Takes room for everything that belongs together, and waits without holding any.
+    async fn make_room_together(&self, needs: &[(Arc<Route>, u64, u64)]) -> Result<Reserved> {
+        'again: loop {
+            let mut reserved = Reserved::default();
+            for (route, messages, bytes) in needs {
+                let _waiting = route.waits();
+                let room = route.room.notified();
+                if !self.reserve(route, *messages, *bytes)? {
+                    drop(reserved);
+                    self.check()?;
+                    room.await;
+                    continue 'again;
+                }
+                reserved.add(route, *messages, *bytes);
             }
-        };
-        let each = all
-            .into_iter()
-            .map(|one| one.map(|number| receipts[number as usize]));
+            return Ok(reserved);
+        }
+    }
+
+    /// Stores what is gathered.
+    async fn flush(&self, results: &mut Results<'_>) {
+        let outgoing = std::mem::take(&mut results.outgoing);
+        let receipts = self.store_in_pieces(&outgoing).await;
+        drop(std::mem::take(&mut results.reserved));
+        match receipts {
+            Ok(receipts) => results.stored.extend(receipts.into_iter().map(Ok)),
+            Err(error) => {
+                results.is_broken = true;
+                for Outgoing { target, .. } in &outgoing {
+                    if target.key != 0 {
+                        results.failed.insert((target.destination, target.key));
+                    }
+                    results.stored.push(Err(repeated(&error)));
+                }
+            }
+        }
+    }
+
+    async fn store(&self, mut results: Results<'_>) -> Vec<Result<Receipt>> {
+        if !results.outgoing.is_empty() {
+            self.flush(&mut results).await;
+        }
+        let mut stored = results.stored.into_iter();
+        let each = results.all.into_iter().map(|one| {
+            one?;
+            let result = stored.next();
+            result.unwrap_or_else(|| Err(error::bug("a message was taken and has no result")))
+        });
         each.collect()
     }
 
@@ -234,11 +323,16 @@ impl Shared {
         let mut rest = outgoing;
         let mut tickets = Vec::new();
         while !rest.is_empty() {
-            let (piece, behind) = rest.split_at(piece(rest));
+            let (piece, behind) = rest.split_at(self.piece(rest));
             if !tickets.is_empty() {
                 self.gather.room().await;
             }
-            tickets.push((self.write_all(piece, &[], Durability::Os)?, piece));
+            let ticket = self.write_all(piece, &[], Durability::Os)?;
+            if piece.iter().any(|out| out.target.producer != 0) {
+                // Later numbers only behind those that are stored.
+                ticket.wait().await?;
+            }
+            tickets.push((ticket, piece));
             rest = behind;
         }
         let mut receipts = Vec::with_capacity(outgoing.len());
@@ -249,6 +343,22 @@ impl Shared {
         Ok(receipts)
     }
 
+    /// How many messages go into one frame.
+    fn piece(&self, outgoing: &[Outgoing<'_>]) -> usize {
+        let limit = (PIECE as u64).min(self.frame_limit());
+        let mut sum = 0;
+        let fitting = outgoing.iter().take_while(|out| {
+            sum += record::size(out.message) as u64;
+            sum <= limit
+        });
+        fitting.count().max(1)
+    }
+
+    /// Bytes of one step, at most.
+    fn frame_limit(&self) -> u64 {
+        self.segments.size() / 4 * 3
+    }
+
     /// Writes messages and changes into one frame.
     fn write_all(
         &self,
@@ -257,7 +367,7 @@ impl Shared {
         durability: Durability,
     ) -> Result<Ticket> {
         let sizes = outgoing.iter().map(|out| record::size(out.message) as u64);
-        let (size, limit) = (sizes.sum::<u64>(), self.segments.size() / 4 * 3);
+        let (size, limit) = (sizes.sum::<u64>(), self.frame_limit());
         if size > limit {
             return Err(error::step_too_large(size, limit));
         }
@@ -289,21 +399,21 @@ impl Shared {
         if messages.is_empty() && changes.is_empty() {
             return Ok(Vec::new());
         }
-        let mut reserved = Reserved::default();
+        let mut needs = Needs::default();
         let mut outgoing = Vec::with_capacity(messages.len());
         for (route, message) in messages {
             let (target, size) = self.target(route, message)?;
-            match checks {
-                Checks::Limits => self.make_room(route, size).await?,
-                Checks::None => route.add(1, size),
-            }
-            reserved.add(route, size);
+            needs.add(route, size);
             outgoing.push(Outgoing {
                 message,
                 target,
                 durability: route.options.durability,
             });
         }
+        let _reserved = match checks {
+            Checks::Limits => self.make_room_together(&needs.0).await?,
+            Checks::None => Reserved::default(),
+        };
         let ticket = self.write_all(&outgoing, changes, durability)?;
         let positions = ticket.wait().await?;
         let each = positions.iter().zip(&outgoing);
@@ -311,16 +421,6 @@ impl Shared {
             .map(|(position, out)| receipt(&out.target, *position))
             .collect())
     }
-}
-
-/// How many messages go into one frame.
-fn piece(outgoing: &[Outgoing<'_>]) -> usize {
-    let mut sum = 0;
-    let fitting = outgoing.iter().take_while(|out| {
-        sum += record::size(out.message);
-        sum <= PIECE
-    });
-    fitting.count().max(1)
 }
 
 pub(super) fn receipt(target: &Target, position: u64) -> Receipt {

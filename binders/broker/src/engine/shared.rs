@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
-        mpsc::SyncSender,
+        mpsc::{SyncSender, sync_channel},
     },
     time::SystemTime,
 };
@@ -15,6 +15,7 @@ use mq_core::error::{Error, Result};
 use super::{
     bodies::Bodies,
     commit::{Gather, Ticket},
+    keeper::News,
 };
 use crate::{
     error,
@@ -41,7 +42,7 @@ pub(crate) struct Shared {
     /// Whether the disk has less room than is to be reserved.
     pub(super) is_tight: AtomicBool,
     /// Tells the keeper that there may be something to do.
-    pub(super) keeper: SyncSender<()>,
+    pub(super) keeper: SyncSender<News>,
 }
 
 impl Shared {
@@ -51,7 +52,7 @@ impl Shared {
         segments: Arc<Segments>,
         pool: Arc<Pool>,
         state: State,
-        keeper: SyncSender<()>,
+        keeper: SyncSender<News>,
     ) -> Self {
         Self {
             bodies: Bodies::new(segments.clone(), options.memory),
@@ -76,6 +77,15 @@ impl Shared {
     /// Now, in nanoseconds since the Unix epoch.
     pub(crate) fn now() -> u64 {
         nanos(SystemTime::now())
+    }
+
+    /// Has the keeper write a snapshot and take back what it can; blocks until it is there.
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        let (sender, answer) = sync_channel(1);
+        let sent = self.keeper.send(News::Checkpoint(sender));
+        sent.map_err(|_| self.refusal(error::closed()))?;
+        let written = answer.recv().map_err(|_| self.refusal(error::closed()))?;
+        written.map_err(|error| self.refusal(error::io("writing a snapshot", error)))
     }
 
     /// The broker does not work any more.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     commit::{Frame, Outcome},
+    keeper::News,
     shared::Shared,
 };
 use crate::{
@@ -81,6 +82,7 @@ impl Thread<'_> {
     }
 
     fn apply(&mut self, frame: Frame) {
+        let room = frame.buffer.capacity();
         let bytes = Bytes::from(frame.buffer);
         let tail = self.writer.tail();
         let Some(header) = Header::decode(&bytes, tail.epoch) else {
@@ -89,7 +91,7 @@ impl Thread<'_> {
                 .finish(Outcome::Poisoned("a frame was not what was written".into()));
         };
         self.written += bytes.len() as u64;
-        let freed = self.shared.bodies.add(header.lsn, bytes.clone());
+        let freed = self.shared.bodies.add(header.lsn, bytes.clone(), room);
         let mut state = self.shared.lock();
         let applied = state.apply(&header, &bytes[HEADER..]);
         state.wake();
@@ -110,7 +112,7 @@ impl Thread<'_> {
         if self.written >= NEWS {
             self.written = 0;
             // The keeper looks at everything each time: one message in its queue is enough.
-            let _full = self.shared.keeper.try_send(());
+            let _full = self.shared.keeper.try_send(News::Look);
         }
     }
 

@@ -280,7 +280,8 @@ impl Window {
             return Ok(None);
         }
         if at < self.start || end > self.start + self.bytes.len() as u64 {
-            self.bytes.resize(len.max(WINDOW), 0);
+            let rest = usize::try_from(self.len - at).unwrap_or(usize::MAX);
+            self.bytes = vec![0; len.max(WINDOW.min(rest))];
             let read = file.read_at(&mut self.bytes, at)?;
             self.bytes.truncate(read);
             self.start = at;

@@ -1,6 +1,6 @@
 //! Changes, as the journal orders them.
 
-use std::{num::NonZeroU64, sync::Arc};
+use std::{collections::BTreeMap, num::NonZeroU64, sync::Arc};
 
 use super::{
     Publisher, State,
@@ -49,15 +49,17 @@ impl State {
     #[inline]
     fn store(&mut self, head: &PublishHead, lsn: u64, time: u64) -> u64 {
         let target = &head.target;
-        if target.producer != 0 && self.is_repeated(target.producer, target.sequence) {
-            return Applied::DUPLICATE;
-        }
         let Some(destination) = self.destinations.get_mut(&target.destination) else {
             return Applied::DUPLICATE;
         };
         let Some(log) = destination.logs.get_mut(target.partition as usize) else {
             return Applied::DUPLICATE;
         };
+        if target.producer != 0
+            && is_repeated(&mut self.publishers, target.producer, target.sequence)
+        {
+            return Applied::DUPLICATE;
+        }
         let due = head.due.filter(|due| *due > time);
         let entry = Entry {
             lsn: NonZeroU64::new(lsn).unwrap_or(NonZeroU64::MIN),
@@ -74,17 +76,6 @@ impl State {
         }
         self.touched.insert(target.destination);
         position
-    }
-
-    /// Whether the publisher has stored a message of this number already; else it has now.
-    fn is_repeated(&mut self, producer: u64, sequence: u64) -> bool {
-        let mut publishers = self.publishers.values_mut();
-        let Some(publisher) = publishers.find(|publisher| publisher.id == producer) else {
-            return false;
-        };
-        let repeated = sequence <= publisher.last;
-        publisher.last = publisher.last.max(sequence);
-        repeated
     }
 
     /// What concerns messages that a group has.
@@ -156,12 +147,19 @@ impl State {
                 partition,
                 to,
             } => self.trim(destination, partition, to),
-            Change::Producer { id, name } => {
-                self.publishers
-                    .entry(name)
-                    .or_insert(Publisher { id, last: 0 });
-            }
+            Change::Producer { id, name } => self.add_publisher(id, name),
         }
+    }
+
+    /// Two publishers that were asked for at the same time may have been meant to have the same number.
+    fn add_publisher(&mut self, id: u64, name: String) {
+        let taken = self.publishers.values().map(|publisher| publisher.id);
+        let next = taken.max().unwrap_or(0) + 1;
+        let publisher = Publisher {
+            id: id.max(next),
+            last: 0,
+        };
+        self.publishers.entry(name).or_insert(publisher);
     }
 
     fn ack(&mut self, lane: LaneKey, runs: &[(u64, u64)]) {
@@ -198,6 +196,8 @@ impl State {
             }
         }
         destination.sweep(partition, &mut self.live);
+        // Publishers may wait for the room of what is done.
+        destination.route.room.notify_waiters();
     }
 
     /// Changes one message of a lane.
@@ -216,14 +216,14 @@ impl State {
             destination.logs.get(partition),
         ) {
             let lane = &mut group.lanes[partition];
-            lane.cover((position + 1).min(log.end()), log);
+            lane.cover(position.saturating_add(1).min(log.end()), log);
             change(lane, log);
             self.touched.insert(key.destination);
         }
     }
 
     pub(super) fn create(&mut self, id: u32, name: &str, options: DestinationOptions) {
-        self.next_destination = self.next_destination.max(id + 1);
+        self.next_destination = self.next_destination.max(id.saturating_add(1));
         if self.names.contains_key(name) {
             return;
         }
@@ -255,7 +255,7 @@ impl State {
         let Some(destination) = self.destinations.get_mut(&destination) else {
             return;
         };
-        destination.next_group = destination.next_group.max(id + 1);
+        destination.next_group = destination.next_group.max(id.saturating_add(1));
         if destination.group(name).is_some() {
             return;
         }
@@ -323,9 +323,19 @@ impl State {
         for group in destination.groups.values_mut() {
             group.lanes[index].lose(position, key);
         }
-        if destination.is_settled(index, position) {
-            destination.finish(index, position, &mut self.live);
-        }
+        destination.finish(index, position, &mut self.live);
+        destination.sweep(index, &mut self.live);
         self.touched.insert(id);
     }
+}
+
+/// Whether the publisher has stored a message of this number already; else it has now.
+fn is_repeated(publishers: &mut BTreeMap<String, Publisher>, producer: u64, sequence: u64) -> bool {
+    let mut publishers = publishers.values_mut();
+    let Some(publisher) = publishers.find(|publisher| publisher.id == producer) else {
+        return false;
+    };
+    let repeated = sequence <= publisher.last;
+    publisher.last = publisher.last.max(sequence);
+    repeated
 }

@@ -49,9 +49,10 @@ impl Route {
     pub(crate) fn reserve(&self, messages: u64, bytes: u64) -> bool {
         let before = self.messages.fetch_add(messages, Ordering::Relaxed);
         let size = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        // One that is larger than the limit alone has its place in an empty destination.
-        let fits = before + messages <= self.options.max_messages
-            && (size + bytes <= self.options.max_bytes || before == 0);
+        // What is larger than the limit alone has its place in an empty destination.
+        let fits = before == 0
+            || (before + messages <= self.options.max_messages
+                && size + bytes <= self.options.max_bytes);
         if !fits {
             self.free(messages, bytes);
         }
@@ -74,22 +75,11 @@ impl Route {
         }
     }
 
-    /// Waits for room and counts a message that takes it, as [`reserve`](Self::reserve) does; `keep` says whether to go on waiting.
-    pub(crate) async fn wait<E>(
-        &self,
-        bytes: u64,
-        keep: impl Fn() -> Result<(), E>,
-    ) -> Result<(), E> {
-        let _waiting = Waiting::new(&self.waiting);
-        loop {
-            let room = self.room.notified();
-            fence(Ordering::SeqCst);
-            if self.reserve(1, bytes) {
-                return Ok(());
-            }
-            keep()?;
-            room.await;
-        }
+    /// To be called before [`room`](Self::room) is listened to, and kept while it is.
+    pub(crate) fn waits(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        Waiting(&self.waiting)
     }
 
     /// Messages that are settled, or were not stored.
@@ -101,14 +91,8 @@ impl Route {
 }
 
 /// Counts one who waits, as long as it does.
-struct Waiting<'a>(&'a AtomicU32);
-
-impl<'a> Waiting<'a> {
-    fn new(count: &'a AtomicU32) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
+#[derive(Debug)]
+pub(crate) struct Waiting<'a>(&'a AtomicU32);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
@@ -161,6 +145,8 @@ pub(crate) struct Destination {
     pub(super) groups: BTreeMap<u32, Group>,
     /// The number of the next group.
     pub(super) next_group: u32,
+    /// The same, with numbers that were given out and are not in the journal yet.
+    pub(super) reserved: u32,
 }
 
 impl Destination {
@@ -172,6 +158,7 @@ impl Destination {
             logs: (0..partitions).map(|_| Log::default()).collect(),
             groups: BTreeMap::new(),
             next_group: 1,
+            reserved: 1,
         }
     }
 
@@ -185,6 +172,10 @@ impl Destination {
     /// Whether every group has settled the message.
     #[inline]
     pub(super) fn is_settled(&self, partition: usize, position: u64) -> bool {
+        let entry = self.logs[partition].get(position);
+        if entry.is_some_and(|entry| entry.is(super::log::Entry::HANDLED)) {
+            return true;
+        }
         !self.groups.is_empty()
             && self
                 .groups

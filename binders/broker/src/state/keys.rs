@@ -57,8 +57,12 @@ impl Keys {
         None
     }
 
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
+    /// The same for a message of which nobody knows the key any more.
+    #[cold]
+    pub(super) fn pass_gone(&mut self, head: u64, waits: impl Fn(u64) -> bool) -> Option<u64> {
+        let mut lines = self.0.iter();
+        let key = lines.find_map(|(key, line)| (line.head == head).then_some(*key))?;
+        self.pass(key, head, waits)
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Slot {
     pub(super) place: Place,
     /// Whether there is a [`Note`].
     pub(super) is_noted: bool,
+    /// Whether the group has moved past it: it counts as settled, and is not handed out again.
+    pub(super) is_past: bool,
 }
 
 impl Slot {
@@ -45,6 +47,7 @@ impl Slot {
             deliveries: 0,
             place,
             is_noted: false,
+            is_past: false,
         }
     }
 
@@ -140,7 +143,7 @@ impl Lane {
 
     #[inline]
     pub(super) fn is_settled(&self, position: u64) -> bool {
-        position < self.next() && self.slots.get(position).is_none()
+        position < self.next() && self.slots.get(position).is_none_or(|slot| slot.is_past)
     }
 
     /// The first position that is not settled.
@@ -178,8 +181,16 @@ impl Lane {
         }
     }
 
+    /// The time of a message has come; one that was given back since then may have a later one.
+    pub(super) fn fire(&mut self, position: u64, now: u64) {
+        let note = self.notes.get(&position);
+        if note.is_none_or(|note| note.due <= now) {
+            self.line_up_delayed(position);
+        }
+    }
+
     /// Puts a message in line that waited for its time.
-    pub(super) fn line_up_delayed(&mut self, position: u64) {
+    fn line_up_delayed(&mut self, position: u64) {
         let slot = self.slots.get(position);
         if slot.is_some_and(|slot| slot.place == Place::Delayed) {
             self.line_up(position);
@@ -187,24 +198,41 @@ impl Lane {
     }
 
     pub(super) fn line_up(&mut self, position: u64) {
-        if let Some(slot) = self.slots.get_mut(position) {
-            slot.place = Place::Ready;
-            slot.owner = 0;
-            self.ready.insert(position);
+        let Some(slot) = self.slots.get_mut(position) else {
+            return;
+        };
+        if slot.is_past {
+            return self.drop_slot(position, None);
+        }
+        slot.place = Place::Ready;
+        slot.owner = 0;
+        self.ready.insert(position);
+    }
+
+    /// Forgets a message that is not handed out again, and lets the next one of its key go on.
+    fn drop_slot(&mut self, position: u64, key: Option<u64>) {
+        self.slots.clear(position);
+        self.notes.remove(&position);
+        match key {
+            Some(0) => {}
+            Some(key) => drop(self.pass(key, position)),
+            None => drop(self.pass_gone(position)),
         }
     }
 
     /// Begins with everything before `end`, without handing it out.
     pub(super) fn cover(&mut self, end: u64, log: &Log) {
-        for position in self.next()..end {
-            match log.get(position) {
-                Some(entry) if !entry.is(Entry::HANDLED) => {
-                    self.slots.push(Slot::new(Place::Ready));
-                    self.ready.insert(position);
-                }
-                _ => self.slots.skip_to(position + 1),
+        if self.next() >= end {
+            return;
+        }
+        let kept = log.entries.iter_from(self.next());
+        for (position, entry) in kept.take_while(|(position, _)| *position < end) {
+            if !entry.is(Entry::HANDLED) {
+                self.slots.put(position, Slot::new(Place::Ready));
+                self.ready.insert(position);
             }
         }
+        self.slots.skip_to(end);
     }
 
     /// The message is settled; returns whether another one has become ready.
@@ -222,8 +250,20 @@ impl Lane {
         }
         match log.get(position) {
             Some(entry) if entry.key != 0 => self.pass(entry.key, position),
-            _ => false,
+            Some(_) => false,
+            None => self.pass_gone(position),
         }
+    }
+
+    /// As [`pass`](Self::pass), for a message that was removed while a consumer had it.
+    fn pass_gone(&mut self, position: u64) -> bool {
+        let slots = &self.slots;
+        let waits = |next| matches!(slots.get(next), Some(slot) if slot.place == Place::Parked);
+        let next = self.keys.pass_gone(position, waits);
+        if let Some(next) = next {
+            self.line_up(next);
+        }
+        next.is_some()
     }
 
     /// Ends the turn of a message in the line of its key; returns whether another one has become ready.
@@ -239,7 +279,7 @@ impl Lane {
 
     /// Writes down what is known of a message.
     pub(super) fn note(&mut self, position: u64, note: Note) {
-        if let Some(slot) = self.slots.get_mut(position) {
+        if let Some(slot) = self.slots.get_mut(position).filter(|slot| !slot.is_past) {
             slot.is_noted = true;
             self.notes.insert(position, note);
         }
@@ -247,13 +287,16 @@ impl Lane {
 
     /// Gives a message back, to be handed out again when the note says.
     pub(super) fn release(&mut self, position: u64, note: Note, log: &Log) {
+        let Some(slot) = self.slots.get_mut(position) else {
+            return;
+        };
+        if slot.is_past {
+            return self.drop_slot(position, None);
+        }
         if let Some(entry) = log.get(position).filter(|entry| entry.key != 0) {
             // After a restart, messages of its key wait behind it as before.
             self.keys.enter(entry.key, position);
         }
-        let Some(slot) = self.slots.get_mut(position) else {
-            return;
-        };
         let deliveries = u16::try_from(note.deliveries).unwrap_or(u16::MAX);
         slot.deliveries = slot.deliveries.max(deliveries);
         if note.due == 0 {
@@ -303,18 +346,17 @@ impl Lane {
         let out = self.slots.iter();
         let out = out.filter(|(_, slot)| matches!(slot.place, Place::Out | Place::Settling));
         let out: Vec<(u64, Slot)> = out.map(|(position, slot)| (position, *slot)).collect();
-        let notes = std::mem::take(&mut self.notes);
         *self = Self::starting_at(position);
-        self.keys.clear();
-        for (position, slot) in out {
+        let from = position;
+        for (position, mut slot) in out {
             self.cover(position + 1, log);
             self.ready.remove(&position);
+            // The journal does not know who has what: notes of the time before are gone after a restart, and are now.
+            slot.is_noted = false;
+            slot.is_past = position < from;
             self.slots.insert(position, slot);
             if let Some(entry) = log.get(position).filter(|entry| entry.key != 0) {
                 self.keys.enter(entry.key, position);
-            }
-            if let Some(note) = notes.get(&position) {
-                self.note(position, *note);
             }
         }
     }
@@ -391,9 +433,11 @@ impl Lane {
             return;
         };
         let Some(entry) = log.get(position) else {
-            self.slots.clear(position);
-            return;
+            return self.drop_slot(position, None);
         };
+        if entry.is(Entry::HANDLED) {
+            return self.drop_slot(position, Some(entry.key));
+        }
         if entry.is(Entry::SCHEDULED) {
             slot.place = Place::Delayed;
             return;

@@ -35,8 +35,8 @@ pub(crate) struct Member {
     pub(super) notify: Arc<Notify>,
     /// How long it may have a message, in nanoseconds; without end by default.
     pub(super) lease: Option<u64>,
-    /// Ends of leases: when, lane, position.
-    pub(super) leases: VecDeque<(u64, u32, u64)>,
+    /// Leases, by their ends.
+    pub(super) leases: VecDeque<Lease>,
     /// Leases that end later than they were given for.
     pub(super) extended: BTreeMap<(u32, u64), u64>,
 }
@@ -52,26 +52,38 @@ impl Member {
     }
 
     /// Takes the messages whose lease has ended.
-    pub(super) fn expired(&mut self, now: u64) -> Vec<(LaneKey, u64)> {
+    pub(super) fn expired(&mut self, now: u64) -> Vec<(LaneKey, Lease)> {
         let mut expired = Vec::new();
-        while let Some((end, lane, position)) = self.leases.front().copied() {
-            if end > now {
+        while let Some(lease) = self.leases.front().copied() {
+            if lease.end > now {
                 break;
             }
             self.leases.pop_front();
-            match self.extended.get(&(lane, position)) {
+            match self.extended.get(&(lease.lane, lease.position)) {
                 Some(later) if *later > now => {
-                    let at = self.leases.partition_point(|(end, _, _)| end < later);
-                    self.leases.insert(at, (*later, lane, position));
+                    let end = *later;
+                    let at = self.leases.partition_point(|other| other.end < end);
+                    self.leases.insert(at, Lease { end, ..lease });
                 }
                 _ => {
-                    self.extended.remove(&(lane, position));
-                    expired.push((self.lanes[lane as usize], position));
+                    self.extended.remove(&(lease.lane, lease.position));
+                    expired.push((self.lanes[lease.lane as usize], lease));
                 }
             }
         }
         expired
     }
+}
+
+/// How long a consumer may have a message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lease {
+    /// In nanoseconds since the Unix epoch.
+    pub(super) end: u64,
+    pub(super) lane: u32,
+    pub(super) position: u64,
+    /// Which delivery it is of: a message that comes again has a lease of its own.
+    pub(super) deliveries: u16,
 }
 
 /// What a consumer is called.

@@ -49,6 +49,8 @@ pub(crate) struct State {
     pub(crate) destinations: BTreeMap<u32, Destination>,
     names: HashMap<Arc<str>, u32>,
     next_destination: u32,
+    /// The same, with numbers that were given out and are not in the journal yet.
+    reserved: u32,
     pub(crate) publishers: BTreeMap<String, Publisher>,
     members: Slab<Member>,
     /// How many consumers have leases that end.
@@ -90,8 +92,8 @@ impl State {
 
     /// The number of the next destination; each is used once.
     pub(crate) fn next_destination(&mut self) -> u32 {
-        let next = self.next_destination;
-        self.next_destination += 1;
+        let next = self.next_destination.max(self.reserved);
+        self.reserved = next.saturating_add(1);
         next
     }
 

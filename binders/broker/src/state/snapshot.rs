@@ -235,33 +235,15 @@ impl Lane {
     fn write(&self, log: &Log, out: &mut Writer) {
         let floor = self.settled_floor(log);
         out.u64(floor);
-        let open: Vec<u64> = self.slots.iter().map(|(position, _)| position).collect();
-        let mut runs = Vec::new();
-        let mut next = floor;
-        for position in open.into_iter().filter(|position| *position >= floor) {
-            if position > next {
-                runs.push((next, position));
-            }
-            next = position + 1;
-        }
-        if self.next() > next {
-            runs.push((next, self.next()));
-        }
-        // Positions without a message are settled wherever they are: they are left out, so that both kinds look alike.
-        let runs = runs.into_iter().filter_map(|(from, to)| {
-            let from = log.first_from(from);
-            let messages = log.entries.iter_from(from).take_while(|(at, _)| *at < to);
-            let settled = messages.filter(|(_, entry)| !entry.is(Entry::HANDLED));
-            let last = settled.map(|(at, _)| at + 1).last()?;
-            Some((from, last))
-        });
-        let runs: Vec<_> = runs.collect();
+        let runs = self.settled_runs(floor, log);
         out.len(runs.len());
         for (from, to) in runs {
             out.u64(from);
             out.u64(to);
         }
-        let mut notes: Vec<_> = self.notes.iter().collect();
+        // A consumer may still have what is gone for everybody else.
+        let notes = self.notes.iter();
+        let mut notes: Vec<_> = notes.filter(|(at, _)| self.is_open(**at, log)).collect();
         notes.sort_unstable_by_key(|(position, _)| **position);
         out.len(notes.len());
         for (position, note) in notes {
@@ -273,11 +255,36 @@ impl Lane {
         }
     }
 
+    /// Whether the group still has to settle this message.
+    fn is_open(&self, position: u64, log: &Log) -> bool {
+        let entry = log.get(position);
+        entry.is_some_and(|entry| !entry.is(Entry::HANDLED)) && !self.is_settled(position)
+    }
+
     /// The first message that is kept and not settled, or the end.
     fn settled_floor(&self, log: &Log) -> u64 {
         let mut entries = log.entries.iter();
-        let open = entries.find(|(position, _)| !self.is_settled(*position));
-        open.map_or(log.end().max(self.next()), |(position, _)| position)
+        let open = entries.find(|(position, _)| self.is_open(*position, log));
+        open.map_or(log.end(), |(position, _)| position)
+    }
+
+    /// What is settled from `floor` on, by first and last kept message, without those that nobody has to settle.
+    fn settled_runs(&self, floor: u64, log: &Log) -> Vec<(u64, u64)> {
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        let mut is_within = false;
+        let entries = log.entries.iter_from(floor);
+        for (position, _) in entries.filter(|(_, entry)| !entry.is(Entry::HANDLED)) {
+            if !self.is_settled(position) {
+                is_within = false;
+                continue;
+            }
+            match runs.last_mut() {
+                Some((_, end)) if is_within => *end = position + 1,
+                _ => runs.push((position, position + 1)),
+            }
+            is_within = true;
+        }
+        runs
     }
 
     fn read(log: &Log, input: &mut Fields<'_>) -> Result<Self, Malformed> {
@@ -298,7 +305,7 @@ impl Lane {
                 due: input.u64()?,
                 is_held: input.u32()? != 0,
             };
-            lane.cover((position + 1).min(log.end()), log);
+            lane.cover(position.saturating_add(1).min(log.end()), log);
             if note.is_held {
                 lane.note(position, note);
             } else {

@@ -34,8 +34,8 @@ impl State {
         start: Start,
     ) -> Option<(u32, Change)> {
         let destination = self.destinations.get_mut(&destination)?;
-        let id = destination.next_group;
-        destination.next_group += 1;
+        let id = destination.next_group.max(destination.reserved);
+        destination.reserved = id.saturating_add(1);
         let change = Change::Group {
             destination: destination.route.id,
             id,

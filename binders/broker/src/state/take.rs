@@ -3,7 +3,7 @@
 use super::{
     State,
     lane::{Pick, Taker},
-    member::{Ended, MemberKey},
+    member::{Ended, Lease, MemberKey},
 };
 
 /// The answer to a consumer that asks for messages.
@@ -49,9 +49,12 @@ impl State {
         member.out += taken;
         if taken > 0 {
             if let Some(lease) = member.lease {
-                let leases = picks[before..]
-                    .iter()
-                    .map(|pick| (now + lease, pick.lane, pick.position));
+                let leases = picks[before..].iter().map(|pick| Lease {
+                    end: now.saturating_add(lease),
+                    lane: pick.lane,
+                    position: pick.position,
+                    deliveries: pick.deliveries,
+                });
                 member.leases.extend(leases);
             }
             return Taken::Some;
@@ -98,7 +101,7 @@ impl State {
     fn due(&self, key: MemberKey) -> Option<u64> {
         let member = self.members.get(key.index)?;
         let all = self.members.iter().filter(|_| self.leasing > 0);
-        let lease = all.filter_map(|(_, member)| member.leases.front().map(|(end, _, _)| *end));
+        let lease = all.filter_map(|(_, member)| member.leases.front().map(|lease| lease.end));
         let lanes = member.lanes.iter().filter_map(|lane| {
             let destination = self.destinations.get(&lane.destination)?;
             let partition = lane.partition as usize;
@@ -117,16 +120,17 @@ impl State {
             .flat_map(|(index, member)| {
                 let number = member.number;
                 let expired = member.expired(now).into_iter();
-                expired.map(move |(lane, position)| (MemberKey { index, number }, lane, position))
+                expired.map(move |(lane, lease)| (MemberKey { index, number }, lane, lease))
             })
             .collect();
-        for (key, lane, position) in expired {
+        for (key, lane, lease) in expired {
             let destination = self.destinations.get_mut(&lane.destination);
             let group = destination.and_then(|found| found.groups.get_mut(&lane.group));
             let Some(group) = group else { continue };
             let own = &mut group.lanes[lane.partition as usize];
-            if own.out_with(position, key.number).is_ok() {
-                own.line_up(position);
+            let slot = own.out_with(lease.position, key.number);
+            if slot.is_ok_and(|slot| slot.deliveries == lease.deliveries) {
+                own.line_up(lease.position);
                 self.touched.insert(lane.destination);
                 self.members[key.index].out -= 1;
             }
@@ -141,7 +145,7 @@ impl super::destination::Destination {
     fn fire(&mut self, partition: usize, now: u64) {
         while let Some(position) = self.logs[partition].pop_due(now) {
             for group in self.groups.values_mut() {
-                group.lanes[partition].line_up_delayed(position);
+                group.lanes[partition].fire(position, now);
             }
         }
     }

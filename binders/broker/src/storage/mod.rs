@@ -1,6 +1,7 @@
 //! What the broker needs of a folder: a few calls, so that tests can put a disk behind them that fails on demand.
 
 mod real;
+#[doc(hidden)]
 pub mod sim;
 
 use std::{

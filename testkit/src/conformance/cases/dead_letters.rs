@@ -7,7 +7,8 @@ use super::prelude::*;
 /// Has the first message of a group moved; returns where dead letters go.
 async fn bury(c: &Context, orders: &str, reader: &mut Reader) -> Checked<String> {
     let letters = format!("{orders}.{}.dlq", c.name("billing"));
-    c.clean_up(&letters);
+    c.expect_letters(&letters);
+    c.provide_for_letters().await?;
     let record = reader.next().await?;
     let settled = reader
         .settle(

@@ -176,6 +176,7 @@ pub(crate) fn outputs_and_settlement_are_one_step() -> Case {
 pub(crate) fn a_step_that_was_not_confirmed_has_one_effect() -> Case {
     Case::new(|c| async move {
         let (orders, invoices) = (c.ordered("orders").await?, c.ordered("invoices").await?);
+        c.provide(&invoices, "early").await?;
         let calls = Calls::new(&c);
         calls.hold();
         let app = c.app(

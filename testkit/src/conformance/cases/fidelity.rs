@@ -304,6 +304,7 @@ pub(crate) fn the_trace_context_arrives() -> Case {
 pub(crate) fn every_group_gets_the_same_message() -> Case {
     Case::new(|c| async move {
         let orders = c.destination("orders").await?;
+        c.provide(&orders, "shipping").await?;
         let sent = keyed("k", "x")
             .header("h", vec![0, 255])
             .id("7")

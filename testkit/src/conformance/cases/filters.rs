@@ -46,6 +46,7 @@ pub(crate) fn what_a_filter_passes_over_is_done_with() -> Case {
 pub(crate) fn a_filter_of_one_group_does_not_touch_another() -> Case {
     Case::new(|c| async move {
         let orders = c.ordered("orders").await?;
+        c.provide(&orders, "shipping").await?;
         let mut spec = c.spec(&orders, "billing");
         spec.filter = Some(c.subject().refunds().to_owned());
         let mut filtered = c.subscribe(c.binder(), &spec).await?;

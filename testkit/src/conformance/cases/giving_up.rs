@@ -7,12 +7,15 @@ use super::prelude::*;
 /// Two calls in place, at once after each other.
 pub(super) const TWO: &str = "retry = { attempts = 2, initial = '1ms' }\n";
 
+/// A trace context.
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 pub(super) fn broken() -> Failure {
     Failure::retry("out of paper").kind("Printer")
 }
 
 /// The dead letters of `orders`, of which there must be so many, and no more before one that is sent now.
-async fn letters(c: &Context, orders: &str, count: usize) -> Checked<Vec<Message>> {
+pub(super) async fn letters(c: &Context, orders: &str, count: usize) -> Checked<Vec<Message>> {
     let letters = c.dead_letters(orders);
     let mut reader = c.reader(&letters, "mending").await?;
     let found: Vec<_> = reader
@@ -87,6 +90,7 @@ pub(crate) fn a_dead_letter_keeps_all_of_its_message() -> Case {
             .header("mine", vec![0, 255])
             .header("mine", "2");
         let sent = sent
+            .header("traceparent", TRACE)
             .content_type("application/x-unknown")
             .id("7")
             .correlation_id("c");
@@ -110,6 +114,12 @@ pub(crate) fn a_dead_letter_keeps_all_of_its_message() -> Case {
                 .collect::<Vec<_>>()
         };
         ensure_eq!(mine(&letter), mine(&sent), "its own headers");
+        let trace = letter.as_headers().text("traceparent");
+        ensure_eq!(
+            trace.and_then(|trace| trace.get(3..35)),
+            TRACE.get(3..35),
+            "the trace"
+        );
         ensure_eq!(
             (letter.as_id(), letter.as_content_type()),
             (sent.as_id(), sent.as_content_type()),
@@ -128,6 +138,7 @@ pub(crate) fn a_dead_letter_may_go_elsewhere() -> Case {
     Case::new(|c| async move {
         let orders = c.destination("orders").await?;
         let graveyard = c.destination("graveyard").await?;
+        c.provide(&graveyard, "mending").await?;
         let settings = format!("dead_letter = {{ destination = '{graveyard}' }}");
         let handler = Calls::new(&c).handler(|_, _| Err::<(), _>(Failure::dead_letter("no")));
         let service = c
@@ -260,108 +271,6 @@ pub(crate) fn an_exhausted_message_may_be_given_back() -> Case {
         Ok(())
     })
     .need(Need::PerMessage)
-}
-
-pub(crate) fn an_undecodable_message_is_a_dead_letter_at_once() -> Case {
-    Case::new(|c| async move {
-        let orders = c.ordered("orders").await?;
-        let calls = Calls::new(&c);
-        let seen = calls.clone();
-        let listener = move |mq_core::extract::Json(number): mq_core::extract::Json<u32>| {
-            seen.note(number.to_string(), 1);
-            async { Ok::<(), Failure>(()) }
-        };
-        let service = c
-            .start(c.app(&[("orders", &orders)], TWO).sink("orders", listener))
-            .await?;
-        c.send(&orders, &["not a number", "7"]).await?;
-        let letter = letters(&c, &orders, 1).await?.remove(0);
-        ensure_eq!(
-            letter.as_headers().text(names::ERROR_REASON),
-            Some("undecodable"),
-            "the reason"
-        );
-        ensure_eq!(letter.as_bytes(), b"not a number", "the payload");
-        calls.reach(1).await?;
-        service.stop().await?;
-        ensure_eq!(calls.texts(), ["7"], "the calls");
-        Ok(())
-    })
-}
-
-pub(crate) fn an_expired_message_is_not_handled() -> Case {
-    Case::new(|c| async move {
-        let orders = c.ordered("orders").await?;
-        let calls = Calls::new(&c);
-        c.reader(&orders, "shop").await?.close().await?;
-        let end = SystemTime::now() + Duration::from_millis(30);
-        c.publish(&orders, &[plain("old").expires_at(end), plain("new")])
-            .await?;
-        tokio::time::sleep(Duration::from_millis(60)).await;
-        let service = c
-            .start(
-                c.app(&[("orders", &orders)], "")
-                    .sink("orders", calls.succeed()),
-            )
-            .await?;
-        let letter = letters(&c, &orders, 1).await?.remove(0);
-        calls.reach(1).await?;
-        service.stop().await?;
-        ensure_eq!(calls.texts(), ["new"], "what was handled");
-        ensure_eq!(
-            letter.as_headers().text(names::ERROR_REASON),
-            Some("expired"),
-            "the reason"
-        );
-        Ok(())
-    })
-    .needs(Capability::Expiry)
-}
-
-pub(crate) fn a_payload_over_the_limit_of_the_binding_is_not_handled() -> Case {
-    Case::new(|c| async move {
-        let orders = c.ordered("orders").await?;
-        let calls = Calls::new(&c);
-        let app = c.app(&[("orders", &orders)], "max_payload = '10B'");
-        let service = c.start(app.sink("orders", calls.succeed())).await?;
-        c.send(&orders, &["more than ten", "short"]).await?;
-        let letter = letters(&c, &orders, 1).await?.remove(0);
-        calls.reach(1).await?;
-        service.stop().await?;
-        ensure_eq!(calls.texts(), ["short"], "what was handled");
-        ensure_eq!(
-            letter.as_headers().text(names::ERROR_REASON),
-            Some("too-large"),
-            "the reason"
-        );
-        ensure_eq!(
-            letter.as_bytes(),
-            b"more than ten",
-            "the payload of the dead letter"
-        );
-        Ok(())
-    })
-}
-
-pub(crate) fn a_message_without_a_key_may_be_refused() -> Case {
-    Case::new(|c| async move {
-        let orders = c.ordered("orders").await?;
-        let calls = Calls::new(&c);
-        let app = c.app(&[("orders", &orders)], "require_key = true");
-        let service = c.start(app.sink("orders", calls.succeed())).await?;
-        c.publish(&orders, &[plain("none"), keyed("k", "keyed")])
-            .await?;
-        let letter = letters(&c, &orders, 1).await?.remove(0);
-        calls.reach(1).await?;
-        service.stop().await?;
-        ensure_eq!(calls.texts(), ["keyed"], "what was handled");
-        ensure_eq!(
-            letter.as_headers().text(names::ERROR_REASON),
-            Some("no-key"),
-            "the reason"
-        );
-        Ok(())
-    })
 }
 
 pub(crate) fn a_failed_dead_letter_keeps_its_source() -> Case {

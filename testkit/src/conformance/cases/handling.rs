@@ -300,3 +300,35 @@ pub(crate) fn counters_tell_what_has_happened() -> Case {
         service.stop().await.map(drop)
     })
 }
+
+pub(crate) fn keys_keep_their_order_though_handlers_fail() -> Case {
+    Case::new(|c| async move {
+        let orders = c.partitioned_if_possible("orders", 3).await?;
+        let (calls, done) = (Calls::new(&c), Calls::new(&c));
+        let finished = done.clone();
+        let handler = calls.handler(move |text, attempt| {
+            // Some need one more call, some two; one of thirteen panics first.
+            let number: u32 = text[2..].parse().unwrap_or_default();
+            assert!(number % 13 != 5 || attempt > 1, "this panic belongs to the case");
+            if attempt <= number % 3 {
+                return Err(Failure::retry("not yet"));
+            }
+            finished.note(text, attempt);
+            Ok(())
+        });
+        let settings = "concurrency = 8\nordering = 'key'\nretry = { attempts = 4, initial = '2ms', max = '2ms' }";
+        let service = c.start(c.app(&[("orders", &orders)], settings).sink("orders", handler)).await?;
+        let messages = (0..120_u32).map(|one| (format!("k{}", one % 10), one));
+        let messages: Vec<_> = messages.map(|(key, one)| keyed(&key, &format!("{key}{one:03}"))).collect();
+        c.publish(&orders, &messages).await?;
+        done.reach(120).await?;
+        service.stop().await?;
+        for key in 0..10 {
+            let of_key = |text: &String| text.starts_with(&format!("k{key}"));
+            let found: Vec<_> = done.texts().into_iter().filter(of_key).collect();
+            ensure!(found.len() == 12 && found.is_sorted(), "the effects of k{key}: {found:?}");
+        }
+        Ok(())
+    })
+    .need(Need::Any(&[Capability::KeyOrder, Capability::Partitions]))
+}

@@ -1,6 +1,7 @@
 //! The cases, one file a subject. A case is a function that returns a [`Case`](super::Case), and a line of the list in `list.rs`.
 
 pub(crate) mod publish;
+pub(crate) mod confirmations;
 pub(crate) mod partitions;
 pub(crate) mod fidelity;
 pub(crate) mod groups;
@@ -21,13 +22,16 @@ pub(crate) mod lifecycle;
 pub(crate) mod refusals;
 pub(crate) mod retry;
 pub(crate) mod giving_up;
+pub(crate) mod unfit;
 pub(crate) mod outputs;
 pub(crate) mod handling;
 pub(crate) mod batches;
 pub(crate) mod stopping;
+pub(crate) mod trouble;
 pub(crate) mod effects;
 pub(crate) mod starting;
 pub(crate) mod suite;
+mod held_to;
 
 /// What most cases use.
 mod prelude {

@@ -293,7 +293,7 @@ pub(crate) fn a_chain_of_listeners_delivers_everything() -> Case {
             .processor("invoices", "receipts", Calls::new(&c).echo());
         let service = c.start(app).await?;
         c.publish(&orders, &spread(&numbered(0..100))).await?;
-        let found = c.reader(&receipts, "filing").await?.sorted(100).await?;
+        let found = c.reader(&receipts, "printing").await?.sorted(100).await?;
         service.stop().await?;
         ensure_eq!(found, numbered(0..100), "what came out at the end");
         Ok(())

@@ -113,7 +113,7 @@ pub(crate) fn verifying_makes_nothing() -> Case {
 pub(crate) fn verifying_a_missing_group_is_refused() -> Case {
     Case::new(|c| async move {
         let orders = c.destination("orders").await?;
-        let group = c.name("billing");
+        let group = c.name("audit");
         let plan = [DestinationPlan::new(&*orders).group(&*group)];
         match c.binder().provision(&plan, Provision::Verify).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {

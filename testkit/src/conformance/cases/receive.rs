@@ -3,6 +3,7 @@
 use mq_core::binder::Record;
 use tokio::time::timeout;
 
+pub(crate) use super::held_to::a_waiting_receive_does_not_hold_up_settling;
 use super::prelude::*;
 
 pub(crate) fn the_first_event_is_an_assignment() -> Case {

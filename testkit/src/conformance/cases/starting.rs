@@ -128,12 +128,9 @@ pub(crate) fn a_service_makes_what_it_needs() -> Case {
         let service = c
             .start(app.processor("orders", "invoices", Calls::new(&c).echo()))
             .await?;
+        let mut printer = c.reader(&invoices, "printing").await?;
         c.send(&orders, &["a"]).await?;
-        ensure_eq!(
-            c.reader(&invoices, "printing").await?.texts(1).await?,
-            ["a"],
-            "the output"
-        );
+        ensure_eq!(printer.texts(1).await?, ["a"], "the output");
         service.stop().await.map(drop)
     })
 }

@@ -37,13 +37,20 @@ pub(super) fn short(text: &str) -> Vec<u8> {
 
 /// A text with a length of four bytes.
 pub(super) fn long(text: &str) -> Vec<u8> {
-    let mut bytes = u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes().to_vec();
+    let mut bytes = u32::try_from(text.len())
+        .unwrap_or(u32::MAX)
+        .to_be_bytes()
+        .to_vec();
     bytes.extend(text.as_bytes());
     bytes
 }
 
 /// Sends bytes and waits for the method that answers; returns its arguments.
-pub(super) fn call(mut stream: &TcpStream, bytes: &[u8], answer: (u16, u16)) -> io::Result<Vec<u8>> {
+pub(super) fn call(
+    mut stream: &TcpStream,
+    bytes: &[u8],
+    answer: (u16, u16),
+) -> io::Result<Vec<u8>> {
     stream.write_all(bytes)?;
     let mut head = [0; HEAD];
     stream.read_exact(&mut head)?;

@@ -11,7 +11,8 @@ use super::{
 pub(super) fn publish(address: &str, messages: u64) -> Result<f64, Box<dyn Error>> {
     let stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
-    let mut request = format!("*5\r\n$4\r\nXADD\r\n$5\r\nbench\r\n$1\r\n*\r\n$1\r\np\r\n${BODY}\r\n");
+    let mut request =
+        format!("*5\r\n$4\r\nXADD\r\n$5\r\nbench\r\n$1\r\n*\r\n$1\r\np\r\n${BODY}\r\n");
     request.push_str(&"7".repeat(BODY));
     request.push_str("\r\n");
     window::send(&stream, request.as_bytes(), messages, Ids::default())

@@ -1,0 +1,42 @@
+//! Publishers that number their messages.
+
+use mq_broker::{Broker, DestinationOptions, Full, Subscribe};
+use mq_core::message::Message;
+
+#[tokio::test]
+async fn publishers_that_come_at_the_same_time_have_their_own_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = Broker::open(folder.path()).await.unwrap();
+    let (a, b) = tokio::join!(broker.publisher("a"), broker.publisher("b"));
+    for publisher in [a.unwrap(), b.unwrap()] {
+        let results = publisher.publish("orders", 1, &[Message::new("1")]).await;
+        assert!(results[0].is_ok());
+    }
+    assert_eq!(broker.destinations()[0].messages, Some(2));
+}
+
+#[tokio::test]
+async fn what_was_refused_is_not_taken_for_a_repetition_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = Broker::open(folder.path()).await.unwrap();
+    let mut options = DestinationOptions::default();
+    options.max_messages = 1;
+    options.full = Full::Reject;
+    broker.create("orders", &options).await.unwrap();
+    let shop = broker.publisher("shop").await.unwrap();
+    let messages = ["a", "b", "c"].map(Message::new);
+    // There is room for "a" only; "c" has another destination, with room.
+    let [a, b, c] = messages;
+    let messages = [a, b, c.destination("others")];
+    let results = shop.publish("orders", 1, &messages).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    assert_eq!(shop.last(), 1);
+    let wanted = Subscribe::to("orders").group("billing");
+    let mut billing = broker.subscribe(&wanted).await.unwrap();
+    billing.receive(1).await.unwrap()[0].ack().await.unwrap();
+    let results = shop.publish("orders", 2, &messages[1..]).await;
+    assert!(results.iter().all(Result::is_ok));
+    let next = billing.receive(1).await.unwrap();
+    assert_eq!(next[0].message().as_bytes(), b"b");
+    assert_eq!(shop.last(), 3);
+}

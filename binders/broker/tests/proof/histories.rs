@@ -1,0 +1,114 @@
+//! Random histories: steps, crashes and restarts, done to broker and model.
+
+use mq_broker::storage::sim::{Disk, Seeded};
+
+use crate::{
+    step::{self, Step},
+    world::{Counts, World, options},
+};
+
+/// So many by default; `MQ_HISTORIES` says another number.
+const HISTORIES: u64 = 10_000;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Says which seed it was when a history fails.
+struct Announce(u64);
+
+impl Drop for Announce {
+    #[expect(clippy::print_stderr, reason = "the seed has to be seen")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("replay the history that failed with MQ_SEED={}", self.0);
+        }
+    }
+}
+
+async fn history(seed: u64) -> Counts {
+    let _announce = Announce(seed);
+    let mut chance = Seeded::new(seed);
+    let mut world = World::new(Disk::new(), options(&mut chance)).expect("an empty disk");
+    for destination in 0..3 {
+        let create = step::create(&mut chance, destination);
+        world.run(&create).await;
+    }
+    for _ in 0..20 + chance.below(30) {
+        let some = match chance.below(40) {
+            0 => step::create(&mut chance, 0),
+            _ => step::any(&mut chance),
+        };
+        act(&mut world, &mut chance, &some).await;
+    }
+    world.go_on(world.disk.image(chance.number()), true).await;
+    world.recover_again();
+    world.drain().await;
+    world.counts
+}
+
+/// Does a step, and says so in a replay; the power may fail before it ends, or right behind it.
+#[expect(clippy::print_stdout, reason = "a replay is there to be read")]
+async fn act(world: &mut World, chance: &mut Seeded, step: &Step) {
+    if chance.below(25) == 0 {
+        world
+            .disk
+            .crash_at(world.disk.operations() + chance.below(6));
+    }
+    if chance.below(40) == 0 {
+        world.go_on(world.disk.image(chance.number()), true).await;
+    }
+    if number("MQ_SEED").is_some() {
+        println!("{step:?}");
+    }
+    world.run(step).await;
+    if world.disk.is_crashed() || world.is_broken() {
+        world.go_on(world.disk.image(chance.number()), true).await;
+    }
+}
+
+impl World {
+    /// Everybody gets and settles everything that is left: nothing is lost, nothing comes twice.
+    pub(crate) async fn drain(&mut self) {
+        let all = self.model.destinations.iter();
+        let all = all.flat_map(|(name, one)| {
+            one.groups
+                .keys()
+                .map(move |group| (name.clone(), group.clone()))
+        });
+        let all: Vec<_> = all.collect();
+        self.consumers.clear();
+        self.model.restart();
+        for (name, group) in all {
+            self.join(&name, &group).await;
+            while self.receive(0, 100).await > 0 {
+                let count = self.consumers[0].held.len();
+                self.run(&Step::Ack(0, 0, count)).await;
+            }
+            self.consumers.clear();
+        }
+    }
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "what was compared is worth knowing")]
+fn broker_and_model_agree_on_random_histories() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let seeds = match number("MQ_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("MQ_HISTORIES").unwrap_or(HISTORIES),
+    };
+    let (mut all, histories) = (Counts::default(), seeds.end - seeds.start);
+    for seed in seeds {
+        let counts = runtime.block_on(history(seed));
+        all.steps += counts.steps;
+        all.openings += counts.openings;
+        all.states += counts.states;
+        all.unknown += counts.unknown;
+        all.deliveries += counts.deliveries;
+    }
+    println!("{histories} histories: {all:?}");
+}

@@ -1,0 +1,7 @@
+//! The broker is proven against a model, and against every failure of a disk.
+
+mod histories;
+mod model;
+mod run;
+mod step;
+mod world;

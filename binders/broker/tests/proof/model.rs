@@ -1,0 +1,347 @@
+//! What the broker is supposed to do, as simply as it can be said: no disk, no threads, no indexes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
+
+/// A message of the model: its number is in its body.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Message {
+    pub(crate) id: u64,
+    pub(crate) key: Option<u8>,
+    pub(crate) partition: u32,
+    /// Not to be delivered before.
+    pub(crate) due: Option<SystemTime>,
+    /// The moment before it was published.
+    pub(crate) stamp: SystemTime,
+    pub(crate) size: usize,
+}
+
+/// A message that is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) message: Message,
+    pub(crate) handled: bool,
+    /// Over all partitions of the destination.
+    pub(crate) order: u64,
+}
+
+/// What happens to a message beyond the limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Full {
+    #[default]
+    Reject,
+    DropOldest,
+}
+
+/// A destination.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Destination {
+    pub(crate) partitions: Vec<Partition>,
+    pub(crate) groups: BTreeMap<String, Group>,
+    pub(crate) limit: u64,
+    pub(crate) full: Full,
+    /// Whether confirmations wait for the disk.
+    pub(crate) is_durable: bool,
+    order: u64,
+}
+
+/// A partition: positions are dense and never used twice.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Partition {
+    pub(crate) kept: BTreeMap<u64, Kept>,
+    pub(crate) next: u64,
+}
+
+/// A group's share of each partition.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Group(pub(crate) Vec<Lane>);
+
+/// A group's share of a partition.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lane {
+    /// What lies before it is settled.
+    pub(crate) from: u64,
+    pub(crate) settled: BTreeSet<u64>,
+    /// By position: the consumer, and the key, which nobody else gets meanwhile.
+    pub(crate) out: BTreeMap<u64, (usize, Option<u8>)>,
+    pub(crate) delayed: BTreeMap<u64, SystemTime>,
+    pub(crate) attempts: BTreeMap<u64, u32>,
+}
+
+/// Everything.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) destinations: BTreeMap<String, Destination>,
+    /// By name: the highest number that was stored.
+    pub(crate) publishers: BTreeMap<String, u64>,
+}
+
+/// A place of a message.
+pub(crate) type Place = (u32, u64);
+
+impl Lane {
+    fn is_settled(&self, position: u64) -> bool {
+        position < self.from || self.settled.contains(&position)
+    }
+
+    /// The consumers are gone; nobody knows any more what they had.
+    pub(crate) fn forget_consumers(&mut self) {
+        self.out.clear();
+    }
+}
+
+impl Destination {
+    pub(crate) fn new(partitions: usize, limit: u64, full: Full, is_durable: bool) -> Self {
+        Self {
+            partitions: vec![Partition::default(); partitions],
+            limit,
+            full,
+            is_durable,
+            ..Self::default()
+        }
+    }
+
+    /// Whether nobody needs the message any more.
+    pub(crate) fn is_done(&self, (partition, position): Place) -> bool {
+        let kept = self.partitions[partition as usize].kept.get(&position);
+        let lane = |group: &Group| group.0[partition as usize].is_settled(position);
+        kept.is_none_or(|kept| kept.handled)
+            || !self.groups.is_empty() && self.groups.values().all(lane)
+    }
+
+    /// Every kept message.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        let all = (0..).zip(&self.partitions);
+        all.flat_map(|(number, partition)| partition.kept.keys().map(move |at| (number, *at)))
+            .collect()
+    }
+
+    pub(crate) fn kept(&self, (partition, position): Place) -> Option<&Kept> {
+        self.partitions.get(partition as usize)?.kept.get(&position)
+    }
+
+    fn load(&self) -> u64 {
+        let open = self.places().into_iter().filter(|at| !self.is_done(*at));
+        open.count() as u64
+    }
+
+    /// Whether there is room for so many more.
+    pub(crate) fn has_room(&self, more: u64) -> bool {
+        self.full == Full::DropOldest || self.load() + more <= self.limit
+    }
+
+    /// Stores a message; returns its position.
+    pub(crate) fn store(&mut self, message: Message) -> u64 {
+        self.order += 1;
+        let order = self.order;
+        let partition = &mut self.partitions[message.partition as usize];
+        let position = partition.next;
+        partition.next += 1;
+        let kept = Kept {
+            message,
+            handled: false,
+            order,
+        };
+        partition.kept.insert(position, kept);
+        while self.full == Full::DropOldest && self.load() > self.limit {
+            let open = self.places().into_iter().filter(|at| !self.is_done(*at));
+            let oldest = open.min_by_key(|at| self.kept(*at).map(|kept| kept.order));
+            let (partition, position) = oldest.expect("beyond the limit");
+            self.partitions[partition as usize].kept.remove(&position);
+        }
+        position
+    }
+
+    pub(crate) fn purge(&mut self) {
+        self.partitions
+            .iter_mut()
+            .for_each(|partition| partition.kept.clear());
+    }
+
+    pub(crate) fn handle(&mut self, (partition, position): Place) {
+        let partition = &mut self.partitions[partition as usize];
+        if let Some(kept) = partition.kept.get_mut(&position) {
+            kept.handled = true;
+        }
+    }
+
+    /// Makes a group that begins at these positions.
+    pub(crate) fn add_group(&mut self, name: &str, from: &[u64]) {
+        let lanes = from.iter().map(|from| Lane {
+            from: *from,
+            ..Lane::default()
+        });
+        let group = Group(lanes.collect());
+        self.groups.entry(name.to_owned()).or_insert(group);
+    }
+
+    pub(crate) fn ends(&self) -> Vec<u64> {
+        self.partitions.iter().map(|one| one.next).collect()
+    }
+
+    /// Moves a group; what is out stays out, all else begins afresh.
+    pub(crate) fn seek(&mut self, group: &str, from: &[u64]) {
+        let lanes = &mut self.groups.get_mut(group).expect("a group").0;
+        for ((lane, from), log) in lanes.iter_mut().zip(from).zip(&self.partitions) {
+            let mut out = std::mem::take(&mut lane.out);
+            for (position, (_, key)) in &mut out {
+                *key = key.filter(|_| log.kept.contains_key(position));
+            }
+            *lane = Lane {
+                from: *from,
+                out,
+                ..Lane::default()
+            };
+        }
+    }
+
+    fn lane(&mut self, group: &str, partition: u32) -> &mut Lane {
+        &mut self.groups.get_mut(group).expect("a group").0[partition as usize]
+    }
+
+    pub(crate) fn ack(&mut self, group: &str, places: &[Place]) {
+        for (partition, position) in places {
+            let lane = self.lane(group, *partition);
+            lane.settled.insert(*position);
+            lane.out.remove(position);
+            lane.delayed.remove(position);
+            lane.attempts.remove(position);
+        }
+    }
+
+    pub(crate) fn release(
+        &mut self,
+        group: &str,
+        at: Place,
+        attempts: u32,
+        due: Option<SystemTime>,
+    ) {
+        let lane = self.lane(group, at.0);
+        lane.out.remove(&at.1);
+        if lane.is_settled(at.1) {
+            // The group has moved on: nobody comes back to it.
+            return;
+        }
+        lane.attempts.insert(at.1, attempts);
+        lane.delayed.extend(due.map(|due| (at.1, due)));
+    }
+
+    pub(crate) fn hold(&mut self, group: &str, at: Place, attempts: u32) {
+        self.lane(group, at.0).attempts.insert(at.1, attempts);
+    }
+
+    /// A consumer leaves, and gives back what it has.
+    pub(crate) fn leave(&mut self, group: &str, consumer: usize) {
+        if let Some(group) = self.groups.get_mut(group) {
+            for lane in &mut group.0 {
+                lane.out.retain(|_, (owner, _)| *owner != consumer);
+            }
+        }
+    }
+
+    pub(crate) fn deliver(&mut self, group: &str, (partition, position): Place, consumer: usize) {
+        let key = self.kept((partition, position));
+        let key = key.and_then(|kept| kept.message.key);
+        let lane = self.lane(group, partition);
+        lane.out.insert(position, (consumer, key));
+        lane.delayed.remove(&position);
+    }
+
+    /// Why the message must not be delivered to the group now.
+    pub(crate) fn forbids(&self, group: &str, at: Place, now: SystemTime) -> Option<&'static str> {
+        let lane = &self.groups[group].0[at.0 as usize];
+        let Some(kept) = self.kept(at) else {
+            return Some("is gone");
+        };
+        if lane.out.contains_key(&at.1) {
+            return Some("is with a consumer already");
+        }
+        if kept.handled {
+            return Some("needs no handling");
+        }
+        if lane.is_settled(at.1) {
+            return Some("is settled");
+        }
+        let due = kept.message.due.into_iter();
+        if due
+            .chain(lane.delayed.get(&at.1).copied())
+            .any(|due| due > now)
+        {
+            return Some("is early");
+        }
+        if kept.message.key.is_some() && self.is_behind(group, at) {
+            return Some("is behind another one of its key");
+        }
+        None
+    }
+
+    /// Whether another message of the key has to be settled before.
+    fn is_behind(&self, group: &str, at: Place) -> bool {
+        let lane = &self.groups[group].0[at.0 as usize];
+        let own = self.kept(at).and_then(|kept| kept.message.key);
+        if lane.out.values().any(|(_, key)| *key == own) {
+            return true;
+        }
+        let others = self.partitions[at.0 as usize].kept.iter();
+        let mut others = others.filter(|(position, kept)| {
+            **position != at.1 && kept.message.key == own && !kept.handled
+        });
+        others.any(|(position, kept)| {
+            let is_open = !lane.is_settled(*position) && kept.message.due.is_none();
+            lane.delayed.contains_key(position) || (*position < at.1 && is_open)
+        })
+    }
+
+    /// What may be delivered to the group now.
+    pub(crate) fn deliverable(&self, group: &str, now: SystemTime) -> Vec<Place> {
+        let places = self.places().into_iter();
+        places
+            .filter(|at| self.forbids(group, *at, now).is_none())
+            .collect()
+    }
+
+    /// When something becomes due for the group.
+    pub(crate) fn dues(&self, group: &str) -> Vec<SystemTime> {
+        let delayed = self.groups[group].0.iter();
+        let delayed = delayed.flat_map(|lane| lane.delayed.values().copied());
+        let kept = self.partitions.iter().flat_map(|one| one.kept.values());
+        delayed
+            .chain(kept.filter_map(|kept| kept.message.due))
+            .collect()
+    }
+}
+
+impl Model {
+    /// Publishes numbered messages; returns the position of each, `None` where it was stored before.
+    pub(crate) fn publish(
+        &mut self,
+        destination: &str,
+        messages: &[Message],
+        numbers: Option<(&str, u64)>,
+    ) -> Vec<Option<u64>> {
+        let mut stored = Vec::new();
+        for (index, message) in (0..).zip(messages) {
+            if let Some((publisher, first)) = numbers {
+                let last = self.publishers.get_mut(publisher).expect("a publisher");
+                if first + index <= *last {
+                    stored.push(None);
+                    continue;
+                }
+                *last = first + index;
+            }
+            let destination = self.destinations.get_mut(destination);
+            stored.push(Some(destination.expect("there").store(message.clone())));
+        }
+        stored
+    }
+
+    /// The process has ended: nobody has anything.
+    pub(crate) fn restart(&mut self) {
+        let groups = self.destinations.values_mut();
+        let groups = groups.flat_map(|one| one.groups.values_mut());
+        let lanes = groups.flat_map(|group| group.0.iter_mut());
+        lanes.for_each(Lane::forget_consumers);
+    }
+}

@@ -1,0 +1,391 @@
+//! A broker and the model beside it: every step is done to both, and what they say is compared.
+
+use std::{
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::{Duration, SystemTime},
+};
+
+use mq_broker::{
+    Broker, BrokerOptions, Delivered, Subscription,
+    storage::{
+        Storage,
+        sim::{Disk, Seeded},
+    },
+};
+use mq_core::{binder::Cursor, error::Result, message::Message as Real};
+
+use crate::model::{Message, Model, Place};
+
+/// Bytes of a segment: small, so that there are many.
+pub(crate) const SEGMENT: u64 = 64 << 10;
+/// What comes later than this is not waited for.
+const LATER: Duration = Duration::from_secs(60);
+/// Nothing takes so long, on the slowest machine.
+const STUCK: Duration = Duration::from_secs(30);
+
+/// A consumer, and what it has.
+pub(crate) struct Consumer {
+    pub(crate) number: usize,
+    pub(crate) destination: String,
+    pub(crate) group: String,
+    pub(crate) subscription: Subscription,
+    pub(crate) held: Vec<Delivered>,
+}
+
+/// The broker after a step.
+struct Point {
+    lsn: u64,
+    bytes: Vec<u8>,
+    model: Model,
+}
+
+/// What was compared.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) steps: u64,
+    pub(crate) openings: u64,
+    /// States after a recovery that were compared with the live one byte by byte.
+    pub(crate) states: u64,
+    /// Steps whose outcome a crash left open.
+    pub(crate) unknown: u64,
+    pub(crate) deliveries: u64,
+}
+
+pub(crate) struct World {
+    pub(crate) disk: Disk,
+    pub(crate) options: BrokerOptions,
+    pub(crate) model: Model,
+    pub(crate) consumers: Vec<Consumer>,
+    pub(crate) counts: Counts,
+    broker: Option<Broker>,
+    /// Since the disk had everything for sure, oldest first.
+    points: Vec<Point>,
+    /// The model if the step took effect whose outcome is not known.
+    unknown: Option<Model>,
+    next_id: u64,
+    pub(crate) next_consumer: usize,
+}
+
+/// Options for small journals.
+pub(crate) fn options(chance: &mut Seeded) -> BrokerOptions {
+    let mut options = BrokerOptions::default();
+    options.segment = SEGMENT;
+    options.max_message = SEGMENT / 2;
+    options.spares = *chance.pick(&[0, 2]);
+    options.memory = *chance.pick(&[4 << 10, 1 << 20, 1 << 20, 1 << 20]);
+    options.reserve = 0;
+    options.auto_create = false;
+    options
+}
+
+pub(crate) fn open(disk: &Disk, options: &BrokerOptions) -> Result<Broker> {
+    let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+    Broker::open_on(&storage, options.clone(), "simulated")
+}
+
+/// The body of a message: its number, then bytes that follow from it.
+pub(crate) fn body(id: u64, size: usize) -> Vec<u8> {
+    let mut body = id.to_le_bytes().to_vec();
+    body.resize(size.max(8), id as u8);
+    body
+}
+
+pub(crate) fn real(message: &Message) -> Real {
+    let real = Real::new(body(message.id, message.size)).partition(message.partition);
+    let real = match message.due {
+        Some(due) => real.deliver_at(due),
+        None => real,
+    };
+    match message.key {
+        Some(key) => real.key(vec![key]),
+        None => real,
+    }
+}
+
+/// Polls a future once.
+fn poll_once<F: Future>(future: F) -> Option<F::Output> {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+impl World {
+    pub(crate) fn new(disk: Disk, options: BrokerOptions) -> Result<Self> {
+        let broker = open(&disk, &options)?;
+        let mut world = Self {
+            disk,
+            options,
+            model: Model::default(),
+            consumers: Vec::new(),
+            counts: Counts::default(),
+            broker: Some(broker),
+            points: Vec::new(),
+            unknown: None,
+            next_id: 1,
+            next_consumer: 1,
+        };
+        world.points.push(world.point());
+        Ok(world)
+    }
+
+    pub(crate) fn broker(&self) -> &Broker {
+        self.broker.as_ref().expect("open")
+    }
+
+    pub(crate) fn id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn point(&self) -> Point {
+        let (lsn, bytes) = self.broker().inspect();
+        let model = self.model.clone();
+        Point { lsn, bytes, model }
+    }
+
+    /// A step that writes has ended: `after` is the model with it.
+    ///
+    /// Returns what the broker said, unless the disk has failed under it.
+    pub(crate) fn end<T>(&mut self, said: Result<T>, after: Model, is_durable: bool) -> Option<T> {
+        match said {
+            Ok(said) => {
+                self.model = after;
+                if is_durable {
+                    self.points.clear();
+                }
+                self.points.push(self.point());
+                Some(said)
+            }
+            Err(error) => {
+                assert!(self.disk.is_crashed(), "the step failed: {error:?}");
+                self.counts.unknown += 1;
+                self.unknown.get_or_insert(after);
+                None
+            }
+        }
+    }
+
+    /// Whether the disk has failed under the broker.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.unknown.is_some()
+    }
+
+    /// Opens what a crash has left, and goes on there. `loses` says whether it may have lost what was not synced.
+    pub(crate) async fn go_on(&mut self, disk: Disk, loses: bool) {
+        self.consumers.clear();
+        self.broker = None;
+        self.disk = disk;
+        let again = self.open_or_crash();
+        self.counts.openings += 1;
+        self.find_place(loses || again);
+        self.model.restart();
+        self.look().await;
+        self.points = vec![self.point()];
+    }
+
+    /// Opens the disk, and what is left of it if it crashes meanwhile; returns whether it did.
+    fn open_or_crash(&mut self) -> bool {
+        let mut broker = open(&self.disk, &self.options);
+        let crashes = broker.is_err() && self.disk.is_crashed();
+        if crashes {
+            self.disk = self.disk.image(self.disk.operations());
+            broker = open(&self.disk, &self.options);
+            self.counts.openings += 1;
+        }
+        self.broker = Some(broker.expect("a crash is no damage"));
+        crashes
+    }
+
+    /// Finds out how far the journal goes.
+    fn find_place(&mut self, loses: bool) {
+        let (lsn, bytes) = self.broker().inspect();
+        let place = self.points.iter().rposition(|point| point.lsn <= lsn);
+        let place = place.expect("what was confirmed is there after a crash");
+        let point = &self.points[place];
+        let is_last = place + 1 == self.points.len();
+        assert!(
+            is_last || loses,
+            "nothing is lost by the end of the process"
+        );
+        // A new segment without a frame yet.
+        let is_fresh = lsn % SEGMENT == 64;
+        let unknown = self.unknown.take();
+        if point.lsn == lsn {
+            assert!(point.bytes == bytes, "recovery and live operation differ");
+            self.counts.states += 1;
+        }
+        self.model = match unknown {
+            Some(unknown) if is_last && point.lsn < lsn && !is_fresh => unknown,
+            _ => {
+                assert!(point.lsn == lsn || is_fresh, "a frame that nobody wrote");
+                point.model.clone()
+            }
+        };
+    }
+
+    /// Whether another recovery of the same disk gives the same state.
+    pub(crate) fn recover_again(&mut self) {
+        let again = open(&self.disk.killed(), &self.options).expect("recovery is repeatable");
+        let same = again.inspect() == self.broker().inspect();
+        assert!(same, "a recovery of a recovery differs");
+        self.counts.openings += 1;
+        self.counts.states += 1;
+    }
+
+    /// Closes in an orderly way and opens again.
+    pub(crate) async fn close(&mut self) {
+        self.consumers.clear();
+        let before = self.point();
+        let closed = self.broker().close().await;
+        if let Err(error) = closed {
+            assert!(self.disk.is_crashed(), "{error:?}");
+            self.unknown.get_or_insert(before.model);
+            return;
+        }
+        if self.disk.is_crashed() {
+            // The last snapshot may be missing.
+            self.unknown.get_or_insert(before.model);
+            return;
+        }
+        self.points = vec![before];
+        self.go_on(self.disk.clone(), false).await;
+    }
+
+    /// Compares everything that can be seen.
+    pub(crate) async fn look(&mut self) {
+        let names: Vec<String> = self.model.destinations.keys().cloned().collect();
+        let mut seen: Vec<String> = self
+            .broker()
+            .destinations()
+            .into_iter()
+            .map(|one| one.name.to_string())
+            .collect();
+        seen.sort_unstable();
+        assert_eq!(seen, names, "destinations");
+        for name in names {
+            self.look_at(&name).await;
+            let mut groups: Vec<String> = self
+                .broker()
+                .groups(&name)
+                .expect("there")
+                .into_iter()
+                .map(|one| one.name.to_string())
+                .collect();
+            groups.sort_unstable();
+            assert!(
+                groups
+                    .iter()
+                    .eq(self.model.destinations[&name].groups.keys()),
+                "groups"
+            );
+        }
+        for (name, last) in self.model.publishers.clone() {
+            let publisher = self.broker().publisher(&name).await.expect("there");
+            assert_eq!(publisher.last(), last, "numbers of {name}");
+        }
+    }
+
+    /// Compares the messages of a destination; what everybody is done with may be gone.
+    pub(crate) async fn look_at(&mut self, name: &str) {
+        let mut cursor = Cursor::default();
+        let browsed = self.broker().browse(name, &mut cursor, usize::MAX).await;
+        let browsed = match browsed {
+            Ok(browsed) => browsed,
+            Err(error) => {
+                assert!(self.disk.is_crashed(), "browsing {name}: {error:?}");
+                return;
+            }
+        };
+        let destination = self.model.destinations.get_mut(name).expect("there");
+        let mut seen = std::collections::BTreeSet::new();
+        for one in &browsed {
+            let at = (one.partition, one.position);
+            let kept = destination.kept(at);
+            let kept = kept.unwrap_or_else(|| panic!("{name} {at:?} was never stored, or is gone"));
+            let expected = body(kept.message.id, kept.message.size);
+            assert!(
+                one.message.as_bytes() == expected,
+                "{name} {at:?} has another body"
+            );
+            assert_eq!(one.handled, kept.handled, "{name} {at:?}");
+            seen.insert(at);
+        }
+        for at in destination.places() {
+            if !seen.contains(&at) {
+                assert!(destination.is_done(at), "{name} {at:?} is lost");
+                destination.partitions[at.0 as usize].kept.remove(&at.1);
+            }
+        }
+    }
+
+    /// A consumer takes up to `max` messages, and all that there are if there are fewer.
+    pub(crate) async fn receive(&mut self, who: usize, max: usize) -> usize {
+        let (name, group) = (
+            self.consumers[who].destination.clone(),
+            self.consumers[who].group.clone(),
+        );
+        self.wait_for_dues(&name, &group);
+        let now = SystemTime::now();
+        let expected = self.model.destinations[&name].deliverable(&group, now);
+        let subscription = &mut self.consumers[who].subscription;
+        if expected.is_empty() {
+            let got = poll_once(subscription.receive(max));
+            let got = got.filter(|_| !self.disk.is_crashed());
+            assert!(got.is_none(), "nothing was to be delivered, but {got:?}");
+            return 0;
+        }
+        let got = tokio::time::timeout(STUCK, subscription.receive(max)).await;
+        let Ok(got) = got else {
+            panic!("{name}, {group}: {expected:?} do not come");
+        };
+        match got {
+            Ok(got) => self.take(who, got),
+            Err(error) => {
+                assert!(self.disk.is_crashed(), "receiving: {error:?}");
+                0
+            }
+        }
+    }
+
+    fn wait_for_dues(&self, name: &str, group: &str) {
+        let dues = self.model.destinations[name].dues(group);
+        let soon = SystemTime::now() + LATER;
+        for due in dues.into_iter().filter(|due| *due < soon) {
+            while SystemTime::now() <= due {
+                std::hint::spin_loop();
+            }
+        }
+    }
+
+    fn take(&mut self, who: usize, got: Vec<Delivered>) -> usize {
+        let now = SystemTime::now();
+        let consumer = &mut self.consumers[who];
+        let destination = self.model.destinations.get_mut(&consumer.destination);
+        let destination = destination.expect("there");
+        let count = got.len();
+        for one in got {
+            let at: Place = (one.partition(), one.position());
+            if let Some(why) = destination.forbids(&consumer.group, at, now) {
+                panic!(
+                    "{} {at:?} was delivered to {}, but {why}",
+                    consumer.destination, consumer.group
+                );
+            }
+            let kept = destination.kept(at).expect("allowed");
+            let expected = body(kept.message.id, kept.message.size);
+            assert!(one.message().as_bytes() == expected, "another body");
+            let lane = &destination.groups[&consumer.group].0[at.0 as usize];
+            let attempts = lane.attempts.get(&at.1).copied().unwrap_or(0);
+            assert_eq!(one.attempts(), attempts, "attempts of {at:?}");
+            destination.deliver(&consumer.group, at, consumer.number);
+            consumer.held.push(one);
+        }
+        self.counts.deliveries += count as u64;
+        count
+    }
+}

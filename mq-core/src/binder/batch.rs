@@ -1,0 +1,127 @@
+//! Records that arrived together.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{LaneId, Lanes, Record, outputs::Staging};
+
+/// Records that arrived together, with the outputs made from them.
+///
+/// The loop uses the storage again once nobody holds a delivery of it; a handler that keeps one costs a new batch.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub(super) records: Vec<Record>,
+    content: Content,
+    /// The turns of the records, where the binding has an order.
+    pub(super) turns: Vec<Turn>,
+    pub(super) lanes: Arc<Lanes>,
+    staged: Mutex<Staging>,
+}
+
+/// Where the line is in which a delivery of an ordered binding waits for its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Turn(u32);
+
+impl Turn {
+    /// It may run beside all others.
+    pub(crate) const FREE: Self = Self(u32::MAX);
+
+    /// In the line at this place.
+    pub(crate) fn at(place: u32) -> Self {
+        Self(place)
+    }
+
+    /// The place of the line.
+    #[inline]
+    pub(crate) fn place(self) -> Option<usize> {
+        (self != Self::FREE).then_some(self.0 as usize)
+    }
+}
+
+/// What is known of the records of a batch as a whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Content {
+    /// Payload and key bytes of all.
+    pub(crate) bytes: u64,
+    /// The lane, where all are of one.
+    pub(crate) lane: Option<LaneId>,
+    /// Whether none has headers, rarer properties, or a time before which it is not to be handled.
+    pub(crate) is_plain: bool,
+}
+
+impl Content {
+    fn of(records: &[Record]) -> Self {
+        let lane = records.first().map(|record| record.lane);
+        let (mut bytes, mut is_plain, mut is_one) = (0, true, true);
+        for record in records {
+            bytes += record.message.size() as u64;
+            is_plain &= record.due.is_none() && record.message.is_plain();
+            is_one &= Some(record.lane) == lane;
+        }
+        Self {
+            bytes,
+            lane: lane.filter(|_| is_one),
+            is_plain,
+        }
+    }
+}
+
+impl Batch {
+    /// A batch of records of these lanes.
+    #[must_use]
+    pub fn new(records: Vec<Record>, lanes: Arc<Lanes>) -> Self {
+        Self {
+            content: Content::of(&records),
+            turns: Vec::new(),
+            records,
+            lanes,
+            staged: Mutex::default(),
+        }
+    }
+
+    /// The records in order.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    pub(crate) fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Takes `records` in, and gives the emptied storage of the old ones back in their place.
+    pub(crate) fn refill(
+        &mut self,
+        records: &mut Vec<Record>,
+        lanes: &Arc<Lanes>,
+        turns: impl FnOnce(&[Record], &mut Vec<Turn>),
+    ) {
+        self.records.clear();
+        std::mem::swap(&mut self.records, records);
+        self.content = Content::of(&self.records);
+        self.turns.clear();
+        turns(&self.records, &mut self.turns);
+        if !Arc::ptr_eq(&self.lanes, lanes) {
+            self.lanes = lanes.clone();
+        }
+        self.staged
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    pub(super) fn staged(&self) -> MutexGuard<'_, Staging> {
+        self.staged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,57 @@
+//! Cases that a broken binder has asked for.
+
+use super::prelude::*;
+
+pub(crate) fn a_result_belongs_to_its_message() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        let producer = c.producer(&orders).await?;
+        c.order(Fault::RefusePublish, &orders).await?;
+        let messages = [plain("a"), plain("b")];
+        let results = c.within("the results", producer.publish(&messages)).await?;
+        ensure_eq!(results.len(), 2, "results of a call with two messages");
+        ensure!(
+            results[0].is_err() && results[1].is_ok(),
+            "the first message was refused, and the second was not: {results:?}"
+        );
+        ensure_eq!(
+            c.reader(&orders, "billing").await?.texts(1).await?,
+            ["b"],
+            "what arrived"
+        );
+        Ok(())
+    })
+    .fault(Fault::RefusePublish)
+}
+
+pub(crate) fn a_waiting_receive_does_not_hold_up_settling() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        c.send(&orders, &["a"]).await?;
+        let mut reader = c.reader(&orders, "billing").await?;
+        let record = reader.next().await?;
+        let (settler, ends) = (reader.settler.clone(), reader.ends(&[record]));
+        let settling = async {
+            // By then the other half waits.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            settler.settle(&ends).await
+        };
+        let settled = tokio::select! {
+            settled = c.within("the answer", settling) => settled??,
+            event = reader.wait(1) => return Err(Broken::new(format!("something came though all was out: {event:?}"))),
+        };
+        ensure!(settled.is_empty(), "it did not take effect: {settled:?}");
+        Ok(())
+    })
+}
+
+pub(crate) fn a_group_keeps_a_message_while_nobody_reads() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        c.provide(&orders, "billing").await?;
+        c.send(&orders, &["a"]).await?;
+        let record = c.reader(&orders, "billing").await?.next().await?;
+        ensure_eq!(text(&record), "a", "what was kept");
+        Ok(())
+    })
+}

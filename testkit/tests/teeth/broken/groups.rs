@@ -1,0 +1,156 @@
+//! Mistakes with groups and members.
+
+use mq_core::{binder::ReplayFrom, policy::Start};
+
+use super::prelude::*;
+
+/// All groups are one.
+#[derive(Debug)]
+pub(crate) struct OneGroupForAll;
+
+#[async_trait]
+impl Flaw for OneGroupForAll {
+    async fn consumer(
+        &self,
+        real: &dyn Binder,
+        spec: &mut ConsumerSpec,
+    ) -> Result<Box<dyn Consumer>> {
+        spec.group = spec.group.as_ref().map(|_| "all".into());
+        real.consumer(spec).await
+    }
+}
+
+/// Whoever joins a group that is read already gets everything too.
+#[derive(Debug)]
+pub(crate) struct DeliversToTwoMembers;
+
+#[async_trait]
+impl Flaw for DeliversToTwoMembers {
+    async fn consumer(
+        &self,
+        real: &dyn Binder,
+        spec: &mut ConsumerSpec,
+    ) -> Result<Box<dyn Consumer>> {
+        if let (Some(group), [destination]) = (&spec.group, &*spec.destinations) {
+            let groups = real.admin().groups(destination).await;
+            let mut groups = groups.unwrap_or_default().into_iter();
+            if groups.any(|one| one.name == *group && one.members > 0) {
+                spec.group = Some(format!("{group}-too").into());
+            }
+        }
+        real.consumer(spec).await
+    }
+}
+
+/// Moves a group that it finds without a member.
+#[derive(Debug)]
+pub(crate) struct MovesGroups(pub ReplayFrom);
+
+#[async_trait]
+impl Flaw for MovesGroups {
+    async fn consumer(
+        &self,
+        real: &dyn Binder,
+        spec: &mut ConsumerSpec,
+    ) -> Result<Box<dyn Consumer>> {
+        for destination in &spec.destinations {
+            let groups = real.admin().groups(destination).await;
+            for known in groups.unwrap_or_default() {
+                if Some(&known.name) == spec.group.as_ref() && known.members == 0 {
+                    let admin = real.admin();
+                    drop(admin.seek(destination, &known.name, self.0).await);
+                }
+            }
+        }
+        real.consumer(spec).await
+    }
+}
+
+/// New groups always begin at the earliest message.
+#[derive(Debug)]
+pub(crate) struct IgnoresTheStart;
+
+#[async_trait]
+impl Flaw for IgnoresTheStart {
+    async fn consumer(
+        &self,
+        real: &dyn Binder,
+        spec: &mut ConsumerSpec,
+    ) -> Result<Box<dyn Consumer>> {
+        spec.start = Start::Earliest;
+        real.consumer(spec).await
+    }
+}
+
+/// Readers without a group are a group.
+#[derive(Debug)]
+pub(crate) struct NamesTheAnonymous;
+
+#[async_trait]
+impl Flaw for NamesTheAnonymous {
+    async fn consumer(
+        &self,
+        real: &dyn Binder,
+        spec: &mut ConsumerSpec,
+    ) -> Result<Box<dyn Consumer>> {
+        spec.group.get_or_insert_with(|| "anonymous".into());
+        real.consumer(spec).await
+    }
+}
+
+/// Reads the first of its destinations only.
+#[derive(Debug)]
+pub(crate) struct ReadsOneDestination;
+
+#[async_trait]
+impl Flaw for ReadsOneDestination {
+    async fn consumer(
+        &self,
+        real: &dyn Binder,
+        spec: &mut ConsumerSpec,
+    ) -> Result<Box<dyn Consumer>> {
+        spec.destinations.truncate(1);
+        real.consumer(spec).await
+    }
+}
+
+/// Does not look at the filter.
+#[derive(Debug)]
+pub(crate) struct LetsEverythingThrough;
+
+#[async_trait]
+impl Flaw for LetsEverythingThrough {
+    async fn consumer(
+        &self,
+        real: &dyn Binder,
+        spec: &mut ConsumerSpec,
+    ) -> Result<Box<dyn Consumer>> {
+        let mut open = spec.clone();
+        open.filter = None;
+        if spec
+            .filter
+            .as_ref()
+            .is_some_and(|filter| filter.contains("((("))
+        {
+            // Says no to what cannot be read, at least.
+            return real.consumer(spec).await;
+        }
+        real.consumer(&open).await
+    }
+}
+
+/// Hands over as much as there is, whatever the window.
+#[derive(Debug)]
+pub(crate) struct IgnoresTheWindow;
+
+#[async_trait]
+impl Flaw for IgnoresTheWindow {
+    async fn consumer(
+        &self,
+        real: &dyn Binder,
+        spec: &mut ConsumerSpec,
+    ) -> Result<Box<dyn Consumer>> {
+        spec.window = 10_000;
+        real.consumer(spec).await
+    }
+}

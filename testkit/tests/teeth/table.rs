@@ -1,0 +1,150 @@
+//! Rule, broken binder, and the cases that find it out.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use mq_core::binder::{Capability, ReplayFrom};
+use mq_testkit::conformance::Rule;
+
+use crate::{
+    bite::{self, Tooth, bare, log, no_key_order, strong},
+    broken::{
+        closing::*,
+        fidelity::{self, Alters, ForgetsHeadersAtRedelivery, InventsIds},
+        groups::*,
+        publish::*,
+        receive::{self, *},
+        settle::{
+            self, Boasts, Changes, HidesRefusals, IgnoresEpochs, LosesOnReconnect, SettlesOnClose,
+            SettlesOnReceive, SettlesTwice,
+        },
+        steps::*,
+        tools::*,
+    },
+    flaw::Flawless,
+};
+
+/// Makes a test of every line, and the list of the rules that are covered.
+macro_rules! teeth {
+    ($($name:ident: $broker:ident, $flaw:expr => $rule:ident [$($case:literal)*];)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                bite::check(Tooth {
+                    rule: Rule::$rule,
+                    broker: $broker,
+                    flaw: || Arc::new($flaw),
+                    cases: &[$($case),*],
+                })
+                .await;
+            }
+        )*
+
+        /// The rules of the table.
+        fn covered() -> BTreeSet<Rule> {
+            BTreeSet::from([$(Rule::$rule),*])
+        }
+    };
+}
+
+teeth! {
+    hides_the_assignment: strong, HidesTheAssignment => Assignment ["the_first_event_is_an_assignment"];
+    loses_some: strong, LosesSome::default() => Arrival ["one_producer_serves_many_tasks"];
+    ends_payloads_at_a_zero: strong, Alters(fidelity::ends_payloads_at_a_zero) => Payload ["payloads_arrive_byte_for_byte"];
+    fills_tombstones: strong, Alters(fidelity::fills_tombstones) => Payload ["a_tombstone_arrives_as_one"];
+    mixes_results: strong, MixesResults => Results ["a_result_belongs_to_its_message"];
+    acknowledges_before_confirm: strong, AcknowledgesBeforeConfirm => Confirmed ["an_unconfirmed_message_is_an_error_that_may_pass" "nothing_is_stored_that_was_refused"];
+    stores_backwards: strong, StoresBackwards => Order ["messages_of_one_call_arrive_in_order"];
+    reorders_a_key: log, SwapsRecords => Order ["messages_of_one_call_arrive_in_order"];
+    ignores_destinations: strong, IgnoresDestinations => Destination ["a_message_may_name_its_own_destination"];
+    points_to_the_beginning: strong, PointsToTheBeginning => Receipt ["a_receipt_says_where_the_message_is"];
+    takes_what_is_too_large: strong, TakesWhatIsTooLarge => MaxMessage ["a_message_that_is_too_large_is_refused_alone"];
+    goes_on_behind_a_failure: strong, GoesOnBehindAFailure => KeyFailsTogether ["what_stands_behind_a_failed_message_of_its_key_fails_too"];
+    deals_out_keys: strong, DealsOutKeys::default() => Partition ["a_key_always_goes_to_the_same_partition"];
+    makes_keys_texts: strong, Alters(fidelity::makes_keys_texts) => Key ["keys_arrive_byte_for_byte"];
+    drops_headers: strong, Alters(fidelity::drops_headers) => Headers ["a_hundred_headers_arrive"];
+    sorts_headers: strong, Alters(fidelity::sorts_headers) => Headers ["headers_keep_order_and_repetitions"];
+    makes_headers_texts: strong, Alters(fidelity::makes_headers_texts) => Headers ["binary_header_values_arrive"];
+    drops_correlation: strong, Alters(fidelity::drops_correlation) => Properties ["correlation_and_reply_address_arrive"];
+    keeps_seconds_only: strong, Alters(fidelity::keeps_seconds_only) => Properties ["the_timestamp_arrives_to_the_millisecond"];
+    forgets_headers_at_redelivery: strong, ForgetsHeadersAtRedelivery => Unchanged ["a_redelivered_message_is_unchanged"];
+    invents_ids: strong, InventsIds::default() => StableIds ["a_message_has_an_id_that_redelivery_keeps"];
+    forgets_what_nobody_reads: strong, MovesGroups(ReplayFrom::Latest) => Kept ["a_group_made_beforehand_misses_nothing"];
+    settles_on_receive: strong, SettlesOnReceive => Unsettled ["an_unsettled_message_comes_again" "what_a_crashed_member_had_goes_to_another"];
+    settles_on_close: strong, SettlesOnClose => Unsettled ["an_unsettled_message_comes_again"];
+    redelivers_what_is_settled: strong, MovesGroups(ReplayFrom::Earliest) => Settled ["an_acknowledged_message_does_not_come_again"];
+    settles_twice: strong, SettlesTwice::default() => SettledOnce ["a_release_after_an_acknowledgement_is_refused"];
+    hides_refused_settlements: strong, HidesRefusals => SettleResults ["what_fails_in_a_call_is_named_and_the_rest_takes_effect"];
+    ignores_epochs: strong, IgnoresEpochs::default() => Fence ["a_settlement_of_an_older_assignment_is_lost"];
+    one_group_for_all: strong, OneGroupForAll => Copies ["every_group_gets_every_message"];
+    delivers_to_two_members: strong, DeliversToTwoMembers => Shared ["members_of_a_group_share_without_duplicates"];
+    ignores_the_start: strong, IgnoresTheStart => Start ["a_late_group_may_begin_at_the_latest"];
+    names_the_anonymous: strong, NamesTheAnonymous => Anonymous ["anonymous_readers_get_a_copy_each"];
+    reads_one_destination: strong, ReadsOneDestination => Destinations ["one_consumer_reads_several_destinations"];
+    hands_over_too_much: strong, HandsOverTooMuch => Handover ["no_more_is_handed_over_than_was_asked_for"];
+    empties_the_buffer: strong, EmptiesTheBuffer => Handover ["records_are_appended_to_what_is_there"];
+    loses_what_is_dropped: strong, LosesWhatIsDropped => CancelSafe ["a_dropped_receive_loses_nothing"];
+    sleeps_for_ever: strong, SleepsForEver => Woken ["a_waiting_receive_is_woken_by_a_message"];
+    holds_up_settling: strong, HoldsUpSettling::default() => Halves ["a_waiting_receive_does_not_hold_up_settling"];
+    ignores_the_window: strong, IgnoresTheWindow => Window ["the_window_bounds_what_is_unsettled"];
+    leaks_while_paused: strong, LeaksWhilePaused => Pause ["a_paused_lane_is_silent_until_it_is_resumed" "a_paused_reader_keeps_its_place_in_the_group"];
+    hides_lost_lanes: strong, HidesLostLanes => Members ["lost_lanes_are_reported_and_come_back"];
+    swallows_releases: strong, Changes(settle::swallows_releases) => Release ["a_released_message_comes_again"];
+    forgets_attempts: strong, Forges(receive::forgets_attempts) => Attempts ["attempts_come_back_with_the_message" "attempts_survive_the_instance"];
+    forgets_holds: strong, Forges(receive::forgets_holds) => Hold ["a_hold_is_remembered_for_whoever_comes_next"];
+    gives_held_back: strong, Changes(settle::gives_held_back) => Hold ["a_held_message_stays_with_its_consumer"];
+    counts_no_deliveries: strong, Forges(receive::counts_no_deliveries) => DeliveryCount ["deliveries_are_counted"];
+    swallows_extensions: strong, Changes(settle::swallows_extensions) => Extend ["a_deadline_can_be_extended"];
+    commits_too_little: log, Changes(settle::commits_too_little) => Commit ["a_group_goes_on_at_the_committed_position"];
+    forgets_notes: log, Changes(settle::forgets_notes) => Notes ["a_position_can_be_committed_again_with_other_notes"];
+    swallows_commits: strong, Changes(settle::swallows_commits) => SettleStyle ["positions_cannot_be_committed_where_messages_are_settled"];
+    boasts_of_key_order: no_key_order, Boasts(&[Capability::KeyOrder]) => KeyOrder ["a_key_waits_while_its_head_is_out_and_others_go_on"];
+    delivers_early: strong, Alters(fidelity::delivers_early) => DelayedDelivery ["a_delayed_message_is_not_early_and_arrives"];
+    redelivers_early: strong, Changes(settle::redelivers_early) => DelayedRedelivery ["a_delayed_release_is_not_early_and_comes_again"];
+    forgets_the_end: strong, Alters(fidelity::forgets_the_end) => Expiry ["the_end_of_a_message_arrives_with_it"];
+    forgets_the_priority: strong, Alters(fidelity::forgets_the_priority) => Priority ["a_higher_priority_comes_first"];
+    lets_everything_through: strong, LetsEverythingThrough => Filter ["a_filter_lets_through_what_matches"];
+    swallows_dead_letters: strong, Changes(settle::swallows_dead_letters) => DeadLetter ["a_dead_letter_is_moved_with_everything"];
+    swallows_a_failed_dead_letter: strong, SwallowsFailedDeadLetters => LastResort ["a_failed_dead_letter_keeps_its_source"];
+    settles_before_the_commit: strong, SettlesBeforeTheCommit => Atomic ["an_output_that_is_refused_refuses_the_step"];
+    settles_though_outputs_are_refused: strong, SettlesThoughRefused::default() => Atomic ["an_output_that_is_refused_refuses_the_step"];
+    publishes_before_the_commit: strong, PublishesBeforeTheCommit::default() => Isolation ["nothing_is_seen_before_the_commit"];
+    publishes_on_abort: strong, PublishesOnAbort => Abort ["an_aborted_step_leaves_nothing"];
+    hides_the_fence: strong, HidesTheFence => StepFence ["a_consumer_that_has_left_is_fenced"];
+    applies_a_step_twice: strong, AppliesTwice::default() => StepConfirmed ["an_unconfirmed_commit_is_found_out_by_repeating_it"];
+    sees_no_members: strong, SeesNoMembers => Listing ["groups_are_listed_with_their_members"];
+    counts_less_lag: strong, CountsLessLag => Lag ["lag_counts_what_is_not_settled"];
+    shows_no_headers: strong, ShowsNoHeaders => Browse ["browsing_shows_everything_and_consumes_nothing"];
+    purges_nothing: strong, PurgesNothing => Removal ["purging_removes_what_is_there"];
+    finds_what_is_not_there: strong, FindsWhatIsNotThere => NotFound ["what_is_not_there_is_not_found"];
+    moves_nothing: strong, MovesNothing => Seek ["a_group_reads_again_from_the_earliest" "a_consumer_moves_its_lane"];
+    makes_everything_again: strong, MakesEverythingAgain => Provision ["what_is_missing_is_made_once"];
+    makes_what_it_verifies: strong, MakesWhatItVerifies => Verify ["verifying_makes_nothing"];
+    closes_nothing: strong, ClosesNothing => Closed ["a_closed_instance_opens_nothing"];
+    loses_on_reconnect: strong, LosesOnReconnect::default() => Reconnect ["what_was_unsettled_at_a_cut_comes_again"];
+    hides_cuts: strong, HidesCuts => Reconnect ["a_cut_is_reported_to_a_waiting_consumer"];
+    is_always_well: strong, IsAlwaysWell => Health ["a_closed_instance_is_down"];
+    delivers_early_what_it_cannot_delay: bare, Alters(fidelity::delivers_early) => Refusal ["a_message_that_is_due_later"];
+    lets_everything_through_without_filters: bare, LetsEverythingThrough => Refusal ["a_filter"];
+    boasts_of_durability: strong, Boasts(&[Capability::Durable]) => Declared ["every_declared_capability_is_exercised"];
+}
+
+/// A wrapper without a mistake passes: no verdict is false.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_binder_without_a_mistake_breaks_nothing() {
+    for broker in [strong, log, bare] {
+        let report = bite::run(broker, || Arc::new(Flawless)).await;
+        let failures: Vec<_> = report.failures().collect();
+        assert!(failures.is_empty(), "{failures:?}");
+        assert!(report.passed() > 150, "{}", report.passed());
+    }
+}
+
+/// The rules for which nothing here is broken, each for a reason.
+#[test]
+fn every_rule_but_three_is_broken_by_somebody() {
+    let covered = covered();
+    let rest = Rule::ALL.iter().filter(|rule| !covered.contains(rule));
+    let rest: Vec<_> = rest.collect();
+    // A broker in memory does not restart; the framework is no binder; progress is what settling and keeping come to.
+    assert_eq!(rest, [&Rule::Progress, &Rule::Durable, &Rule::Framework]);
+}
