@@ -80,8 +80,8 @@ pub(super) async fn process_batch(
     let mut results = Vec::with_capacity(batch.len());
     let mut failed = FailedKeys::default();
     for BatchItem { payload, delivery } in &batch {
-        let result = async { desks.process(payload.0, delivery).await };
-        results.push(failed.unless(delivery, result).await);
+        let result = async { desks.process(payload.0, &delivery).await };
+        results.push(failed.unless(&delivery, result).await);
     }
     batch.outcomes(results)
 }
@@ -103,8 +103,8 @@ pub(super) async fn settle_batch(
     let mut results = Vec::with_capacity(batch.len());
     let mut failed = FailedKeys::default();
     for BatchItem { payload, delivery } in &batch {
-        let result = async { sink.settle(payload.0, delivery).await };
-        results.push(failed.unless(delivery, result).await);
+        let result = async { sink.settle(payload.0, &delivery).await };
+        results.push(failed.unless(&delivery, result).await);
     }
     batch.outcomes(results)
 }

@@ -193,11 +193,11 @@ impl Keeper {
                 to,
             };
             let changes: Vec<_> = trims.into_iter().map(trim).collect();
-            // They take effect when they do.
-            shared
-                .write(&changes, Durability::Os)
-                .map(drop)
-                .map_err(io::Error::other)?;
+            let written = shared.write(&changes, Durability::Os);
+            let written = written.and_then(|ticket| block_on(ticket.wait()).map(drop));
+            if let Err(error) = written {
+                tracing::warn!(%error, "what is kept for replays holds up disk space; it is tried again");
+            }
         }
         take_back(shared, before)
     }

@@ -111,7 +111,7 @@ impl State {
                     due,
                     is_held: true,
                 };
-                lane.note(position, note);
+                lane.hold(position, note);
             }),
             _ => {}
         }
