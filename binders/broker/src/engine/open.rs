@@ -18,7 +18,8 @@ use super::{
 use crate::{
     error,
     journal::{
-        self, Damage, Pool, Reader, Scanned, SegmentHeader, Segments, Writer, name, number_of,
+        Damage, Pool, Reader, Scanned, SegmentHeader, Segments, Writer, holds_frames, name,
+        number_of,
     },
     options::BrokerOptions,
     record::Malformed,
@@ -53,7 +54,7 @@ impl Running {
     fn start(storage: Arc<dyn Storage>, options: BrokerOptions) -> Result<Self> {
         let found = Found::look(&*storage, options.segment)?;
         let (state, snapshots) = found.snapshot(&*storage)?;
-        let (state, scanned) = found.replay(state, options.repair)?;
+        let (state, scanned) = found.replay(&*storage, state, options.repair)?;
         let synced = found.sync(&*storage);
         synced.map_err(|error| error::io("syncing the journal", error))?;
         let segments = Arc::new(Segments::new(found.size));
@@ -77,6 +78,10 @@ impl Running {
         let (sender, news) = mpsc::sync_channel(1);
         let shared = Arc::new(Shared::new(options, storage, segments, pool, state, sender));
         let (own, keeper) = (shared.clone(), Keeper::new(shared.clone(), snapshots));
+        if !scanned.damage.is_empty() {
+            // From here on, nobody has to read over the damage again.
+            Keeper::finish(&shared);
+        }
         let mut running = Self {
             shared: shared.clone(),
             journal: Some(spawn("mq-journal", move || thread::run(&own, writer))?),
@@ -169,8 +174,8 @@ struct Found {
     spares: Vec<String>,
     /// Oldest first.
     snapshots: Vec<u64>,
-    /// Segments that cannot be read from their beginning, although there are frames in them.
-    headless: Vec<String>,
+    /// Files that are named as segments and are none, with their headers where these are sound.
+    strays: Vec<(String, Option<SegmentHeader>)>,
 }
 
 impl Found {
@@ -182,7 +187,7 @@ impl Found {
             segments: Vec::new(),
             spares: Vec::new(),
             snapshots: Vec::new(),
-            headless: Vec::new(),
+            strays: Vec::new(),
         };
         let mut names = storage.list().map_err(fail)?;
         names.sort_unstable();
@@ -211,7 +216,7 @@ impl Found {
     fn add_segment(&mut self, storage: &dyn Storage, name: &str) -> io::Result<()> {
         let file = storage.open(name)?;
         let header = SegmentHeader::read(&*file)?;
-        // A file under a wrong name, or without a sound header, was being made a segment; unless something was written to it as one.
+        // A file under a wrong name, or without a sound header, is damage if the journal needs it.
         if let Some(header) = header
             && (header.size == self.size || self.segments.is_empty())
             && number_of(name, header.size) == Some(header.number)
@@ -219,8 +224,8 @@ impl Found {
             self.size = header.size;
             self.epoch = self.epoch.max(header.epoch);
             self.segments.push((header, file));
-        } else if journal::holds_frames(name, &*file)? {
-            self.headless.push(name.to_owned());
+        } else {
+            self.strays.push((name.to_owned(), header));
         }
         Ok(())
     }
@@ -251,57 +256,47 @@ impl Found {
     }
 
     /// Applies the journal behind the snapshot.
-    fn replay(&self, mut state: State, repair: bool) -> Result<(State, Scanned)> {
-        for name in &self.headless {
-            let damage = Damage {
-                file: name.clone(),
-                offset: 0,
-            };
-            self.damaged(&damage, repair)?;
-        }
+    fn replay(
+        &self,
+        storage: &dyn Storage,
+        mut state: State,
+        repair: bool,
+    ) -> Result<(State, Scanned)> {
         let mut reader = Reader::new(self.size);
         for (header, file) in &self.segments {
             reader.add(*header, file.clone());
         }
-        let numbers: Vec<u64> = self
-            .segments
-            .iter()
-            .map(|(header, _)| header.number)
-            .collect();
-        if let Some(missing) = state.missing(&numbers, self.size) {
-            self.damaged(
-                &Damage {
-                    file: name(missing, self.size),
-                    offset: 0,
-                },
-                repair,
-            )?;
-        }
+        let mut damage = self.gaps(&state)?;
         if state.lsn == 0 && reader.first().is_some_and(|first| first > 0) {
-            self.damaged(
-                &Damage {
-                    file: name(0, self.size),
-                    offset: 0,
-                },
-                repair,
-            )?;
+            damage.push(self.all_of(0));
+            state.is_shifted = true;
         }
         let (lsn, crc) = (state.lsn, state.crc);
-        let scanned = reader.scan(lsn, crc, |header, body| {
+        let scanned = reader.scan(lsn, crc, |header, body, is_behind_damage| {
+            state.is_shifted |= is_behind_damage;
             state
                 .apply(header, body)
                 .map(drop)
                 .map_err(ReplayError::Malformed)
         });
-        let scanned = scanned.map_err(|error| match error {
+        let mut scanned = scanned.map_err(|error| match error {
             ReplayError::Io(error) => error::io("reading the journal", error),
             ReplayError::Malformed(malformed) => error::malformed(malformed),
         })?;
-        for damage in &scanned.damage {
+        damage.append(&mut scanned.damage);
+        let last = scanned.tail.lsn.checked_sub(1).map(|end| end / self.size);
+        damage.extend(self.strays_behind(storage, last)?);
+        for damage in &damage {
             self.damaged(damage, repair)?;
         }
+        scanned.damage = damage;
+        if self.segment(scanned.tail.lsn / self.size).is_none() {
+            // What is written next begins a segment.
+            scanned.tail.lsn = scanned.tail.lsn.next_multiple_of(self.size);
+        }
+        state.is_shifted = false;
         if scanned.torn {
-            tracing::info!(
+            tracing::warn!(
                 lsn = scanned.tail.lsn,
                 "the end of the journal was being written when the broker ended; it is left out"
             );
@@ -318,6 +313,69 @@ impl Found {
             storage.sync()?;
         }
         Ok(())
+    }
+
+    fn segment(&self, number: u64) -> Option<&Arc<dyn crate::storage::File>> {
+        let mut all = self.segments.iter();
+        let found = all.find(|(header, _)| header.number == number);
+        found.map(|(_, file)| file)
+    }
+
+    fn all_of(&self, number: u64) -> Damage {
+        Damage {
+            file: name(number, self.size),
+            offset: 0,
+        }
+    }
+
+    /// What the snapshot builds on and is not there.
+    fn gaps(&self, state: &State) -> Result<Vec<Damage>> {
+        let numbers = self.segments.iter().map(|(header, _)| header.number);
+        let missing = state.missing(&numbers.collect::<Vec<_>>(), self.size);
+        let mut gaps: Vec<_> = missing
+            .map(|number| self.all_of(number))
+            .into_iter()
+            .collect();
+        let (number, used) = (state.lsn / self.size, state.lsn % self.size);
+        if used == 0 {
+            return Ok(gaps);
+        }
+        let Some(file) = self.segment(number) else {
+            gaps.push(self.all_of(number));
+            return Ok(gaps);
+        };
+        let offset = file
+            .size()
+            .map_err(|error| error::io("reading the journal", error))?;
+        if offset < used {
+            let file = name(number, self.size);
+            gaps.push(Damage { file, offset });
+        }
+        Ok(gaps)
+    }
+
+    /// Files behind the end of the journal that hold a part of it and cannot be read as such.
+    ///
+    /// A new segment has frames only when its header is durable: what a crash leaves of one that was being begun has none.
+    fn strays_behind(&self, storage: &dyn Storage, last: Option<u64>) -> Result<Vec<Damage>> {
+        let is_behind = |number: u64| last.is_none_or(|last| number > last);
+        let mut damage = Vec::new();
+        for (name, header) in &self.strays {
+            let holds = match (header, number_of(name, self.size)) {
+                (Some(header), _) => header.size == self.size && is_behind(header.number),
+                (None, Some(number)) if is_behind(number) => {
+                    let held = storage.open(name);
+                    let held = held.and_then(|file| holds_frames(&*file, number * self.size));
+                    held.map_err(|error| error::io("reading the journal", error))?
+                }
+                (None, _) => false,
+            };
+            if holds {
+                let file = name.clone();
+                damage.push(Damage { file, offset: 0 });
+            }
+        }
+        Ok(damage)
     }
 
     fn damaged(&self, damage: &Damage, repair: bool) -> Result<()> {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     error,
-    journal::{Pool, Segments},
+    journal::{Pool, SEGMENT_HEADER, Segments},
     options::{BrokerOptions, DestinationOptions, Durability, MAX_PARTITIONS},
     record::{Change, nanos},
     state::{Route, State},
@@ -54,13 +54,15 @@ impl Shared {
         state: State,
         keeper: SyncSender<News>,
     ) -> Self {
+        let capacity = segments.size() - SEGMENT_HEADER;
+        let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
         Self {
             bodies: Bodies::new(segments.clone(), options.memory),
             options,
             storage,
             segments,
             pool,
-            gather: Gather::default(),
+            gather: Gather::new(capacity),
             state: Mutex::new(state),
             routes: RwLock::default(),
             failure: OnceLock::new(),

@@ -1,7 +1,7 @@
 //! Frames: what is written at once, and is there as a whole or not at all.
 //!
 //! A frame is a header of 64 bytes and a body of records.
-//! The checksum of the body (CRC-32C, RFC 3720 appendix B.4) begins with that of the frame before it, and the checksum of the header
+//! The checksum of the body (CRC-32C, RFC 3720 appendix B.4) begins with that of the frame before it and the time, and the checksum of the header
 //! with the segment's epoch: what an earlier life of a recycled file has left behind never passes for a frame.
 
 /// Bytes of a frame's header.
@@ -64,20 +64,23 @@ impl Header {
         })
     }
 
+    /// Whether a frame of this place may begin here, whatever became of the rest.
+    pub(crate) fn is_likely(bytes: &[u8], lsn: u64) -> bool {
+        bytes.len() >= HEADER && u32_at(bytes, 0) == MAGIC && u64_at(bytes, 8) == lsn
+    }
+
     /// Where the next frame begins.
     pub(crate) fn end(&self) -> u64 {
         (self.lsn + HEADER as u64 + u64::from(self.len)).next_multiple_of(ALIGN)
     }
 }
 
-/// Whether this looks like the header of a frame at this position of the journal, under whatever epoch.
-pub(crate) fn is_at(bytes: &[u8], lsn: u64) -> bool {
-    bytes.len() >= 16 && u32_at(bytes, 0) == MAGIC && u64_at(bytes, 8) == lsn
-}
-
-/// The checksum of a body that follows a frame with the checksum `previous`.
-pub(crate) fn body_crc(previous: u32, body: &[u8]) -> u32 {
-    crc32c::crc32c_append(previous, body)
+/// The checksum of a body that was written at `time` and follows a frame with the checksum `previous`.
+///
+/// The time makes it differ from that of the same body at the same place in an earlier life of the broker, of which a crash may have
+/// left frames further behind.
+pub(crate) fn body_crc(previous: u32, time: u64, body: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c_append(previous, &time.to_le_bytes()), body)
 }
 
 fn header_crc(bytes: &[u8], epoch: u64) -> u32 {

@@ -8,7 +8,7 @@ mod segments;
 mod writer;
 
 pub(crate) use pool::Pool;
-pub(crate) use reader::{Damage, Reader, Scanned};
-pub(crate) use segment::{SegmentHeader, holds_frames, name, number_of};
+pub(crate) use reader::{Damage, Reader, Scanned, holds_frames};
+pub(crate) use segment::{SEGMENT_HEADER, SegmentHeader, name, number_of};
 pub(crate) use segments::Segments;
 pub(crate) use writer::Writer;

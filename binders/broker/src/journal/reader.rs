@@ -65,19 +65,20 @@ impl Reader {
         self.segments.keys().next().copied()
     }
 
-    /// Calls `each` for every frame from `lsn` on, which follows a frame with the checksum `crc`.
+    /// Calls `each` for every frame from `lsn` on, which follows a frame with the checksum `crc`, and says whether damage lies before it.
     ///
     /// Reading goes on behind damage, so that all of it is reported.
     pub(crate) fn scan<E: From<io::Error>>(
         &self,
         lsn: u64,
         crc: u32,
-        mut each: impl FnMut(&Header, &[u8]) -> Result<(), E>,
+        mut each: impl FnMut(&Header, &[u8], bool) -> Result<(), E>,
     ) -> Result<Scanned, E> {
         let mut scan = Scan::new(self, lsn, crc)?;
         loop {
             while let Some(header) = scan.frame()? {
-                each(&header, scan.body(&header)?)?;
+                let is_behind_damage = !scan.damage.is_empty();
+                each(&header, scan.body(&header)?, is_behind_damage)?;
                 scan.pass(&header);
             }
             if scan.next_segment()? {
@@ -143,7 +144,8 @@ impl<'a> Scan<'a> {
         }
         let at = self.offset() + HEADER as u64;
         let body = self.window.bytes(&*segment.file, at, header.len as usize)?;
-        let sound = body.is_some_and(|body| body_crc(header.previous, body) == header.crc);
+        let sound =
+            body.is_some_and(|body| body_crc(header.previous, header.time, body) == header.crc);
         Ok(sound.then_some(header))
     }
 
@@ -261,6 +263,22 @@ impl<'a> Scan<'a> {
             damage: self.damage,
         }
     }
+}
+
+/// Whether a file that would begin at `start` has frames of that place, although nobody knows its epoch.
+pub(crate) fn holds_frames(file: &dyn File, start: u64) -> io::Result<bool> {
+    let mut window = Window {
+        len: file.size()?,
+        ..Window::default()
+    };
+    let mut at = SEGMENT_HEADER;
+    while let Some(bytes) = window.bytes(file, at, HEADER)? {
+        if Header::is_likely(bytes, start + at) {
+            return Ok(true);
+        }
+        at += ALIGN;
+    }
+    Ok(false)
 }
 
 /// The part of a file that is in memory.

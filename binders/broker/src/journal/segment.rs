@@ -4,14 +4,11 @@
 
 use std::io::{self, IoSlice};
 
-use super::frame::{ALIGN, is_at, u32_at, u64_at};
+use super::frame::{u32_at, u64_at};
 use crate::storage::File;
 
 /// Bytes before the first frame of a segment.
 pub(crate) const SEGMENT_HEADER: u64 = 64;
-
-/// Bytes that are looked at together.
-const WINDOW: usize = 1 << 20;
 
 const MAGIC: &[u8; 8] = b"MQSEG\0\0\x01";
 
@@ -41,6 +38,11 @@ impl SegmentHeader {
         bytes
     }
 
+    /// Where the next segment begins; `None` is beyond every number.
+    fn end(&self) -> Option<u64> {
+        self.number.checked_add(1)?.checked_mul(self.size)
+    }
+
     /// Writes it to the beginning of a file.
     pub(crate) fn write(&self, file: &dyn File) -> io::Result<()> {
         file.write_at(&[IoSlice::new(&self.encode())], 0)
@@ -53,12 +55,13 @@ impl SegmentHeader {
         let sound = read == bytes.len()
             && bytes[0..8] == *MAGIC
             && u32_at(&bytes, 8) == crc32c::crc32c(&bytes[16..]);
-        Ok(sound.then(|| Self {
+        let header = sound.then(|| Self {
             number: u64_at(&bytes, 16),
             size: u64_at(&bytes, 24),
             epoch: u64_at(&bytes, 32),
             previous: u32_at(&bytes, 40),
-        }))
+        });
+        Ok(header.filter(|header| header.size > SEGMENT_HEADER && header.end().is_some()))
     }
 }
 
@@ -71,29 +74,6 @@ pub(crate) fn name(number: u64, size: u64) -> String {
 pub(crate) fn number_of(name: &str, size: u64) -> Option<u64> {
     let first: u64 = name.strip_suffix(".journal")?.parse().ok()?;
     first.is_multiple_of(size).then_some(first / size)
-}
-
-/// Whether frames stand in the file that belong where its name says; what an earlier life of the file has left belongs elsewhere.
-pub(crate) fn holds_frames(name: &str, file: &dyn File) -> io::Result<bool> {
-    let start = name.strip_suffix(".journal").map(str::parse::<u64>);
-    let Some(Ok(start)) = start else {
-        return Ok(false);
-    };
-    let mut bytes = vec![0; WINDOW];
-    let mut at = 0;
-    loop {
-        let read = file.read_at(&mut bytes, at)?;
-        let places = (0..read).step_by(ALIGN as usize);
-        for (place, lsn) in places.zip((start + at..).step_by(ALIGN as usize)) {
-            if is_at(&bytes[place..read], lsn) {
-                return Ok(true);
-            }
-        }
-        if read < bytes.len() {
-            return Ok(false);
-        }
-        at += read as u64;
-    }
 }
 
 #[cfg(test)]

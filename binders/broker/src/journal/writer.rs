@@ -75,7 +75,7 @@ impl Writer {
         let header = Header {
             lsn,
             previous: self.tail.crc,
-            crc: body_crc(self.tail.crc, body),
+            crc: body_crc(self.tail.crc, time, body),
             len: u32::try_from(body.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
             records,
             time,

@@ -4,7 +4,7 @@ use super::{
     PREFIX, kind,
     read::{Fields, Malformed},
 };
-use crate::options::{DestinationOptions, Durability, Full};
+use crate::options::{DestinationOptions, Durability, Full, MAX_PARTITIONS};
 
 /// A group's share of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -175,6 +175,24 @@ impl Change {
         }
     }
 
+    /// Whether it speaks of positions.
+    pub(crate) fn has_positions(&self) -> bool {
+        match self {
+            Self::Destination { .. }
+            | Self::Delete { .. }
+            | Self::Forget { .. }
+            | Self::Producer { .. } => false,
+            Self::Ack { .. }
+            | Self::Release { .. }
+            | Self::Hold { .. }
+            | Self::Group { .. }
+            | Self::Seek { .. }
+            | Self::Purge { .. }
+            | Self::Handled { .. }
+            | Self::Trim { .. } => true,
+        }
+    }
+
     /// Appends the change as a record.
     pub(crate) fn encode<'a>(&self, buffer: &'a mut Vec<u8>) {
         let writer = Writer::new(buffer, self.kind());
@@ -336,8 +354,12 @@ fn rest(fields: &mut Fields<'_>) -> Result<Vec<u64>, Malformed> {
 }
 
 fn options(fields: &mut Fields<'_>) -> Result<DestinationOptions, Malformed> {
+    let partitions = fields.u32()?;
+    if !(1..=MAX_PARTITIONS).contains(&partitions) {
+        return Err(Malformed("a destination has too many partitions, or none"));
+    }
     Ok(DestinationOptions {
-        partitions: fields.u32()?,
+        partitions,
         durability: match fields.u32()? {
             0 => Durability::Commit,
             1 => Durability::Interval,

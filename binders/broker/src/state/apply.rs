@@ -111,13 +111,30 @@ impl State {
                     due,
                     is_held: true,
                 };
-                lane.note(position, note);
+                lane.hold(position, note);
             }),
             _ => {}
         }
     }
 
+    /// What speaks of positions that may not be its own is passed over: messages come again rather than never.
+    #[cold]
+    fn change_without_positions(&mut self, change: Change) {
+        if let Change::Group {
+            destination,
+            id,
+            name,
+            ..
+        } = change
+        {
+            self.add_group(destination, id, &name, &[]);
+        }
+    }
+
     fn change(&mut self, change: Change) {
+        if self.is_shifted && change.has_positions() {
+            return self.change_without_positions(change);
+        }
         match change {
             Change::Ack { .. } | Change::Release { .. } | Change::Hold { .. } => {
                 self.settle(change);

@@ -285,6 +285,16 @@ impl Lane {
         }
     }
 
+    /// A consumer keeps a message for a while.
+    pub(super) fn hold(&mut self, position: u64, note: Note) {
+        let slot = self.slots.get(position);
+        if slot.is_some_and(|slot| slot.place == Place::Delayed) {
+            // In a recovery nobody was there to get it when its time had come.
+            self.line_up(position);
+        }
+        self.note(position, note);
+    }
+
     /// Gives a message back, to be handed out again when the note says.
     pub(super) fn release(&mut self, position: u64, note: Note, log: &Log) {
         let Some(slot) = self.slots.get_mut(position) else {

@@ -65,6 +65,8 @@ pub(crate) struct State {
     pub(crate) crc: u32,
     /// When it was written.
     pub(crate) time: u64,
+    /// Whether frames that are lost may have held messages: positions in later frames are not those that they speak of.
+    pub(crate) is_shifted: bool,
 }
 
 impl State {

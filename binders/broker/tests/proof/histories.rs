@@ -10,24 +10,24 @@ use crate::{
 /// So many by default; `MQ_HISTORIES` says another number.
 const HISTORIES: u64 = 10_000;
 
-fn number(name: &str) -> Option<u64> {
+pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Says which seed it was when a history fails.
-struct Announce(u64);
+/// Says which one it was when something fails.
+pub(crate) struct Announce(pub(crate) &'static str, pub(crate) u64);
 
 impl Drop for Announce {
     #[expect(clippy::print_stderr, reason = "the seed has to be seen")]
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("replay the history that failed with MQ_SEED={}", self.0);
+            eprintln!("replay what has failed with {}={}", self.0, self.1);
         }
     }
 }
 
 async fn history(seed: u64) -> Counts {
-    let _announce = Announce(seed);
+    let _announce = Announce("MQ_SEED", seed);
     let mut chance = Seeded::new(seed);
     let mut world = World::new(Disk::new(), options(&mut chance)).expect("an empty disk");
     for destination in 0..3 {

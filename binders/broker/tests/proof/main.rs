@@ -1,5 +1,6 @@
 //! The broker is proven against a model, and against every failure of a disk.
 
+mod crash;
 mod histories;
 mod model;
 mod run;

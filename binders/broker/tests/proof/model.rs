@@ -68,6 +68,8 @@ pub(crate) struct Lane {
     pub(crate) out: BTreeMap<u64, (usize, Option<u8>)>,
     pub(crate) delayed: BTreeMap<u64, SystemTime>,
     pub(crate) attempts: BTreeMap<u64, u32>,
+    /// What was out when the group was moved: it keeps its turn among messages of its key, although earlier ones are open again.
+    pub(crate) carried: BTreeSet<u64>,
 }
 
 /// Everything.
@@ -89,6 +91,7 @@ impl Lane {
     /// The consumers are gone; nobody knows any more what they had.
     pub(crate) fn forget_consumers(&mut self) {
         self.out.clear();
+        self.carried.clear();
     }
 }
 
@@ -191,6 +194,7 @@ impl Destination {
             }
             *lane = Lane {
                 from: *from,
+                carried: out.keys().copied().collect(),
                 out,
                 ..Lane::default()
             };
@@ -290,7 +294,8 @@ impl Destination {
         });
         others.any(|(position, kept)| {
             let is_open = !lane.is_settled(*position) && kept.message.due.is_none();
-            lane.delayed.contains_key(position) || (*position < at.1 && is_open)
+            lane.delayed.contains_key(position)
+                || (*position < at.1 && is_open && !lane.carried.contains(&at.1))
         })
     }
 

@@ -42,7 +42,8 @@ impl World {
             Step::Delete(which) => self.delete(DESTINATIONS[which]).await,
             Step::Checkpoint => {
                 let said = self.broker().checkpoint();
-                self.end(said, self.model.clone(), true);
+                self.end(said, self.model.clone(), false);
+                self.was_quiet();
             }
             Step::Close => self.close().await,
             Step::Kill => self.go_on(self.disk.killed(), false).await,

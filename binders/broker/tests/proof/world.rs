@@ -36,10 +36,13 @@ pub(crate) struct Consumer {
 }
 
 /// The broker after a step.
+#[derive(Clone)]
 struct Point {
     lsn: u64,
     bytes: Vec<u8>,
     model: Model,
+    /// Whether the frames before it, back to the point before, change nothing that the model knows.
+    is_quiet: bool,
 }
 
 /// What was compared.
@@ -137,6 +140,22 @@ impl World {
         self.broker.as_ref().expect("open")
     }
 
+    /// The same past, to go on from differently: [`go_on`](Self::go_on) has to follow.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            disk: self.disk.clone(),
+            options: self.options.clone(),
+            model: self.model.clone(),
+            consumers: Vec::new(),
+            counts: Counts::default(),
+            broker: None,
+            points: self.points.clone(),
+            unknown: self.unknown.clone(),
+            next_id: self.next_id,
+            next_consumer: self.next_consumer,
+        }
+    }
+
     pub(crate) fn id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
@@ -145,7 +164,12 @@ impl World {
     fn point(&self) -> Point {
         let (lsn, bytes) = self.broker().inspect();
         let model = self.model.clone();
-        Point { lsn, bytes, model }
+        Point {
+            lsn,
+            bytes,
+            model,
+            is_quiet: false,
+        }
     }
 
     /// A step that writes has ended: `after` is the model with it.
@@ -167,6 +191,16 @@ impl World {
                 self.unknown.get_or_insert(after);
                 None
             }
+        }
+    }
+
+    /// The last step has written only what changes nothing that the model knows, and may go on doing so.
+    pub(crate) fn was_quiet(&mut self) {
+        if let Some(last) = self.points.last_mut() {
+            last.is_quiet = true;
+        }
+        if self.disk.is_crashed() {
+            self.unknown.get_or_insert(self.model.clone());
         }
     }
 
@@ -214,6 +248,7 @@ impl World {
         );
         // A new segment without a frame yet.
         let is_fresh = lsn % SEGMENT == 64;
+        let is_quiet = self.points.get(place + 1).is_some_and(|next| next.is_quiet);
         let unknown = self.unknown.take();
         if point.lsn == lsn {
             assert!(point.bytes == bytes, "recovery and live operation differ");
@@ -221,8 +256,12 @@ impl World {
         }
         self.model = match unknown {
             Some(unknown) if is_last && point.lsn < lsn && !is_fresh => unknown,
-            _ => {
-                assert!(point.lsn == lsn || is_fresh, "a frame that nobody wrote");
+            unknown => {
+                let (at, steps, is) = (point.lsn, self.points.len(), unknown.is_some());
+                assert!(
+                    at == lsn || is_fresh || is_quiet,
+                    "a frame that nobody wrote, between {at} and {lsn}; step {place} of {steps}, unknown: {is}"
+                );
                 point.model.clone()
             }
         };
@@ -332,24 +371,32 @@ impl World {
         self.wait_for_dues(&name, &group);
         let now = SystemTime::now();
         let expected = self.model.destinations[&name].deliverable(&group, now);
-        let subscription = &mut self.consumers[who].subscription;
         if expected.is_empty() {
+            let subscription = &mut self.consumers[who].subscription;
             let got = poll_once(subscription.receive(max));
             let got = got.filter(|_| !self.disk.is_crashed());
             assert!(got.is_none(), "nothing was to be delivered, but {got:?}");
             return 0;
         }
-        let got = tokio::time::timeout(STUCK, subscription.receive(max)).await;
-        let Ok(got) = got else {
-            panic!("{name}, {group}: {expected:?} do not come");
-        };
-        match got {
-            Ok(got) => self.take(who, got),
-            Err(error) => {
-                assert!(self.disk.is_crashed(), "receiving: {error:?}");
-                0
-            }
+        let mut count = 0;
+        // What is read from the disk may come in several parts: the consumer has all of it, and has to be given it.
+        while count < max
+            && !self.model.destinations[&name]
+                .deliverable(&group, now)
+                .is_empty()
+        {
+            let subscription = &mut self.consumers[who].subscription;
+            let got = tokio::time::timeout(STUCK, subscription.receive(max - count)).await;
+            let Ok(got) = got else {
+                panic!("{name}, {group}: {expected:?} do not come");
+            };
+            let Ok(got) = got else {
+                assert!(self.disk.is_crashed(), "receiving: {got:?}");
+                return count;
+            };
+            count += self.take(who, got);
         }
+        count
     }
 
     fn wait_for_dues(&self, name: &str, group: &str) {
