@@ -7,7 +7,7 @@ pub use actions::ParseError;
 pub use points::{Guard, set};
 
 #[doc(hidden)]
-pub use points::{Returned, reached};
+pub use points::{EarlyReturn, reached};
 
 /// A named place at which a test makes the program exit, panic, pause or fail; see the [crate](crate).
 ///

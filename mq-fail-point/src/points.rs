@@ -27,7 +27,7 @@ struct Point {
 
 /// The function is to return; with the text of the action, if it has one.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Returned(pub Option<String>);
+pub struct EarlyReturn(pub Option<String>);
 
 /// Ends the setting of a point when it is dropped: who paused there goes on.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Drop for Guard {
 
 /// The program has come to a point.
 #[must_use]
-pub fn reached(name: &str) -> Option<Returned> {
+pub fn reached(name: &str) -> Option<EarlyReturn> {
     from_environment();
     if !ANY.load(Ordering::Relaxed) {
         return None;
@@ -101,7 +101,7 @@ pub fn reached(name: &str) -> Option<Returned> {
 #[expect(clippy::exit, reason = "that is the action")]
 #[expect(clippy::panic, reason = "that is the action")]
 #[expect(clippy::disallowed_methods, reason = "that is the action")]
-fn act(name: &str, action: Action) -> Option<Returned> {
+fn act(name: &str, action: Action) -> Option<EarlyReturn> {
     match action {
         Action::Off | Action::Print | Action::Pause => None,
         Action::Exit(status) => std::process::exit(status),
@@ -112,7 +112,7 @@ fn act(name: &str, action: Action) -> Option<Returned> {
             std::thread::sleep(time);
             None
         }
-        Action::Return(text) => Some(Returned(text)),
+        Action::Return(text) => Some(EarlyReturn(text)),
     }
 }
 
@@ -216,8 +216,8 @@ mod tests {
     #[test]
     fn a_point_returns_as_long_as_it_is_set() {
         let guard = set("returns", "1*return(a)->return").unwrap();
-        assert_eq!(reached("returns"), Some(Returned(Some("a".to_owned()))));
-        assert_eq!(reached("returns"), Some(Returned(None)));
+        assert_eq!(reached("returns"), Some(EarlyReturn(Some("a".to_owned()))));
+        assert_eq!(reached("returns"), Some(EarlyReturn(None)));
         assert_eq!(reached("another"), None);
         drop(guard);
         assert_eq!(reached("returns"), None);
@@ -228,7 +228,10 @@ mod tests {
         let first = set("twice", "return(first)").unwrap();
         let _second = set("twice", "return(second)").unwrap();
         drop(first);
-        assert_eq!(reached("twice"), Some(Returned(Some("second".to_owned()))));
+        assert_eq!(
+            reached("twice"),
+            Some(EarlyReturn(Some("second".to_owned())))
+        );
     }
 
     #[test]

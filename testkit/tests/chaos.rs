@@ -80,6 +80,14 @@ async fn a_child_process_is_paused_and_nothing_is_lost() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_broker_is_killed_and_keeps_every_guarantee() {
+    for guarantee in Guarantee::ALL {
+        let options = Options::new("broker", 5_000, 6);
+        is_good(options.guarantee(guarantee)).await;
+    }
+}
+
 /// Everything is sent, by a source that goes on after each kill; and what the dead process had in memory is found missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_process_had_in_memory_is_told_as_lost() {

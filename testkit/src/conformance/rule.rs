@@ -48,8 +48,10 @@ macro_rules! rules {
 rules! {
     /// The first event of a consumer is an assignment, which names every lane that it reads.
     Assignment = "assignment" after [];
+    /// A destination has the partitions that it was made with, and a lonely consumer reads them all.
+    Lanes = "lanes" after [Assignment];
     /// A group keeps what is published while nobody reads.
-    Kept = "kept" after [Assignment];
+    Kept = "kept" after [Lanes];
     /// What is published arrives.
     Arrival = "arrival" after [Kept];
     /// Messages are stored and delivered in the order in which they were published.
@@ -85,7 +87,7 @@ rules! {
     /// What is settled does not come again.
     Settled = "settled" after [Unsettled];
     /// A closed instance, and what was opened through it, does nothing any more, and gives back what it had; others are not touched.
-    Closed = "closed" after [Settled];
+    Closed = "closed" after [Progress Woken];
     /// What cannot be settled is named, and the rest of the call takes effect.
     SettleResults = "settle-results" after [Settled];
     /// A delivery is settled once: what is done with cannot be released or extended.
@@ -102,7 +104,7 @@ rules! {
     Copies = "copies" after [Settled Payload];
     /// Of a group one member gets a message.
     Shared = "shared" after [Settled];
-    /// A new group begins where it was told to.
+    /// A new group begins where it was told to, and one that was made beforehand misses nothing.
     Start = "start" after [Progress Copies];
     /// A reader without a group gets its own copy of what is new, and leaves nothing behind.
     Anonymous = "anonymous" after [Start];
@@ -123,7 +125,7 @@ rules! {
     /// A released message comes again.
     Release = "release" after [SettleResults];
     /// Failed attempts are recorded with the message.
-    Attempts = "attempts" after [Release];
+    Attempts = "attempts" after [Release Progress];
     /// A held message stays with its consumer, and its time is recorded.
     Hold = "hold" after [Attempts];
     /// Deliveries are counted.
@@ -137,7 +139,7 @@ rules! {
     /// A message is not delivered before its time, and then it is.
     DelayedDelivery = "delayed-delivery" after [Settled Woken];
     /// A delayed release is not early, and comes.
-    DelayedRedelivery = "delayed-redelivery" after [Release Woken];
+    DelayedRedelivery = "delayed-redelivery" after [Release Woken Progress];
     /// A key keeps its order through release, delay and change of consumer.
     KeyOrder = "key-order" after [Key Partition Members Release Progress DelayedRedelivery];
     /// The end of a message arrives with it.
@@ -149,7 +151,7 @@ rules! {
     /// A filter lets through what matches, and settles the rest.
     Filter = "filter" after [Headers Lag];
     /// A dead letter is moved with all that it has.
-    DeadLetter = "dead-letter" after [Payload Properties Key SettleResults];
+    DeadLetter = "dead-letter" after [Payload Properties Key SettleResults Copies];
     /// Nothing of a step is seen before its commit.
     Isolation = "isolation" after [Destination Unsettled Woken];
     /// A step takes effect as a whole, or not at all.
@@ -168,8 +170,8 @@ rules! {
     Removal = "removal" after [Listing];
     /// What is not there is reported as not found.
     NotFound = "not-found" after [];
-    /// A group or lane is moved where it was told to, and alone.
-    Seek = "seek" after [Progress Copies];
+    /// A group or lane is moved, or begins, at the time or position that it was told, and no other is.
+    Seek = "seek" after [Start];
     /// What is missing is made, once; what is there stays, and differences are said.
     Provision = "provision" after [Kept];
     /// Verifying makes nothing and names everything.
@@ -185,12 +187,12 @@ rules! {
     /// What is declared is there, and the same for every instance.
     Declared = "declared" after [];
     /// The source of a dead letter that could not be published stays unsettled.
-    LastResort = "last-resort" after [Confirmed Unsettled];
+    LastResort = "last-resort" after [Confirmed Unsettled Woken];
     /// The framework keeps its promises over this binder.
     ///
     /// Its cases show what no case of the contract has shown.
     Framework = "framework" after [
-        Assignment Kept Arrival Order Handover Payload Key Headers Properties Confirmed Results Destination Receipt MaxMessage
+        Assignment Lanes Kept Arrival Order Handover Payload Key Headers Properties Confirmed Results Destination Receipt MaxMessage
         KeyFailsTogether Partition Commit Unsettled Settled Closed SettleResults SettledOnce Fence Progress Unchanged StableIds
         Copies Shared Start Anonymous Destinations CancelSafe Woken Halves Window Pause Members Release Attempts Hold DeliveryCount
         Extend Notes SettleStyle DelayedDelivery DelayedRedelivery KeyOrder Expiry Priority Lag Filter DeadLetter Isolation Atomic

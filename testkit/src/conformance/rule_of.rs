@@ -64,7 +64,7 @@ fn publish(name: &str) -> Rule {
 
 fn partitions(name: &str) -> Rule {
     match name {
-        "an_assignment_names_every_partition" => Rule::Assignment,
+        "an_assignment_names_every_partition" => Rule::Lanes,
         _ => Rule::Partition,
     }
 }
@@ -100,12 +100,11 @@ fn groups(name: &str) -> Rule {
         "members_of_a_group_share_without_duplicates" => Rule::Shared,
         "a_group_goes_on_where_it_was"
         | "a_group_keeps_what_is_published_while_nobody_reads"
-        | "a_group_outlives_the_instance_that_made_it"
-        | "a_group_made_beforehand_misses_nothing"
-        | "a_group_made_beforehand_misses_nothing_even_from_the_latest" => Rule::Progress,
+        | "a_group_outlives_the_instance_that_made_it" => Rule::Progress,
         "a_group_keeps_a_message_while_nobody_reads" => Rule::Kept,
         "one_consumer_reads_several_destinations"
         | "a_busy_destination_does_not_starve_another" => Rule::Destinations,
+        "a_group_may_begin_at_a_time" | "a_group_may_begin_at_a_position" => Rule::Seek,
         other if other.contains("anonymous") => Rule::Anonymous,
         _ => Rule::Start,
     }

@@ -24,17 +24,19 @@ done
 for group in $groups; do kill -s KILL -- "-$group"; done
 "#;
 
-/// The one of this process; made when it is first needed, and again where somebody has killed it.
+/// The one of this process, made when it is first needed.
 static WATCHDOG: Mutex<Option<ChildStdin>> = Mutex::new(None);
 
-/// Puts a process group on the list.
+/// Puts a process group on the list. Where somebody has killed the watchdog, another one begins with this group.
 pub(super) fn add(group: Pid) -> io::Result<()> {
+    let line = format!("+ {}\n", group.as_raw_nonzero());
     let mut pipe = WATCHDOG.lock().unwrap_or_else(PoisonError::into_inner);
-    let pipe = match pipe.as_mut() {
-        Some(pipe) => pipe,
-        None => pipe.insert(start()?),
-    };
-    writeln!(pipe, "+ {}", group.as_raw_nonzero())
+    if let Some(pipe) = pipe.as_mut()
+        && pipe.write_all(line.as_bytes()).is_ok()
+    {
+        return Ok(());
+    }
+    pipe.insert(start()?).write_all(line.as_bytes())
 }
 
 /// Takes a process group off the list.

@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Debug,
+    pin::Pin,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -9,23 +10,23 @@ use async_trait::async_trait;
 use mq_core::{
     binder::{
         Admin, Binder, Browsed, Capabilities, Consumer, ConsumerSpec, Cursor, DestinationPlan,
-        Event, GroupInfo, Health, Lag, LaneId, Lanes, Producer, ProvisionReport, Receipt, Receipts,
+        Event, GroupInfo, Health, Lag, LaneId, Producer, ProvisionReport, Receipt, Receipts,
         Record, ReplayFrom, Settlement, Settler, Transaction, Unsettled,
     },
     error::Result,
     message::Message,
     policy::Provision,
 };
+use mq_memory::MemoryBinder;
+
+/// The restart of a broker.
+pub(crate) type Restarting<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// What a consumer that is around another one keeps for the flaw.
 #[derive(Debug)]
 pub(crate) struct Own {
-    /// What it subscribed to.
-    pub spec: ConsumerSpec,
-    /// The lanes of the other one.
-    pub lanes: Lanes,
-    /// For the flaw.
-    pub records: Vec<Record>,
+    /// What it was handed, if the flaw remembers.
+    pub(crate) records: Vec<Record>,
 }
 
 /// A mistake; one for all instances of a subject. What is not overridden is done as it should be.
@@ -41,6 +42,11 @@ pub(crate) trait Flaw: Debug + Send + Sync + 'static {
 
     async fn close(&self, real: &dyn Binder) -> Result<()> {
         real.close().await
+    }
+
+    /// What a restart of the broker does beside cutting connections, where a case may ask for one.
+    fn at_restart(&self) -> Option<fn(&MemoryBinder) -> Restarting<'_>> {
+        None
     }
 
     async fn provision(
@@ -154,9 +160,9 @@ pub(crate) trait Flaw: Debug + Send + Sync + 'static {
 
 /// A transaction, with what stands beside it.
 pub(crate) struct Step {
-    pub step: Box<dyn Transaction>,
-    pub settler: std::sync::Arc<dyn Settler>,
-    pub binder: std::sync::Arc<dyn Binder>,
+    pub(crate) step: Box<dyn Transaction>,
+    pub(crate) settler: std::sync::Arc<dyn Settler>,
+    pub(crate) binder: std::sync::Arc<dyn Binder>,
 }
 
 /// No mistake.

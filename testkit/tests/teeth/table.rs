@@ -6,7 +6,7 @@ use mq_core::binder::{Capability, ReplayFrom};
 use mq_testkit::conformance::Rule;
 
 use crate::{
-    bite::{self, Tooth, bare, log, no_key_order, strong},
+    bite::{self, Tooth, bare, log, strong, without},
     broken::{
         closing::*,
         fidelity::{self, Alters, ForgetsHeadersAtRedelivery, InventsIds},
@@ -14,18 +14,18 @@ use crate::{
         publish::*,
         receive::{self, *},
         settle::{
-            self, Boasts, Changes, HidesRefusals, IgnoresEpochs, LosesOnReconnect, SettlesOnClose,
-            SettlesOnReceive, SettlesTwice,
+            self, Boasts, Changes, CommitsOnReceive, CommitsTooMuch, HidesRefusals, IgnoresEpochs,
+            LosesOnReconnect, SettlesOnClose, SettlesOnReceive, SettlesTwice,
         },
         steps::*,
         tools::*,
     },
-    flaw::Flawless,
+    flaw::{Flaw, Flawless},
 };
 
 /// Makes a test of every line, and the list of the rules that are covered.
 macro_rules! teeth {
-    ($($name:ident: $broker:ident, $flaw:expr => $rule:ident [$($case:literal)*];)*) => {
+    ($($name:ident: $broker:expr, $flaw:expr => $rule:ident [$($case:literal)*];)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
@@ -68,7 +68,7 @@ teeth! {
     keeps_seconds_only: strong, Alters(fidelity::keeps_seconds_only) => Properties ["the_timestamp_arrives_to_the_millisecond"];
     forgets_headers_at_redelivery: strong, ForgetsHeadersAtRedelivery => Unchanged ["a_redelivered_message_is_unchanged"];
     invents_ids: strong, InventsIds::default() => StableIds ["a_message_has_an_id_that_redelivery_keeps"];
-    forgets_what_nobody_reads: strong, MovesGroups(ReplayFrom::Latest) => Kept ["a_group_made_beforehand_misses_nothing"];
+    forgets_what_nobody_reads: strong, MovesGroups(ReplayFrom::Latest) => Kept ["a_group_keeps_a_message_while_nobody_reads"];
     settles_on_receive: strong, SettlesOnReceive => Unsettled ["an_unsettled_message_comes_again" "what_a_crashed_member_had_goes_to_another"];
     settles_on_close: strong, SettlesOnClose => Unsettled ["an_unsettled_message_comes_again"];
     redelivers_what_is_settled: strong, MovesGroups(ReplayFrom::Earliest) => Settled ["an_acknowledged_message_does_not_come_again"];
@@ -97,7 +97,7 @@ teeth! {
     commits_too_little: log, Changes(settle::commits_too_little) => Commit ["a_group_goes_on_at_the_committed_position"];
     forgets_notes: log, Changes(settle::forgets_notes) => Notes ["a_position_can_be_committed_again_with_other_notes"];
     swallows_commits: strong, Changes(settle::swallows_commits) => SettleStyle ["positions_cannot_be_committed_where_messages_are_settled"];
-    boasts_of_key_order: no_key_order, Boasts(&[Capability::KeyOrder]) => KeyOrder ["a_key_waits_while_its_head_is_out_and_others_go_on"];
+    boasts_of_key_order: || without(Capability::KeyOrder), Boasts(&[Capability::KeyOrder]) => KeyOrder ["a_key_waits_while_its_head_is_out_and_others_go_on"];
     delivers_early: strong, Alters(fidelity::delivers_early) => DelayedDelivery ["a_delayed_message_is_not_early_and_arrives"];
     redelivers_early: strong, Changes(settle::redelivers_early) => DelayedRedelivery ["a_delayed_release_is_not_early_and_comes_again"];
     forgets_the_end: strong, Alters(fidelity::forgets_the_end) => Expiry ["the_end_of_a_message_arrives_with_it"];
@@ -121,30 +121,54 @@ teeth! {
     makes_what_it_verifies: strong, MakesWhatItVerifies => Verify ["verifying_makes_nothing"];
     closes_nothing: strong, ClosesNothing => Closed ["a_closed_instance_opens_nothing"];
     loses_on_reconnect: strong, LosesOnReconnect::default() => Reconnect ["what_was_unsettled_at_a_cut_comes_again"];
-    hides_cuts: strong, HidesCuts => Reconnect ["a_cut_is_reported_to_a_waiting_consumer"];
+    hides_cuts: strong, HidesCuts => Reconnect ["a_cut_is_noticed_while_a_consumer_waits"];
     is_always_well: strong, IsAlwaysWell => Health ["a_closed_instance_is_down"];
     delivers_early_what_it_cannot_delay: bare, Alters(fidelity::delivers_early) => Refusal ["a_message_that_is_due_later"];
     lets_everything_through_without_filters: bare, LetsEverythingThrough => Refusal ["a_filter"];
+    forgets_at_a_restart: strong, ForgetsAtARestart => Durable ["messages_survive_a_restart_of_the_broker" "settlements_survive_a_restart_of_the_broker"];
+    keeps_groups_in_the_instance: strong, KeepsGroupsInTheInstance::default() => Progress ["a_group_outlives_the_instance_that_made_it"];
+    commits_too_much: log, CommitsTooMuch => Commit ["a_group_goes_on_at_the_committed_position"];
+    commits_on_receive: log, CommitsOnReceive => Unsettled ["an_unsettled_message_comes_again"];
+    boasts_of_partitions: || without(Capability::Partitions), Boasts(&[Capability::Partitions]) => Lanes ["an_assignment_names_every_partition"];
+    boasts_of_anonymous_groups: || without(Capability::AnonymousGroups), Boasts(&[Capability::AnonymousGroups]) => Anonymous ["anonymous_readers_get_a_copy_each"];
+    boasts_of_delayed_redelivery: || without(Capability::DelayedRedelivery), Boasts(&[Capability::DelayedRedelivery]) => DelayedRedelivery ["a_delayed_release_is_not_early_and_comes_again"];
+    boasts_of_delayed_delivery: || without(Capability::DelayedDelivery), Boasts(&[Capability::DelayedDelivery]) => DelayedDelivery ["a_delayed_message_is_not_early_and_arrives"];
+    boasts_of_dead_letter: || without(Capability::DeadLetter), Boasts(&[Capability::DeadLetter]) => DeadLetter ["a_dead_letter_is_moved_with_everything"];
+    boasts_of_delivery_count: || without(Capability::DeliveryCount), Boasts(&[Capability::DeliveryCount]) => DeliveryCount ["deliveries_are_counted"];
+    boasts_of_extend: || without(Capability::Extend), Boasts(&[Capability::Extend]) => Extend ["a_deadline_can_be_extended"];
+    boasts_of_transactions: || without(Capability::Transactions), Boasts(&[Capability::Transactions]) => Isolation ["nothing_is_seen_before_the_commit"];
+    boasts_of_seek: || without(Capability::Seek), Boasts(&[Capability::Seek]) => Seek ["a_group_reads_again_from_the_earliest"];
+    boasts_of_filter: || without(Capability::Filter), Boasts(&[Capability::Filter]) => Filter ["a_filter_lets_through_what_matches"];
+    boasts_of_priority: || without(Capability::Priority), Boasts(&[Capability::Priority]) => Priority ["a_higher_priority_comes_first"];
+    boasts_of_expiry: || without(Capability::Expiry), Boasts(&[Capability::Expiry]) => Expiry ["the_end_of_a_message_arrives_with_it"];
+    boasts_of_browse: || without(Capability::Browse), Boasts(&[Capability::Browse]) => Browse ["browsing_shows_everything_and_consumes_nothing"];
+    boasts_of_lag: || without(Capability::Lag), Boasts(&[Capability::Lag]) => Lag ["lag_counts_what_is_not_settled"];
     boasts_of_durability: strong, Boasts(&[Capability::Durable]) => Declared ["every_declared_capability_is_exercised"];
 }
 
 /// A wrapper without a mistake passes: no verdict is false.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_binder_without_a_mistake_breaks_nothing() {
-    for broker in [strong, log, bare] {
-        let report = bite::run(broker, || Arc::new(Flawless)).await;
+    let flawless: fn() -> Arc<dyn Flaw> = || Arc::new(Flawless);
+    for (broker, flaw) in [
+        (strong as fn() -> _, flawless),
+        (strong, || Arc::new(Restarts)),
+        (log, flawless),
+        (bare, flawless),
+    ] {
+        let report = bite::run_flawless(broker, flaw).await;
         let failures: Vec<_> = report.failures().collect();
         assert!(failures.is_empty(), "{failures:?}");
         assert!(report.passed() > 150, "{}", report.passed());
     }
 }
 
-/// The rules for which nothing here is broken, each for a reason.
+/// There is a broken binder for each rule of the contract.
 #[test]
-fn every_rule_but_three_is_broken_by_somebody() {
+fn every_rule_is_broken_by_somebody() {
     let covered = covered();
     let rest = Rule::ALL.iter().filter(|rule| !covered.contains(rule));
     let rest: Vec<_> = rest.collect();
-    // A broker in memory does not restart; the framework is no binder; progress is what settling and keeping come to.
-    assert_eq!(rest, [&Rule::Progress, &Rule::Durable, &Rule::Framework]);
+    // The framework is no binder: what only its cases show is a rule that the contract has not named yet.
+    assert_eq!(rest, [&Rule::Framework]);
 }

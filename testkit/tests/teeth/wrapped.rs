@@ -1,12 +1,12 @@
 //! A binder around another one: everything is handed on, by way of a [`Flaw`].
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use mq_core::{
     binder::{
         Admin, Binder, Browsed, Capabilities, Consumer, ConsumerSpec, Cursor, DestinationInfo,
-        DestinationPlan, Event, GroupInfo, Health, Lag, LaneId, Lanes, Producer, ProducerSpec,
+        DestinationPlan, Event, GroupInfo, Health, Lag, LaneId, Producer, ProducerSpec,
         ProvisionReport, Receipt, Receipts, Record, ReplayFrom, Settlement, Settler, Transaction,
         Unsettled,
     },
@@ -54,8 +54,6 @@ impl Binder for Wrapped {
         let mut spec = spec.clone();
         let real = self.flaw.consumer(&*self.real, &mut spec).await?;
         let own = Own {
-            spec,
-            lanes: Lanes::default(),
             records: Vec::new(),
         };
         let (flaw, binder) = (self.flaw.clone(), self.real.clone());
@@ -158,13 +156,7 @@ struct WrappedConsumer {
 impl Consumer for WrappedConsumer {
     async fn receive(&mut self, records: &mut Vec<Record>, max: usize) -> Result<Event> {
         let (own, real) = (&mut self.own, &mut *self.real);
-        let event = self.flaw.receive(own, real, records, max).await?;
-        if let Event::Assigned(lanes) = &event {
-            for lane in lanes {
-                self.own.lanes.set(lane.id, lane.lane.clone());
-            }
-        }
-        Ok(event)
+        self.flaw.receive(own, real, records, max).await
     }
 
     fn settler(&self) -> Arc<dyn Settler> {
@@ -237,11 +229,5 @@ impl Transaction for WrappedStep {
 
     async fn abort(&mut self) -> Result<()> {
         self.flaw.abort(&mut self.real).await
-    }
-}
-
-impl fmt::Debug for WrappedConsumer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WrappedConsumer").finish_non_exhaustive()
     }
 }

@@ -1,6 +1,9 @@
 //! Mistakes of instances.
 
-use mq_core::binder::Health;
+use mq_core::binder::{Admin, Health};
+use mq_memory::MemoryBinder;
+
+use crate::flaw::Restarting;
 
 use super::prelude::*;
 
@@ -22,5 +25,40 @@ pub(crate) struct IsAlwaysWell;
 impl Flaw for IsAlwaysWell {
     fn health(&self, _: Health) -> Health {
         Health::Up
+    }
+}
+
+/// Keeps messages as long as the broker runs.
+#[derive(Debug)]
+pub(crate) struct ForgetsAtARestart;
+
+impl Flaw for ForgetsAtARestart {
+    fn capabilities(&self, real: Capabilities) -> Capabilities {
+        real.with(&[Capability::Durable])
+    }
+
+    fn at_restart(&self) -> Option<fn(&MemoryBinder) -> Restarting<'_>> {
+        Some(|broker| Box::pin(forget(broker)))
+    }
+}
+
+async fn forget(broker: &MemoryBinder) -> Result<()> {
+    for destination in broker.destinations().await? {
+        broker.purge(&destination.name).await?;
+    }
+    Ok(())
+}
+
+/// A broker in memory that is not away for longer than a moment.
+#[derive(Debug)]
+pub(crate) struct Restarts;
+
+impl Flaw for Restarts {
+    fn capabilities(&self, real: Capabilities) -> Capabilities {
+        real.with(&[Capability::Durable])
+    }
+
+    fn at_restart(&self) -> Option<fn(&MemoryBinder) -> Restarting<'_>> {
+        Some(|_| Box::pin(std::future::ready(Ok(()))))
     }
 }

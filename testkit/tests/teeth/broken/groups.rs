@@ -154,3 +154,33 @@ impl Flaw for IgnoresTheWindow {
         real.consumer(spec).await
     }
 }
+
+/// Each instance but the first has groups of its own.
+#[derive(Debug, Default)]
+pub(crate) struct KeepsGroupsInTheInstance(Mutex<Vec<usize>>);
+
+#[async_trait]
+impl Flaw for KeepsGroupsInTheInstance {
+    async fn consumer(
+        &self,
+        real: &dyn Binder,
+        spec: &mut ConsumerSpec,
+    ) -> Result<Box<dyn Consumer>> {
+        let instance = std::ptr::from_ref(real).cast::<()>().addr();
+        let number = {
+            let mut known = locked(&self.0);
+            let found = known.iter().position(|one| *one == instance);
+            found.unwrap_or_else(|| {
+                known.push(instance);
+                known.len() - 1
+            })
+        };
+        if number > 0 {
+            spec.group = spec
+                .group
+                .as_ref()
+                .map(|group| format!("{group}-{number}").into());
+        }
+        real.consumer(spec).await
+    }
+}
