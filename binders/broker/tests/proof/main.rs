@@ -1,6 +1,7 @@
 //! The broker is proven against a model, and against every failure of a disk.
 
 mod crash;
+mod damage;
 mod histories;
 mod model;
 mod run;
