@@ -26,6 +26,27 @@ use crate::{
 ///
 /// Clones are the same broker.
 /// Dropping the last one gives the folder back; [`close`](Self::close) does so in an orderly way, and makes the next start quick.
+/// Both block on the disk until what is on its way is written; `close` does so beside the runtime.
+///
+/// ```
+/// use mq_broker::Broker;
+/// use mq_core::message::Message;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path();
+/// let broker = Broker::open(path).await?;
+/// let messages = [Message::new("a").key("k"), Message::new("b").header("h", "1")];
+/// let results = broker.publish("letters", &messages).await;
+/// assert_eq!(results[1].as_ref().ok().and_then(|stored| stored.position), Some(1));
+/// // As a crash would do it: what was confirmed is there.
+/// drop(broker);
+/// let broker = Broker::open(path).await?;
+/// assert_eq!(broker.destinations()[0].messages, Some(2));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Broker {
     pub(crate) shared: Arc<Shared>,
@@ -47,6 +68,18 @@ pub struct Browsed {
 }
 
 /// What is to be read, and as whom.
+///
+/// ```
+/// use std::time::Duration;
+/// use mq_broker::Subscribe;
+///
+/// let wanted = Subscribe::to("orders")
+///     .and("returns")
+///     .group("billing")
+///     .window(100)
+///     .lease(Duration::from_secs(30));
+/// # let _ = wanted;
+/// ```
 #[derive(Clone, Debug)]
 pub struct Subscribe {
     pub(crate) destinations: Vec<Arc<str>>,
@@ -84,7 +117,7 @@ impl Subscribe {
         self
     }
 
-    /// Where a new group begins.
+    /// Where a new group begins; to be said after [`group`](Self::group), which sets it to the earliest message.
     #[must_use]
     pub fn start(mut self, start: Start) -> Self {
         self.start = start;
@@ -98,7 +131,8 @@ impl Subscribe {
         self
     }
 
-    /// A message that is not settled within this time is handed out again; by default it stays until the subscription ends.
+    /// A message that is not settled within this time is handed out again, as soon as a member of the group receives; by default it stays
+    /// until the subscription ends. [`Delivered::extend`](crate::Delivered::extend) moves the end.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = Some(lease);
@@ -194,6 +228,24 @@ impl Broker {
 
     /// Publishes messages to the destinations that they name, all of them or none.
     ///
+    /// Together they have at most three quarters of a segment.
+    /// When the future is dropped, either all of them or none are stored.
+    ///
+    /// ```
+    /// # use mq_broker::Broker;
+    /// # use mq_core::message::Message;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let broker = Broker::open(folder.path()).await?;
+    /// let order = Message::new("A1").destination("orders");
+    /// let notice = Message::new("A1 was ordered").destination("notices");
+    /// let stored = broker.publish_all(&[order, notice]).await?;
+    /// assert_eq!(stored.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Nothing was stored: a message names no destination, is refused, or the broker does not work.
     pub async fn publish_all(&self, messages: &[Message]) -> Result<Vec<Receipt>> {
@@ -206,11 +258,13 @@ impl Broker {
         let durability = crate::options::Durability::Os;
         let checks = crate::engine::Checks::Limits;
         self.shared
-            .publish_with(&routed, &[], durability, checks)
+            .publish_with(&routed, &[], durability, checks, || {})
             .await
     }
 
     /// A publisher that numbers its messages, so that a repetition is stored once.
+    ///
+    /// Its name and its highest number are kept for good.
     ///
     /// # Errors
     /// The broker does not work.
@@ -249,6 +303,27 @@ pub(crate) fn no_target() -> mq_core::error::Error {
 }
 
 /// A publisher that numbers its messages.
+///
+/// ```
+/// use mq_broker::Broker;
+/// use mq_core::message::Message;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let broker = Broker::open(folder.path()).await?;
+/// let meter = broker.publisher("meter-12").await?;
+/// for attempt in 0..2 {
+///     // The reply to the first call was lost, say.
+///     for stored in meter.publish("temperatures", 1, &[Message::new("17.5")]).await {
+///         stored?;
+///     }
+///     assert_eq!(meter.last(), 1);
+/// }
+/// assert_eq!(broker.destinations()[0].messages, Some(1));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Publisher {
     shared: Arc<Shared>,
@@ -270,6 +345,8 @@ impl Publisher {
     /// Publishes messages with the numbers from `first` (1 or more) on; numbers that were stored before are confirmed and not stored again.
     ///
     /// After an unknown outcome (a lost reply, a crash) the same call is simply repeated.
+    /// Numbers only rise, and there is one call at a time for each publisher: a number behind which a higher one is stored counts as stored.
+    /// So when a message is refused, every later one of the call is refused too, temporarily.
     pub async fn publish(
         &self,
         destination: &str,

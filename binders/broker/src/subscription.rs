@@ -19,6 +19,34 @@ use crate::{
 };
 
 /// A member of a group. Dropping it gives back what is not settled.
+///
+/// Members share every partition; messages of one key are handed out one after the other, each when the one before it is settled.
+///
+/// ```
+/// use std::time::Duration;
+/// use mq_broker::{Broker, Subscribe};
+/// use mq_core::message::Message;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let broker = Broker::open(folder.path()).await?;
+/// broker.publish("orders", &[Message::new("A1"), Message::new("A2"), Message::new("A3")]).await;
+/// let mut billing = broker.subscribe(&Subscribe::to("orders").group("billing")).await?;
+/// let orders = billing.receive(10).await?;
+///
+/// // One step: the invoice is there and the order is done with, or neither.
+/// let invoice = Message::new("invoice for A1").destination("invoices");
+/// billing.commit(&[invoice], &orders[..1]).await?;
+/// orders[1].release(Duration::ZERO, 1).await?;
+/// orders[2].dead_letter("no such customer").await?;
+///
+/// let again = billing.receive(10).await?;
+/// assert_eq!((again[0].attempts(), again[0].deliveries()), (1, 2));
+/// assert!(broker.destination("orders.billing.dlq").is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Subscription {
     reading: Reading,
@@ -93,7 +121,8 @@ impl Subscription {
         settle(self.reading.shared(), self.reading.key(), &settlements).await
     }
 
-    /// Publishes messages to the destinations that they name and acknowledges deliveries: all of it, or nothing.
+    /// Publishes messages to the destinations that they name and acknowledges deliveries: all of it, or nothing, also when the future is
+    /// dropped or the process ends.
     ///
     /// # Errors
     /// Nothing took effect: a delivery is somebody else's by now, a message is refused, or the broker does not work.

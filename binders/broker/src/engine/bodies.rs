@@ -25,8 +25,17 @@ pub(crate) struct Bodies {
 /// The newest frames, in order.
 #[derive(Debug, Default)]
 struct Tail {
-    frames: VecDeque<(u64, Bytes)>,
+    frames: VecDeque<Kept>,
     bytes: usize,
+}
+
+/// A frame in memory.
+#[derive(Debug)]
+struct Kept {
+    lsn: u64,
+    frame: Bytes,
+    /// Bytes of its buffer.
+    room: usize,
 }
 
 /// What was read from a file.
@@ -46,18 +55,18 @@ impl Bodies {
         }
     }
 
-    /// Adds the newest frame; returns a buffer that nobody needs any more, if there is one.
-    pub(crate) fn add(&self, lsn: u64, frame: Bytes) -> Option<Vec<u8>> {
+    /// Adds the newest frame, whose buffer has so many bytes; returns a buffer that nobody needs any more, if there is one.
+    pub(crate) fn add(&self, lsn: u64, frame: Bytes, room: usize) -> Option<Vec<u8>> {
         let mut tail = self.lock();
-        tail.bytes += frame.len();
-        tail.frames.push_back((lsn, frame));
+        tail.bytes += room;
+        tail.frames.push_back(Kept { lsn, frame, room });
         let mut freed = None;
         while tail.bytes > self.budget {
-            let Some((_, frame)) = tail.frames.pop_front() else {
+            let Some(oldest) = tail.frames.pop_front() else {
                 break;
             };
-            tail.bytes -= frame.len();
-            freed = freed.or_else(|| frame.try_into_mut().ok().map(Vec::from));
+            tail.bytes -= oldest.room;
+            freed = freed.or_else(|| oldest.frame.try_into_mut().ok().map(Vec::from));
         }
         freed
     }
@@ -67,7 +76,7 @@ impl Bodies {
     /// Returns how many that are; the others have to be [read](Self::read).
     pub(crate) fn recall(&self, picks: &[Pick], mut each: impl FnMut(&Pick, Bytes)) -> usize {
         let tail = self.lock();
-        let mut hint: Option<&(u64, Bytes)> = None;
+        let mut hint: Option<&Kept> = None;
         for (index, pick) in picks.iter().enumerate() {
             let frame = match hint {
                 Some(frame) if contains(frame, pick) => frame,
@@ -77,8 +86,8 @@ impl Bodies {
                 },
             };
             hint = Some(frame);
-            let from = usize::try_from(pick.lsn - frame.0).unwrap_or(usize::MAX);
-            each(pick, frame.1.slice(from..from + pick.len as usize));
+            let from = usize::try_from(pick.lsn - frame.lsn).unwrap_or(usize::MAX);
+            each(pick, frame.frame.slice(from..from + pick.len as usize));
         }
         picks.len()
     }
@@ -132,15 +141,15 @@ impl Bodies {
 }
 
 impl Tail {
-    fn find(&self, pick: &Pick) -> Option<&(u64, Bytes)> {
-        let index = self.frames.partition_point(|(lsn, _)| *lsn <= pick.lsn);
+    fn find(&self, pick: &Pick) -> Option<&Kept> {
+        let index = self.frames.partition_point(|kept| kept.lsn <= pick.lsn);
         let frame = self.frames.get(index.checked_sub(1)?)?;
         contains(frame, pick).then_some(frame)
     }
 }
 
-fn contains((lsn, frame): &(u64, Bytes), pick: &Pick) -> bool {
-    pick.lsn >= *lsn && pick.lsn + u64::from(pick.len) <= lsn + frame.len() as u64
+fn contains(kept: &Kept, pick: &Pick) -> bool {
+    pick.lsn >= kept.lsn && pick.lsn + u64::from(pick.len) <= kept.lsn + kept.frame.len() as u64
 }
 
 impl Chunk {

@@ -2,12 +2,15 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     mem,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
+    vec,
 };
 
 use mq_core::error::Error;
@@ -17,8 +20,8 @@ use crate::{error, journal::frame::HEADER};
 
 /// A frame is not made longer than this, unless one call alone is.
 const FRAME: usize = 4 << 20;
-/// What the buffer of the next frame begins with.
-const BUFFER: usize = 64 << 10;
+/// The buffer of a frame has at least so much room.
+const BUFFER: usize = 1 << 10;
 
 /// What became of a frame.
 #[derive(Debug)]
@@ -31,11 +34,24 @@ pub(crate) enum Outcome {
     Poisoned(String),
 }
 
+/// So many of those who wait are told at a time.
+const CHUNK: usize = 32;
+
 /// A frame, as those know it who wait for it.
 #[derive(Debug, Default)]
 pub(crate) struct Commit {
     outcome: OnceLock<Outcome>,
-    done: Notify,
+    waiters: Mutex<Waiters>,
+    /// Whether somebody is still to be told of the outcome.
+    is_telling: AtomicBool,
+}
+
+/// Who waits for a frame.
+#[derive(Debug, Default)]
+struct Waiters {
+    all: Vec<Waker>,
+    /// Those who are still to be told, once there is an outcome.
+    left: vec::IntoIter<Waker>,
 }
 
 impl Commit {
@@ -43,18 +59,62 @@ impl Commit {
     pub(crate) fn finish(&self, outcome: Outcome) {
         let first = self.outcome.set(outcome).is_ok();
         debug_assert!(first, "a frame ends once");
-        self.done.notify_waiters();
+        let mut waiters = self.lock();
+        waiters.left = mem::take(&mut waiters.all).into_iter();
+        self.is_telling
+            .store(waiters.left.len() > 0, Ordering::Release);
+        drop(waiters);
+        while self.is_telling.load(Ordering::Acquire) {
+            self.tell_some();
+        }
+    }
+
+    /// Wakes some of those who are still to be told.
+    ///
+    /// Waking a task from a thread of its own runtime is cheaper, so those who were told help to tell the others.
+    fn tell_some(&self) {
+        let mut waiters = self.lock();
+        let some: Vec<Waker> = waiters.left.by_ref().take(CHUNK).collect();
+        if waiters.left.len() == 0 {
+            self.is_telling.store(false, Ordering::Release);
+        }
+        drop(waiters);
+        some.into_iter().for_each(Waker::wake);
     }
 
     /// Waits until the frame has taken effect.
     async fn wait(&self) -> &Outcome {
-        loop {
-            let done = self.done.notified();
-            if let Some(outcome) = self.outcome.get() {
-                return outcome;
-            }
-            done.await;
+        let mut place = None;
+        let outcome = poll_fn(|context| self.poll(context, &mut place)).await;
+        if self.is_telling.load(Ordering::Acquire) {
+            self.tell_some();
         }
+        outcome
+    }
+
+    /// `place` is where the waker is in the list, once it is.
+    fn poll(&self, context: &Context<'_>, place: &mut Option<usize>) -> Poll<&Outcome> {
+        if let Some(outcome) = self.outcome.get() {
+            return Poll::Ready(outcome);
+        }
+        let mut waiters = self.lock();
+        // The list is taken under the lock, after the outcome is there.
+        if let Some(outcome) = self.outcome.get() {
+            return Poll::Ready(outcome);
+        }
+        let waker = context.waker();
+        match place.and_then(|place| waiters.all.get_mut(place)) {
+            Some(known) => known.clone_from(waker),
+            None => {
+                *place = Some(waiters.all.len());
+                waiters.all.push(waker.clone());
+            }
+        }
+        Poll::Pending
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiters> {
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,9 +155,9 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    fn new(mut buffer: Vec<u8>) -> Self {
+    fn new(mut buffer: Vec<u8>, room: usize) -> Self {
         buffer.clear();
-        buffer.reserve(BUFFER);
+        buffer.reserve(room);
         buffer.resize(HEADER, 0);
         Self {
             buffer,
@@ -126,7 +186,7 @@ impl Frame {
 
     /// Takes off what was appended behind this extent, as a frame of its own.
     fn split_off(&mut self, (len, records, messages): (usize, u32, usize)) -> Self {
-        let mut rest = Self::new(Vec::new());
+        let mut rest = Self::new(Vec::new(), self.buffer.len() - len + HEADER);
         rest.buffer.extend_from_slice(&self.buffer[len..]);
         rest.records = self.records - records;
         rest.messages = self.messages - messages;
@@ -156,6 +216,8 @@ struct Filling {
     full: VecDeque<Frame>,
     /// Whether the journal's thread waits.
     idle: bool,
+    /// Bytes that a frame has of late: buffers stay in memory as long as their messages, and are to be no larger than these.
+    usual: usize,
     /// Buffers to be used again.
     spare: Vec<Vec<u8>>,
 }
@@ -165,9 +227,10 @@ impl Gather {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             filling: Mutex::new(Filling {
-                frame: Frame::new(Vec::new()),
+                frame: Frame::new(Vec::new(), BUFFER),
                 full: VecDeque::new(),
                 idle: false,
+                usual: BUFFER,
                 spare: Vec::new(),
             }),
             work: Condvar::new(),
@@ -193,10 +256,25 @@ impl Gather {
     /// # Errors
     /// The broker is closed.
     pub(crate) fn write(&self, write: impl FnOnce(&mut Frame)) -> Result<Ticket, Error> {
-        let mut filling = self.lock();
+        let filling = self.lock();
         if self.is_closed() {
             return Err(error::closed());
         }
+        Ok(self.append(filling, write))
+    }
+
+    /// The same, where nobody has to [wait for room](Self::room); `None` where somebody has to, or the broker is closed.
+    pub(crate) fn try_write(&self, write: impl FnOnce(&mut Frame)) -> Option<Ticket> {
+        let filling = self.lock();
+        let has_room = filling.has_room(self.capacity) && !self.is_closed();
+        has_room.then(|| self.append(filling, write))
+    }
+
+    fn append(
+        &self,
+        mut filling: MutexGuard<'_, Filling>,
+        write: impl FnOnce(&mut Frame),
+    ) -> Ticket {
         let before = filling.frame.extent();
         write(&mut filling.frame);
         let first = filling.split_off(before, self.capacity);
@@ -210,7 +288,7 @@ impl Gather {
         if wake {
             self.work.notify_one();
         }
-        Ok(ticket)
+        ticket
     }
 
     /// Takes the frame; waits for one, at most until `deadline`. `None` is the deadline, or the end.
@@ -289,12 +367,18 @@ impl Filling {
         0
     }
 
+    /// Takes the oldest frame, and begins the next one.
     fn next(&mut self) -> Frame {
         if let Some(full) = self.full.pop_front() {
             return full;
         }
-        let buffer = self.spare.pop().unwrap_or_default();
-        mem::replace(&mut self.frame, Frame::new(buffer))
+        let falling = self.usual - self.usual / 4;
+        self.usual = falling.max(self.frame.buffer.len()).max(BUFFER);
+        let usual = self.usual;
+        let spare = self.spare.pop();
+        let fits = |spare: &Vec<u8>| (usual..=4 * usual).contains(&spare.capacity());
+        let next = Frame::new(spare.filter(fits).unwrap_or_default(), usual + usual / 8);
+        mem::replace(&mut self.frame, next)
     }
 }
 

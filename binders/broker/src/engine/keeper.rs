@@ -17,6 +17,10 @@ use crate::{journal, options::Durability, record::Change};
 const LOOK: Duration = Duration::from_secs(1);
 /// Spares are made once the journal has so many bytes: a small one does not need them.
 const SPARES_FROM: u64 = 8 << 20;
+/// While more bytes a second are written than this, no spares are made: what large frames gain from them is less than they cost.
+const BUSY: u64 = 16 << 20;
+/// There are at least so many bytes of journal to a byte of snapshot, so that a long backlog does not make messages dear.
+const JOURNAL: u64 = 4;
 /// Segments behind the snapshot in which messages for replays may stay.
 const REPLAYS: u64 = 2;
 /// A change that changes nothing: there is no destination 0.
@@ -50,6 +54,30 @@ pub(super) struct Keeper {
     first: u64,
     /// Where the journal ended behind the last snapshot: nothing has changed since.
     seen: u64,
+    /// Bytes of the last snapshot.
+    size: u64,
+    pace: Pace,
+}
+
+/// How fast the journal grows.
+#[derive(Debug)]
+struct Pace {
+    since: Instant,
+    lsn: u64,
+    is_busy: bool,
+}
+
+impl Pace {
+    /// Looks at where the journal ends; a look counts once a second.
+    fn look(&mut self, lsn: u64) {
+        let passed = self.since.elapsed();
+        if passed >= LOOK {
+            self.is_busy = u128::from(lsn.saturating_sub(self.lsn)) * 1_000
+                > u128::from(BUSY) * passed.as_millis();
+            self.since = Instant::now();
+            self.lsn = lsn;
+        }
+    }
 }
 
 impl Keeper {
@@ -62,6 +90,13 @@ impl Keeper {
             last: Instant::now(),
             first,
             seen: 0,
+            size: 0,
+            pace: Pace {
+                since: Instant::now(),
+                lsn: first,
+                // Until a second has shown otherwise.
+                is_busy: true,
+            },
         }
     }
 
@@ -105,13 +140,15 @@ impl Keeper {
         let newest = self.snapshots.last().copied().unwrap_or(0);
         let bytes = lsn.saturating_sub(newest.max(self.seen));
         let options = &shared.options;
-        let due = bytes >= options.snapshot_bytes
+        let due = bytes >= options.snapshot_bytes.max(self.size * JOURNAL)
             || (bytes > 0 && self.last.elapsed() >= options.snapshot_interval);
         if due && let Err(error) = self.snapshot() {
             tracing::warn!(%error, "no snapshot could be written; it is tried again");
             self.last = Instant::now();
         }
-        let spares = lsn - self.first.min(lsn) >= SPARES_FROM.min(self.shared.options.segment)
+        self.pace.look(lsn);
+        let spares = !self.pace.is_busy
+            && lsn - self.first.min(lsn) >= SPARES_FROM.min(self.shared.options.segment)
             && free > self.shared.options.reserve + self.shared.options.segment;
         if spares && let Err(error) = self.shared.pool.fill() {
             tracing::warn!(%error, "no spare segment could be made");
@@ -124,6 +161,7 @@ impl Keeper {
             let state = self.shared.lock();
             (state.lsn, state.snapshot())
         };
+        self.size = bytes.len() as u64;
         // What the snapshot speaks of must be durable before it is.
         let barrier = self.shared.write(&[NOTHING], Durability::Commit);
         let durable = barrier.and_then(|ticket| block_on(ticket.wait()).map(|_| ()));

@@ -8,6 +8,7 @@ mod open;
 mod publish;
 mod settle;
 mod shared;
+mod single;
 mod subscription;
 mod thread;
 

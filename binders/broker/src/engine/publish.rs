@@ -124,6 +124,11 @@ impl Shared {
         messages: &[Message],
         publisher: Option<(u64, u64)>,
     ) -> Vec<Result<Receipt>> {
+        if let ([message], None) = (messages, publisher)
+            && let Some(written) = self.write_one(destination, message)
+        {
+            return vec![written.stored().await];
+        }
         let mut results = Results {
             outgoing: Vec::with_capacity(messages.len()),
             all: Vec::with_capacity(messages.len()),
@@ -191,7 +196,7 @@ impl Shared {
     }
 
     /// Where a message goes, and its size.
-    fn target(&self, route: &Route, message: &Message) -> Result<(Target, u64)> {
+    pub(super) fn target(&self, route: &Route, message: &Message) -> Result<(Target, u64)> {
         let size = record::size(message) as u64;
         // Limits count what a user can count: payload, key and headers.
         let own = (message.size() + message.as_headers().size()) as u64;
@@ -229,6 +234,10 @@ impl Shared {
         results: &mut Results<'_>,
     ) -> Result<()> {
         loop {
+            if self.reserve(route, 1, size)? {
+                return Ok(());
+            }
+            let _waiting = route.waits();
             let room = route.room.notified();
             if self.reserve(route, 1, size)? {
                 return Ok(());
@@ -263,6 +272,7 @@ impl Shared {
         'again: loop {
             let mut reserved = Reserved::default();
             for (route, messages, bytes) in needs {
+                let _waiting = route.waits();
                 let room = route.room.notified();
                 if !self.reserve(route, *messages, *bytes)? {
                     drop(reserved);
@@ -379,12 +389,14 @@ impl Shared {
     /// Publishes messages and applies changes, all or nothing.
     ///
     /// Returns where the messages were stored, and what became of the changes with them.
+    /// Calls `written` as soon as they take effect whether or not anybody waits for it.
     pub(crate) async fn publish_with(
         &self,
         messages: &[(Arc<Route>, Message)],
         changes: &[Change],
         durability: Durability,
         checks: Checks,
+        written: impl FnOnce(),
     ) -> Result<Vec<Receipt>> {
         if messages.is_empty() && changes.is_empty() {
             return Ok(Vec::new());
@@ -405,6 +417,7 @@ impl Shared {
             Checks::None => Reserved::default(),
         };
         let ticket = self.write_all(&outgoing, changes, durability)?;
+        written();
         let positions = ticket.wait().await?;
         let each = positions.iter().zip(&outgoing);
         Ok(each
@@ -413,7 +426,7 @@ impl Shared {
     }
 }
 
-fn receipt(target: &Target, position: u64) -> Receipt {
+pub(super) fn receipt(target: &Target, position: u64) -> Receipt {
     if position == Applied::DUPLICATE {
         return Receipt::default();
     }

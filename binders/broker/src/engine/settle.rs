@@ -1,6 +1,9 @@
 //! Settling.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use mq_core::{
     binder::{Action, LaneId, SettleError, Settlement, Unsettled, letter},
@@ -17,13 +20,39 @@ use crate::{
 };
 
 /// Settlements that were checked and begun: changes for the journal, and dead letters that go with them.
-#[derive(Debug, Default)]
-pub(crate) struct Prepared {
-    pub(crate) changes: Vec<Change>,
-    pub(crate) letters: Vec<(Arc<Route>, Message)>,
-    /// What was taken from the consumer.
-    begun: Vec<(LaneKey, u64)>,
-    pub(crate) durability: Durability,
+struct Prepared<'a> {
+    changes: Vec<Change>,
+    letters: Vec<(Arc<Route>, Message)>,
+    begun: Begun<'a>,
+    durability: Durability,
+}
+
+/// What a settlement has taken from the consumer, who gets it back when this is dropped before the journal has it.
+struct Begun<'a> {
+    shared: &'a Shared,
+    key: MemberKey,
+    taken: Vec<(LaneKey, u64)>,
+    is_written: AtomicBool,
+}
+
+impl Begun<'_> {
+    /// The journal takes it, whether or not anybody waits: it must not be handed out again.
+    fn write(&self) {
+        self.is_written.store(true, Ordering::Relaxed);
+    }
+
+    /// The journal could not take it after all.
+    fn undo(&self) {
+        self.is_written.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if !self.is_written.load(Ordering::Relaxed) && !self.taken.is_empty() {
+            self.shared.undo(self.key, &self.taken);
+        }
+    }
 }
 
 impl Shared {
@@ -40,13 +69,13 @@ impl Shared {
             .prepare_settlements(key, letters, settlements, &mut unsettled)
             .await;
         prepared.durability = self.durability_of(&prepared.changes);
-        self.carry_out(key, prepared).await?;
+        self.carry_out(prepared).await?;
         unsettled.sort_unstable_by_key(|one| one.index);
         Ok(unsettled)
     }
 
     /// Makes begun settlements take effect, or gives back what they had taken.
-    async fn carry_out(&self, key: MemberKey, prepared: Prepared) -> Result<()> {
+    async fn carry_out(&self, prepared: Prepared<'_>) -> Result<()> {
         if prepared.changes.is_empty() {
             return Ok(());
         }
@@ -57,12 +86,11 @@ impl Shared {
             durability,
         } = prepared;
         let written = self
-            .publish_with(&letters, &changes, durability, Checks::None)
+            .publish_with(&letters, &changes, durability, Checks::None, || {
+                begun.write();
+            })
             .await;
-        if written.is_err() {
-            self.undo(key, &begun);
-        }
-        written.map(drop)
+        written.map(drop).inspect_err(|_| begun.undo())
     }
 
     fn undo(&self, key: MemberKey, begun: &[(LaneKey, u64)]) {
@@ -95,8 +123,18 @@ impl Shared {
         letters: Option<&Arc<str>>,
         settlements: &[Settlement],
         unsettled: &mut Vec<Unsettled>,
-    ) -> Prepared {
-        let mut prepared = Prepared::default();
+    ) -> Prepared<'_> {
+        let mut prepared = Prepared {
+            changes: Vec::new(),
+            letters: Vec::new(),
+            begun: Begun {
+                shared: self,
+                key,
+                taken: Vec::new(),
+                is_written: AtomicBool::new(false),
+            },
+            durability: Durability::default(),
+        };
         let mut index = 0;
         while let Some(settlement) = settlements.get(index) {
             let run = run_of(&settlements[index..]);
@@ -122,7 +160,7 @@ impl Shared {
         key: MemberKey,
         run: &[Settlement],
         first: usize,
-        prepared: &mut Prepared,
+        prepared: &mut Prepared<'_>,
         unsettled: &mut Vec<Unsettled>,
     ) {
         let mut state = self.lock();
@@ -151,6 +189,7 @@ impl Shared {
         }
         prepared
             .begun
+            .taken
             .extend(taken.iter().map(|position| (lane, *position)));
         prepared.changes.push(Change::Ack {
             lane,
@@ -163,7 +202,7 @@ impl Shared {
         key: MemberKey,
         letters: Option<&Arc<str>>,
         settlement: &Settlement,
-        prepared: &mut Prepared,
+        prepared: &mut Prepared<'_>,
     ) -> Result<(), SettleError> {
         let (lane, position) = (settlement.lane, settlement.position);
         if matches!(settlement.action, Action::Commit { .. }) {
@@ -210,7 +249,7 @@ impl Shared {
             _ => return Err(cannot("this action")),
         };
         self.lock().begin(key, checked.lane, position);
-        prepared.begun.push((checked.lane, position));
+        prepared.begun.taken.push((checked.lane, position));
         prepared.changes.push(change);
         Ok(())
     }
@@ -295,7 +334,6 @@ impl Shared {
             .prepare_settlements(key, letters, settlements, &mut unsettled)
             .await;
         if let Some(first) = unsettled.pop() {
-            self.undo(key, &prepared.begun);
             return Err(match first.error {
                 SettleError::Failed(error) => error,
                 _ => error::lost(),
@@ -305,13 +343,13 @@ impl Shared {
         let durability = self.durability_of(&prepared.changes);
         let mut all = messages;
         all.append(&mut prepared.letters);
+        let begun = &prepared.begun;
         let written = self
-            .publish_with(&all, &prepared.changes, durability, Checks::Limits)
+            .publish_with(&all, &prepared.changes, durability, Checks::Limits, || {
+                begun.write();
+            })
             .await;
-        if written.is_err() {
-            self.undo(key, &prepared.begun);
-        }
-        let mut receipts = written?;
+        let mut receipts = written.inspect_err(|_| begun.undo())?;
         receipts.truncate(count);
         Ok(receipts)
     }

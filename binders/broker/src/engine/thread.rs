@@ -82,6 +82,7 @@ impl Thread<'_> {
     }
 
     fn apply(&mut self, frame: Frame) {
+        let room = frame.buffer.capacity();
         let bytes = Bytes::from(frame.buffer);
         let tail = self.writer.tail();
         let Some(header) = Header::decode(&bytes, tail.epoch) else {
@@ -90,7 +91,7 @@ impl Thread<'_> {
                 .finish(Outcome::Poisoned("a frame was not what was written".into()));
         };
         self.written += bytes.len() as u64;
-        let freed = self.shared.bodies.add(header.lsn, bytes.clone());
+        let freed = self.shared.bodies.add(header.lsn, bytes.clone(), room);
         let mut state = self.shared.lock();
         let applied = state.apply(&header, &bytes[HEADER..]);
         state.wake();

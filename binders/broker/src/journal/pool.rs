@@ -13,8 +13,8 @@ use std::{
 
 use crate::storage::{File, Storage};
 
-/// Bytes of zeros that are written at a time.
-const CHUNK: usize = 1 << 20;
+/// Bytes of zeros that are written and synced at a time: a sync of the journal waits for what the disk has to do for others.
+const CHUNK: usize = 2 << 20;
 
 /// Files to be used as segments.
 #[derive(Debug)]
@@ -108,9 +108,9 @@ impl Pool {
         while at < self.segment {
             let len = CHUNK.min(usize::try_from(self.segment - at).unwrap_or(CHUNK));
             file.write_at(&[IoSlice::new(&zeros[..len])], at)?;
+            file.sync()?;
             at += len as u64;
         }
-        file.sync()?;
         self.storage.sync()
     }
 

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering, fence},
     },
 };
 
@@ -25,6 +25,8 @@ pub(crate) struct Route {
     pub(crate) bytes: AtomicU64,
     /// Who waits for room.
     pub(crate) room: Notify,
+    /// How many wait for it.
+    pub(crate) waiting: AtomicU32,
     /// The partition of the next message without a key.
     pub(crate) turn: AtomicU32,
 }
@@ -38,6 +40,7 @@ impl Route {
             messages: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             room: Notify::new(),
+            waiting: AtomicU32::new(0),
             turn: AtomicU32::new(0),
         }
     }
@@ -65,7 +68,18 @@ impl Route {
     /// Gives back room that was taken for messages on their way.
     pub(crate) fn release(&self, messages: u64, bytes: u64) {
         self.free(messages, bytes);
-        self.room.notify_waiters();
+        // Either who waits sees the room, or this sees who waits.
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.room.notify_waiters();
+        }
+    }
+
+    /// To be called before [`room`](Self::room) is listened to, and kept while it is.
+    pub(crate) fn waits(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        Waiting(&self.waiting)
     }
 
     /// Messages that are settled, or were not stored.
@@ -73,6 +87,16 @@ impl Route {
     pub(crate) fn free(&self, messages: u64, bytes: u64) {
         self.messages.fetch_sub(messages, Ordering::Relaxed);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Counts one who waits, as long as it does.
+#[derive(Debug)]
+pub(crate) struct Waiting<'a>(&'a AtomicU32);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

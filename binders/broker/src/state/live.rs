@@ -1,13 +1,13 @@
 //! How many messages each segment of the journal holds that are kept.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::log::Entry;
 
 /// Kept messages by segment.
 #[derive(Debug, Default)]
 pub(super) struct Live {
-    counts: HashMap<u64, u64>,
+    counts: BTreeMap<u64, u64>,
     /// Bytes of a segment.
     segment: u64,
 }

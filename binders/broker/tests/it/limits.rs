@@ -107,3 +107,23 @@ async fn the_oldest_go_where_that_is_wanted() {
     let positions: Vec<u64> = delivered.iter().map(|one| one.position()).collect();
     assert_eq!(positions, [6, 7, 8, 9]);
 }
+
+#[tokio::test]
+async fn a_step_that_is_given_up_while_it_waits_gives_its_messages_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = Broker::open(folder.path()).await.unwrap();
+    let options = at_most(1, Full::Block);
+    broker.create("invoices", &options).await.unwrap();
+    assert!(is_stored(&broker.publish("orders", &numbered(1)).await));
+    assert!(is_stored(&broker.publish("invoices", &numbered(1)).await));
+    let wanted = Subscribe::to("orders").group("billing");
+    let mut billing = broker.subscribe(&wanted).await.unwrap();
+    let delivered = billing.receive(1).await.unwrap();
+    let invoice = [Message::new("invoice").destination("invoices")];
+    let commit = billing.commit(&invoice, &delivered);
+    // There is no room: it waits until it is dropped.
+    let short = Duration::from_millis(20);
+    assert!(tokio::time::timeout(short, commit).await.is_err());
+    delivered[0].ack().await.unwrap();
+    assert_eq!(broker.lag("orders", "billing").unwrap().messages, 0);
+}

@@ -1,6 +1,12 @@
 //! The broker as a library, on a real disk.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where a value is missing"
+)]
+
 mod basics;
+mod damage;
 mod leases;
 mod limits;
 mod publishers;
