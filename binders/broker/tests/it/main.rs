@@ -1,9 +1,6 @@
 //! The broker as a library, on a real disk.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test ends where a value is missing"
-)]
+#![expect(clippy::unwrap_used, reason = "a test ends where a value is missing")]
 
 mod basics;
 mod damage;
