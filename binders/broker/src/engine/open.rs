@@ -18,8 +18,8 @@ use super::{
 use crate::{
     error,
     journal::{
-        Damage, Pool, Reader, Scanned, SegmentHeader, Segments, Writer, holds_frames, name,
-        number_of,
+        Damage, Pool, Reader, Scanned, SegmentHeader, Segments, Writer, frame::ALIGN, holds_frames,
+        name, number_of,
     },
     options::BrokerOptions,
     record::Malformed,
@@ -347,7 +347,8 @@ impl Found {
         let offset = file
             .size()
             .map_err(|error| error::io("reading the journal", error))?;
-        if offset < used {
+        // The next frame begins a little behind the last one.
+        if offset.next_multiple_of(ALIGN) < used {
             let file = name(number, self.size);
             gaps.push(Damage { file, offset });
         }

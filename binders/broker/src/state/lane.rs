@@ -300,10 +300,12 @@ impl Lane {
         let Some(slot) = self.slots.get_mut(position) else {
             return;
         };
-        if slot.is_past {
+        let entry = log.get(position);
+        let is_wanted = entry.is_some_and(|entry| !entry.is(Entry::HANDLED));
+        if slot.is_past || !is_wanted {
             return self.drop_slot(position, None);
         }
-        if let Some(entry) = log.get(position).filter(|entry| entry.key != 0) {
+        if let Some(entry) = entry.filter(|entry| entry.key != 0) {
             // After a restart, messages of its key wait behind it as before.
             self.keys.enter(entry.key, position);
         }

@@ -11,7 +11,7 @@ use crate::{
     histories::{Announce, number},
     model::Full,
     step::{Draft, Step},
-    world::{SEGMENT, World, options},
+    world::{SEGMENT, World, options, runtime},
 };
 
 /// Disks that are made of each crash; the first loses, the second keeps everything that was not synced.
@@ -122,10 +122,7 @@ async fn go_on_working(world: &mut World) {
 #[test]
 #[expect(clippy::print_stdout, reason = "the size of the matrix is to be seen")]
 fn a_crash_at_any_operation_loses_nothing_that_was_confirmed() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .expect("a runtime");
+    let runtime = runtime();
     // `MQ_CRASH` is the operation to begin with, to replay a failure.
     let first = number("MQ_CRASH").unwrap_or(0);
     let (mut operation, mut images, mut recoveries) = (first, 0, 0);

@@ -4,7 +4,7 @@ use mq_broker::storage::sim::{Disk, Seeded};
 
 use crate::{
     step::{self, Step},
-    world::{Counts, World, options},
+    world::{Counts, World, options, runtime},
 };
 
 /// So many by default; `MQ_HISTORIES` says another number.
@@ -93,10 +93,7 @@ impl World {
 #[test]
 #[expect(clippy::print_stdout, reason = "what was compared is worth knowing")]
 fn broker_and_model_agree_on_random_histories() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .expect("a runtime");
+    let runtime = runtime();
     let seeds = match number("MQ_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("MQ_HISTORIES").unwrap_or(HISTORIES),

@@ -1,6 +1,8 @@
 //! The broker is proven against a model, and against every failure of a disk.
 
 mod crash;
+mod damage;
+mod full;
 mod histories;
 mod model;
 mod run;

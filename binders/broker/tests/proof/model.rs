@@ -91,7 +91,10 @@ impl Lane {
     /// The consumers are gone; nobody knows any more what they had.
     pub(crate) fn forget_consumers(&mut self) {
         self.out.clear();
-        self.carried.clear();
+        // What was given back since then has its turn for good.
+        let attempts = &self.attempts;
+        self.carried
+            .retain(|position| attempts.contains_key(position));
     }
 }
 

@@ -84,6 +84,12 @@ pub(crate) fn options(chance: &mut Seeded) -> BrokerOptions {
     options
 }
 
+/// What futures run on.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().build().expect("a runtime")
+}
+
 pub(crate) fn open(disk: &Disk, options: &BrokerOptions) -> Result<Broker> {
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());
     Broker::open_on(&storage, options.clone(), "simulated")
