@@ -8,6 +8,7 @@ use mq::{
 use serde_json::Value;
 
 const CONFIGURATION: &str = include_str!("../src/configuration.md");
+const WRITING: &str = include_str!("../src/writing-a-binder.md");
 const BINDERS: &str = include_str!("../src/binders.md");
 const OPERATIONS: &str = include_str!("../src/operations.md");
 const CHAPTERS: [&str; 3] = [
@@ -160,5 +161,14 @@ fn every_counter_is_listed() {
     for (name, _) in BindingMetrics::default().snapshot().counters() {
         let name = format!("`{name}`");
         assert!(OPERATIONS.contains(&name), "{name} is not in the chapter");
+    }
+}
+
+#[test]
+fn every_rule_of_the_suite_is_listed_with_its_text() {
+    for rule in mq_testkit::conformance::Rule::ALL {
+        let text: Vec<_> = rule.text().split_whitespace().collect();
+        let line = format!("| `{rule}` | {} |", text.join(" "));
+        assert!(WRITING.contains(&line), "not in the chapter: {line}");
     }
 }
