@@ -9,6 +9,7 @@ use mq::{
 use serde_json::Value;
 
 const CONFIGURATION: &str = include_str!("../src/configuration.md");
+const WRITING: &str = include_str!("../src/writing-a-binder.md");
 const BINDERS: &str = include_str!("../src/binders.md");
 const BROKER: &str = include_str!("../src/broker.md");
 const OPERATIONS: &str = include_str!("../src/operations.md");
@@ -210,4 +211,13 @@ fn the_capabilities_of_the_embedded_broker_are_those_that_the_chapters_say() {
     let missing = Capability::ALL.into_iter();
     let missing: Vec<_> = missing.filter(|one| !capabilities.has(*one)).collect();
     assert_eq!(missing, [Capability::Filter, Capability::Priority]);
+}
+
+#[test]
+fn every_rule_of_the_suite_is_listed_with_its_text() {
+    for rule in mq_testkit::conformance::Rule::ALL {
+        let text: Vec<_> = rule.text().split_whitespace().collect();
+        let line = format!("| `{rule}` | {} |", text.join(" "));
+        assert!(WRITING.contains(&line), "not in the chapter: {line}");
+    }
 }
