@@ -19,7 +19,7 @@ fn fixed(repair: bool) -> BrokerOptions {
 }
 
 fn size(id: u64) -> usize {
-    if id % 7 == 0 { 9_000 } else { 3_000 }
+    if id.is_multiple_of(7) { 9_000 } else { 3_000 }
 }
 
 async fn publish(broker: &Broker, ids: std::ops::Range<u64>) {

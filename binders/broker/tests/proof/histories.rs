@@ -10,6 +10,10 @@ use crate::{
 /// So many by default; `MQ_HISTORIES` says another number.
 const HISTORIES: u64 = 10_000;
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by the environment"
+)]
 pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
