@@ -51,7 +51,8 @@ pub struct DestinationOptions {
     /// What happens beyond that.
     pub full: Full,
     /// So many messages of each partition are kept for replays after every group has settled them; 10,000 by default.
-    /// They go earlier where their segment would hold up disk space.
+    /// They go earlier where their segment would hold up disk space, unless this is `i64::MAX`, the largest number of TOML, or more:
+    /// then every message is kept until it is purged, with its segment.
     pub retain: u64,
 }
 
@@ -123,5 +124,7 @@ impl BrokerOptions {
 
 /// How far [`Durability::Interval`] may be behind.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(25);
+/// Who keeps so many messages keeps them all, whatever that costs.
+pub(crate) const FOR_EVER: u64 = i64::MAX as u64;
 /// More partitions than this are refused: each costs memory in every group.
 pub(crate) const MAX_PARTITIONS: u32 = 4_096;

@@ -105,6 +105,7 @@ macro_rules! __conformance_cases {
                 a_dropped_receive_loses_nothing,
                 a_waiting_receive_is_woken_by_a_message,
                 receiving_and_settling_go_on_at_the_same_time,
+                a_receive_dropped_at_any_wait_loses_nothing,
                 a_waiting_receive_does_not_hold_up_settling,
                 the_window_bounds_what_is_unsettled,
                 a_settlement_wakes_a_reader_whose_window_was_full,

@@ -53,6 +53,7 @@ struct Summary {
     failed: usize,
     skipped: usize,
     failures: Vec<String>,
+    broken: Vec<&'static str>,
 }
 
 impl Report {
@@ -97,7 +98,8 @@ impl Report {
             })
     }
 
-    /// `{"binder", "cases", "passed", "failed", "skipped", "failures"}` on one line.
+    /// `{"binder", "cases", "passed", "failed", "skipped", "failures", "broken"}` on one line: the failed cases, and the
+    /// names of the rules that are broken.
     #[must_use]
     pub fn to_json(&self, binder: &str) -> String {
         let summary = Summary {
@@ -107,6 +109,7 @@ impl Report {
             failed: self.failed(),
             skipped: self.skipped(),
             failures: self.failures().map(|(path, _)| path).collect(),
+            broken: self.diagnosis().names(),
         };
         serde_json::to_string(&summary).unwrap_or_default()
     }

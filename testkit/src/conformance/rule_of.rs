@@ -125,7 +125,9 @@ fn receive(name: &str) -> Rule {
         "no_more_is_handed_over_than_was_asked_for" | "records_are_appended_to_what_is_there" => {
             Rule::Handover
         }
-        "a_dropped_receive_loses_nothing" => Rule::CancelSafe,
+        "a_dropped_receive_loses_nothing" | "a_receive_dropped_at_any_wait_loses_nothing" => {
+            Rule::CancelSafe
+        }
         "a_waiting_receive_is_woken_by_a_message" => Rule::Woken,
         "receiving_and_settling_go_on_at_the_same_time"
         | "a_waiting_receive_does_not_hold_up_settling" => Rule::Halves,

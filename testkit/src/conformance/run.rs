@@ -94,7 +94,10 @@ pub fn check(subject: Subject, group: &str, name: &str) {
     };
     match runtime.block_on(run(case, subject)).verdict {
         Verdict::Passed => {}
-        Verdict::Failed(text) => panic!("the rule `{name}` is broken: {text}"),
+        Verdict::Failed(text) => {
+            let rule = case.rule();
+            panic!("the rule `{rule}` is broken: {}\n{text}", rule.text())
+        }
         Verdict::Skipped(reason) => println!("skipped: {reason}"),
     }
 }

@@ -82,7 +82,7 @@ teeth! {
     reads_one_destination: strong, ReadsOneDestination => Destinations ["one_consumer_reads_several_destinations"];
     hands_over_too_much: strong, HandsOverTooMuch => Handover ["no_more_is_handed_over_than_was_asked_for"];
     empties_the_buffer: strong, EmptiesTheBuffer => Handover ["records_are_appended_to_what_is_there"];
-    loses_what_is_dropped: strong, LosesWhatIsDropped => CancelSafe ["a_dropped_receive_loses_nothing"];
+    loses_what_is_dropped: strong, LosesWhatIsDropped => CancelSafe ["a_receive_dropped_at_any_wait_loses_nothing"];
     sleeps_for_ever: strong, SleepsForEver => Woken ["a_waiting_receive_is_woken_by_a_message"];
     holds_up_settling: strong, HoldsUpSettling::default() => Halves ["a_waiting_receive_does_not_hold_up_settling"];
     ignores_the_window: strong, IgnoresTheWindow => Window ["the_window_bounds_what_is_unsettled"];

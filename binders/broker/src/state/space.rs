@@ -1,6 +1,7 @@
 //! What is kept, and what goes.
 
 use super::{State, destination::Destination, live::Live, log::Entry};
+use crate::options::FOR_EVER;
 
 impl Destination {
     /// A message is done, as every group has settled it.
@@ -146,7 +147,8 @@ impl State {
     pub(crate) fn trims(&self, before: u64) -> Vec<(u32, u32, u64)> {
         let limit = self.live.start(before);
         let mut trims = Vec::new();
-        for (id, destination) in &self.destinations {
+        let all = self.destinations.iter();
+        for (id, destination) in all.filter(|(_, found)| found.route.options.retain < FOR_EVER) {
             for (partition, log) in (0..).zip(&destination.logs) {
                 let old = log.entries.iter();
                 let old = old.take_while(|(_, entry)| entry.lsn.get() < limit);

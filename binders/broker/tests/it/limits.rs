@@ -104,7 +104,10 @@ async fn the_oldest_go_where_that_is_wanted() {
     let wanted = Subscribe::to("orders").group("billing");
     let mut billing = broker.subscribe(&wanted).await.unwrap();
     let delivered = billing.receive(10).await.unwrap();
-    let positions: Vec<u64> = delivered.iter().map(|one| one.position()).collect();
+    let positions: Vec<u64> = delivered
+        .iter()
+        .map(mq_broker::Delivered::position)
+        .collect();
     assert_eq!(positions, [6, 7, 8, 9]);
 }
 

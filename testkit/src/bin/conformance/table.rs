@@ -44,7 +44,25 @@ pub(crate) fn show(report: &Report, binder: &str, json: bool) {
         report.failed(),
         report.skipped()
     );
+    explain(report);
     if json {
         println!("{}", report.to_json(binder));
+    }
+}
+
+/// Prints which rules are broken, and how much of the rest may follow from that.
+fn explain(report: &Report) {
+    let diagnosis = report.diagnosis();
+    for (rule, cases) in &diagnosis.broken {
+        println!("broken: {rule}: {}", rule.text());
+        for case in cases {
+            println!("    {case}");
+        }
+    }
+    if !diagnosis.consequences.is_empty() {
+        println!(
+            "{} more failed where a rule rests on one of these; they say nothing until that is put right",
+            diagnosis.consequences.len()
+        );
     }
 }

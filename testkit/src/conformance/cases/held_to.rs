@@ -1,5 +1,14 @@
 //! Cases that a broken binder has asked for.
 
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+};
+
+use mq_core::binder::Record;
+use tokio::time::timeout;
+
 use super::prelude::*;
 
 pub(crate) fn a_result_belongs_to_its_message() -> Case {
@@ -54,4 +63,48 @@ pub(crate) fn a_group_keeps_a_message_while_nobody_reads() -> Case {
         ensure_eq!(text(&record), "a", "what was kept");
         Ok(())
     })
+}
+
+pub(crate) fn a_receive_dropped_at_any_wait_loses_nothing() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        let sent = numbered(0..20);
+        c.publish(&orders, &spread(&sent)).await?;
+        let mut reader = c.reader(&orders, "billing").await?;
+        let (begin, mut records) = (Instant::now(), Vec::<Record>::new());
+        for most in [1, 2, 3, 4].into_iter().cycle() {
+            if records.len() >= sent.len() {
+                break;
+            }
+            ensure!(
+                begin.elapsed() < c.patience(),
+                "{} of 20 messages came",
+                records.len()
+            );
+            let receiving = reader.consumer.receive(&mut records, 3);
+            if let Ok(Some(event)) = timeout(c.patience(), polls(most, receiving)).await {
+                event?;
+            }
+            tokio::task::yield_now().await;
+        }
+        ensure_eq!(texts(&records), sent, "what was received");
+        Ok(())
+    })
+}
+
+/// The result of a future, if it has one after so many polls; it is dropped where it waits then.
+async fn polls<T>(most: u32, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut left) = (pin!(future), most);
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending => {
+            left -= 1;
+            if left == 0 {
+                Poll::Ready(None)
+            } else {
+                Poll::Pending
+            }
+        }
+    })
+    .await
 }

@@ -3,7 +3,9 @@
 use mq_core::binder::Record;
 use tokio::time::timeout;
 
-pub(crate) use super::held_to::a_waiting_receive_does_not_hold_up_settling;
+pub(crate) use super::held_to::{
+    a_receive_dropped_at_any_wait_loses_nothing, a_waiting_receive_does_not_hold_up_settling,
+};
 use super::prelude::*;
 
 pub(crate) fn the_first_event_is_an_assignment() -> Case {
