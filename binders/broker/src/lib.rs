@@ -47,6 +47,8 @@ mod binder;
 mod broker;
 mod engine;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod inspect;
 mod journal;
 mod options;

@@ -125,7 +125,9 @@ impl Bodies {
     }
 
     fn chunk(&self, pick: &Pick) -> Result<Chunk, Error> {
-        let mut bytes = vec![0; CHUNK.max(pick.len as usize)];
+        let room = self.segments.size() - pick.lsn % self.segments.size();
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; CHUNK.min(room).max(pick.len as usize)];
         let read = self.segments.read_at(pick.lsn, &mut bytes);
         let read = read.map_err(|error| error::unreadable(pick.lsn).source(error))?;
         bytes.truncate(read);

@@ -238,9 +238,10 @@ impl Shared {
             }
             Action::DeadLetter { reason } => {
                 let letter = self.letter(&checked, position, reason, letters).await;
-                prepared.letters.push(letter.map_err(SettleError::Failed)?);
-                // Reading the letter took time: somebody else may have it by now.
+                let letter = letter.map_err(SettleError::Failed)?;
+                // Reading the letter took time: somebody else may have it by now, and then it stays there.
                 self.checked(key, settlement)?;
+                prepared.letters.push(letter);
                 Change::Ack {
                     lane: checked.lane,
                     runs: vec![(position, 1)],

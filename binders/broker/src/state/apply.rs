@@ -171,7 +171,7 @@ impl State {
     /// Two publishers that were asked for at the same time may have been meant to have the same number.
     fn add_publisher(&mut self, id: u64, name: String) {
         let taken = self.publishers.values().map(|publisher| publisher.id);
-        let next = taken.max().unwrap_or(0) + 1;
+        let next = taken.max().unwrap_or(0).saturating_add(1);
         let publisher = Publisher {
             id: id.max(next),
             last: 0,
@@ -276,9 +276,11 @@ impl State {
         if destination.group(name).is_some() {
             return;
         }
-        let partitions = 0..destination.logs.len();
-        let lanes =
-            partitions.map(|index| Lane::starting_at(from.get(index).copied().unwrap_or(0)));
+        let logs = destination.logs.iter().enumerate();
+        let lanes = logs.map(|(index, log)| {
+            let from = from.get(index).copied().unwrap_or(0);
+            Lane::starting_at(from.min(log.end()))
+        });
         let group = Group {
             name: name.into(),
             lanes: lanes.collect(),

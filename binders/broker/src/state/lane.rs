@@ -27,6 +27,17 @@ pub(super) enum Place {
     Delayed,
 }
 
+/// What else there is to say of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extra {
+    /// Nothing.
+    None,
+    /// There is a [`Note`].
+    Noted,
+    /// The group has moved past it: it counts as settled, and is not handed out again.
+    Past,
+}
+
 /// A message that the group has begun with and not settled.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
@@ -34,10 +45,7 @@ pub(super) struct Slot {
     pub(super) owner: u32,
     pub(super) deliveries: u16,
     pub(super) place: Place,
-    /// Whether there is a [`Note`].
-    pub(super) is_noted: bool,
-    /// Whether the group has moved past it: it counts as settled, and is not handed out again.
-    pub(super) is_past: bool,
+    pub(super) extra: Extra,
 }
 
 impl Slot {
@@ -46,8 +54,7 @@ impl Slot {
             owner: 0,
             deliveries: 0,
             place,
-            is_noted: false,
-            is_past: false,
+            extra: Extra::None,
         }
     }
 
@@ -143,7 +150,11 @@ impl Lane {
 
     #[inline]
     pub(super) fn is_settled(&self, position: u64) -> bool {
-        position < self.next() && self.slots.get(position).is_none_or(|slot| slot.is_past)
+        position < self.next()
+            && self
+                .slots
+                .get(position)
+                .is_none_or(|slot| slot.extra == Extra::Past)
     }
 
     /// The first position that is not settled.
@@ -201,7 +212,7 @@ impl Lane {
         let Some(slot) = self.slots.get_mut(position) else {
             return;
         };
-        if slot.is_past {
+        if slot.extra == Extra::Past {
             return self.drop_slot(position, None);
         }
         slot.place = Place::Ready;
@@ -245,7 +256,7 @@ impl Lane {
         if slot.place == Place::Ready {
             self.ready.remove(&position);
         }
-        if slot.is_noted {
+        if slot.extra == Extra::Noted {
             self.notes.remove(&position);
         }
         match log.get(position) {
@@ -279,8 +290,12 @@ impl Lane {
 
     /// Writes down what is known of a message.
     pub(super) fn note(&mut self, position: u64, note: Note) {
-        if let Some(slot) = self.slots.get_mut(position).filter(|slot| !slot.is_past) {
-            slot.is_noted = true;
+        if let Some(slot) = self
+            .slots
+            .get_mut(position)
+            .filter(|slot| slot.extra != Extra::Past)
+        {
+            slot.extra = Extra::Noted;
             self.notes.insert(position, note);
         }
     }
@@ -302,7 +317,7 @@ impl Lane {
         };
         let entry = log.get(position);
         let is_wanted = entry.is_some_and(|entry| !entry.is(Entry::HANDLED));
-        if slot.is_past || !is_wanted {
+        if slot.extra == Extra::Past || !is_wanted {
             return self.drop_slot(position, None);
         }
         if let Some(entry) = entry.filter(|entry| entry.key != 0) {
@@ -364,8 +379,11 @@ impl Lane {
             self.cover(position + 1, log);
             self.ready.remove(&position);
             // The journal does not know who has what: notes of the time before are gone after a restart, and are now.
-            slot.is_noted = false;
-            slot.is_past = position < from;
+            slot.extra = if position < from {
+                Extra::Past
+            } else {
+                Extra::None
+            };
             self.slots.insert(position, slot);
             if let Some(entry) = log.get(position).filter(|entry| entry.key != 0) {
                 self.keys.enter(entry.key, position);
@@ -461,7 +479,7 @@ impl Lane {
         slot.place = Place::Out;
         slot.owner = taker.owner;
         slot.deliveries = slot.deliveries.saturating_add(1);
-        let note = if slot.is_noted {
+        let note = if slot.extra == Extra::Noted {
             self.notes.get(&position).copied()
         } else {
             None

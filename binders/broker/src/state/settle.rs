@@ -4,7 +4,7 @@ use mq_core::binder::LaneId;
 
 use super::{
     State,
-    lane::{NotYours, Note, Place},
+    lane::{Extra, NotYours, Note, Place},
     member::MemberKey,
 };
 use crate::record::LaneKey;
@@ -36,7 +36,7 @@ impl State {
         let own = self.lane_of(key, lane).ok_or(NotYours)?;
         let lane = self.lane(own).ok_or(NotYours)?;
         let slot = *lane.out_with(position, key.number)?;
-        let note = if slot.is_noted {
+        let note = if slot.extra == Extra::Noted {
             lane.notes.get(&position).copied().unwrap_or_default()
         } else {
             Note::default()

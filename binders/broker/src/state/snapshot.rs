@@ -14,6 +14,9 @@ use crate::record::{Change, Fields, Malformed, PREFIX};
 
 const MAGIC: &[u8; 8] = b"MQSNAP\0\x01";
 
+/// No partition has so many messages.
+const LAST: u64 = 1 << 60;
+
 /// The bytes are not a snapshot that this version can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid(pub(crate) &'static str);
@@ -199,6 +202,9 @@ impl Log {
     fn read(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
         let end = input.u64()?;
         self.swept = input.u64()?;
+        if end > LAST {
+            return Err(Malformed("there are more messages than can be"));
+        }
         for _ in 0..input.u64()? {
             let position = input.u64()?;
             let entry = Entry {
@@ -288,7 +294,11 @@ impl Lane {
     }
 
     fn read(log: &Log, input: &mut Fields<'_>) -> Result<Self, Malformed> {
-        let mut lane = Self::starting_at(input.u64()?);
+        let floor = input.u64()?;
+        if floor > log.end() {
+            return Err(Malformed("a group is ahead of its messages"));
+        }
+        let mut lane = Self::starting_at(floor);
         for _ in 0..input.u64()? {
             let (from, to) = (input.u64()?, input.u64()?);
             if from > to || to > log.end() {

@@ -10,9 +10,9 @@ impl Destination {
         let log = &mut self.logs[partition];
         let len = if position < log.swept {
             let entry = log.remove(position);
-            entry.map(|entry| {
+            entry.and_then(|entry| {
                 live.drop(&entry);
-                entry.len
+                (!entry.is(Entry::DONE)).then_some(entry.len)
             })
         } else {
             log.finish(position)

@@ -94,22 +94,31 @@ impl World {
     }
 }
 
+/// Runs every history whose number leaves this rest.
+fn share(seeds: std::ops::Range<u64>, rest: u64, of: u64) -> Counts {
+    let (runtime, mut all) = (runtime(), Counts::default());
+    for seed in seeds.filter(|seed| seed % of == rest) {
+        all.add(&runtime.block_on(history(seed)));
+    }
+    all
+}
+
 #[test]
 #[expect(clippy::print_stdout, reason = "what was compared is worth knowing")]
 fn broker_and_model_agree_on_random_histories() {
-    let runtime = runtime();
     let seeds = match number("MQ_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("MQ_HISTORIES").unwrap_or(HISTORIES),
     };
-    let (mut all, histories) = (Counts::default(), seeds.end - seeds.start);
-    for seed in seeds {
-        let counts = runtime.block_on(history(seed));
-        all.steps += counts.steps;
-        all.openings += counts.openings;
-        all.states += counts.states;
-        all.unknown += counts.unknown;
-        all.deliveries += counts.deliveries;
-    }
-    println!("{histories} histories: {all:?}");
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let mut all = Counts::default();
+    std::thread::scope(|scope| {
+        let seeds = &seeds;
+        let shares =
+            (0..threads).map(|rest| scope.spawn(move || share(seeds.clone(), rest, threads)));
+        for share in shares.collect::<Vec<_>>() {
+            all.add(&share.join().expect("a history has failed, as said above"));
+        }
+    });
+    println!("{} histories: {all:?}", seeds.end - seeds.start);
 }

@@ -5,6 +5,7 @@ mod damage;
 mod full;
 mod histories;
 mod model;
+mod regressions;
 mod run;
 mod step;
 mod world;

@@ -57,6 +57,16 @@ pub(crate) struct Counts {
     pub(crate) deliveries: u64,
 }
 
+impl Counts {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.steps += other.steps;
+        self.openings += other.openings;
+        self.states += other.states;
+        self.unknown += other.unknown;
+        self.deliveries += other.deliveries;
+    }
+}
+
 pub(crate) struct World {
     pub(crate) disk: Disk,
     pub(crate) options: BrokerOptions,
