@@ -38,7 +38,7 @@ async fn history(seed: u64) -> Counts {
         let create = step::create(&mut chance, destination);
         world.run(&create).await;
     }
-    for _ in 0..20 + chance.below(30) {
+    for _ in 0..18 + chance.below(24) {
         let some = match chance.below(40) {
             0 => step::create(&mut chance, 0),
             _ => step::any(&mut chance),

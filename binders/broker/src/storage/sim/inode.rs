@@ -24,10 +24,12 @@ pub(super) struct Inode {
 }
 
 fn place(data: &mut Vec<u8>, at: usize, bytes: &[u8]) {
-    if data.len() < at + bytes.len() {
-        data.resize(at + bytes.len(), 0);
+    if data.len() < at {
+        data.extend(vec![0; at - data.len()]);
     }
-    data[at..at + bytes.len()].copy_from_slice(bytes);
+    let within = bytes.len().min(data.len() - at);
+    data[at..at + within].copy_from_slice(&bytes[..within]);
+    data.extend_from_slice(&bytes[within..]);
 }
 
 impl Change {
