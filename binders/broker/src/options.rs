@@ -94,6 +94,7 @@ pub struct BrokerOptions {
     /// Whether publishing or subscribing creates a destination that is missing; true by default.
     pub auto_create: bool,
     /// Whether to go on without what cannot be read of a damaged journal; false by default.
+    /// Settlements behind the damage are passed over, as they may speak of other messages: what they settled is handed out again.
     pub repair: bool,
 }
 
