@@ -236,3 +236,28 @@ fn giving_up(name: &str) -> Rule {
         _ => Rule::Framework,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::conformance::Suite;
+
+    /// The texts in quotes of this file that look like names of cases.
+    fn named() -> BTreeSet<&'static str> {
+        let source = include_str!("rule_of.rs");
+        let source = source.split("mod tests {").next().unwrap_or_default();
+        let quoted = source.split('"').skip(1).step_by(2);
+        quoted
+            .filter(|text| text.matches('_').count() > 1)
+            .collect()
+    }
+
+    #[test]
+    fn every_case_that_is_named_here_is_there() {
+        let suite = Suite::new();
+        let there: BTreeSet<_> = suite.cases().iter().map(|case| case.name()).collect();
+        let lost: Vec<_> = named().difference(&there).copied().collect();
+        assert!(lost.is_empty(), "no case is called so: {lost:?}");
+    }
+}
