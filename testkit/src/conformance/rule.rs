@@ -118,6 +118,8 @@ rules! {
     Halves = "halves" after [Settled Woken];
     /// No more messages are unsettled than the window allows; settling makes room.
     Window = "window" after [Halves];
+    /// Who does not receive for a while keeps its place, and what it has.
+    Alive = "alive" after [Settled];
     /// A paused lane is silent, and keeps its place.
     Pause = "pause" after [Settled Woken CancelSafe Partition];
     /// Lanes move between members without loss, and what was lost is said.
@@ -194,7 +196,7 @@ rules! {
     Framework = "framework" after [
         Assignment Lanes Kept Arrival Order Handover Payload Key Headers Properties Confirmed Results Destination Receipt MaxMessage
         KeyFailsTogether Partition Commit Unsettled Settled Closed SettleResults SettledOnce Fence Progress Unchanged StableIds
-        Copies Shared Start Anonymous Destinations CancelSafe Woken Halves Window Pause Members Release Attempts Hold DeliveryCount
+        Copies Shared Start Anonymous Destinations CancelSafe Woken Halves Window Alive Pause Members Release Attempts Hold DeliveryCount
         Extend Notes SettleStyle DelayedDelivery DelayedRedelivery KeyOrder Expiry Priority Lag Filter DeadLetter Isolation Atomic
         Abort StepFence StepConfirmed Seek Provision Verify Reconnect Health Refusal Declared LastResort
     ];

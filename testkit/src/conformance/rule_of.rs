@@ -131,6 +131,7 @@ fn receive(name: &str) -> Rule {
         "a_waiting_receive_is_woken_by_a_message" => Rule::Woken,
         "receiving_and_settling_go_on_at_the_same_time"
         | "a_waiting_receive_does_not_hold_up_settling" => Rule::Halves,
+        "who_does_not_receive_for_a_while_keeps_what_it_has" => Rule::Alive,
         "closing_the_instance_ends_a_waiting_receive" => Rule::Closed,
         other if other.contains("window") => Rule::Window,
         _ => Rule::Pause,
@@ -139,7 +140,9 @@ fn receive(name: &str) -> Rule {
 
 fn settle(name: &str) -> Rule {
     match name {
-        "an_unsettled_message_comes_again" => Rule::Unsettled,
+        "an_unsettled_message_comes_again" | "what_is_below_a_settled_message_comes_again" => {
+            Rule::Unsettled
+        }
         "a_released_message_comes_again" => Rule::Release,
         "a_second_settlement_is_harmless" | "a_release_after_an_acknowledgement_is_refused" => {
             Rule::SettledOnce

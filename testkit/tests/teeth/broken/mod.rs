@@ -24,7 +24,7 @@ mod prelude {
     pub(crate) use mq_core::{
         binder::{
             Action, Binder, Capabilities, Capability, Consumer, ConsumerSpec, Event, LaneId,
-            Producer, Receipt, Record, Settlement, Settler, Unsettled,
+            Producer, Receipt, Record, SettleError, Settlement, Settler, Unsettled,
         },
         error::{Error, ErrorKind, Result},
         message::Message,
