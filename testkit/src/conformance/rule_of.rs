@@ -189,6 +189,7 @@ fn transactions(name: &str) -> Rule {
     match name {
         "nothing_is_seen_before_the_commit" => Rule::Isolation,
         "an_aborted_step_leaves_nothing"
+        | "an_output_without_a_destination_must_be_aborted"
         | "a_dropped_step_is_aborted"
         | "an_abort_forgets_only_the_open_step" => Rule::Abort,
         "a_consumer_that_has_left_is_fenced" | "a_lost_lane_refuses_the_step" => Rule::StepFence,
@@ -212,6 +213,9 @@ fn admin(name: &str) -> Rule {
 }
 
 fn provisioning(name: &str) -> Rule {
+    if name == "verifying_what_is_there_is_quiet" {
+        return Rule::Provision;
+    }
     if name.starts_with("verifying") || name == "nothing_is_touched_where_that_is_asked_for" {
         Rule::Verify
     } else {

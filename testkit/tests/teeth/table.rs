@@ -158,8 +158,8 @@ teeth! {
     leaves_out_failures: strong, LeavesOutFailures => Results ["a_result_belongs_to_its_message"];
     fails_together: strong, FailsTogether => Results ["a_result_belongs_to_its_message"];
     gives_up: strong, GivesUp => Confirmed ["an_unconfirmed_message_is_an_error_that_may_pass"];
-    retries_by_itself: strong, Retries => Confirmed [];
-    stores_twice: strong, StoresTwice => Arrival [];
+    retries_by_itself: strong, Retries => Confirmed ["an_unconfirmed_message_is_an_error_that_may_pass"];
+    stores_twice: strong, StoresTwice => Arrival ["one_producer_serves_many_tasks"];
     releases_what_is_discarded: strong, Changes(settle::releases_what_is_discarded) => Settled ["a_discarded_message_does_not_come_again"];
     forgets_to_write_attempts: strong, Changes(settle::forgets_to_write_attempts) => Attempts ["attempts_survive_the_instance"];
     settles_the_first: strong, SettlesTheFirst => Settled ["a_hundred_messages_are_settled_in_one_call"];
@@ -169,7 +169,6 @@ teeth! {
     keeps_half_of_the_delay: strong, KeepsHalfOfTheDelay => DelayedRedelivery ["a_delayed_release_is_not_early_and_comes_again"];
     hides_revocations: log, HidesRevocations => Members ["a_lane_that_is_to_be_given_up_can_be_settled_until_then"];
     forgets_the_silent: strong, ForgetsTheSilent::default() => Alive ["who_does_not_receive_for_a_while_keeps_what_it_has"];
-    gives_away_positions: strong, Forges(receive::gives_away_positions) => Settled [];
     outlives_its_instance: strong, OutlivesItsInstance => Closed ["closing_the_instance_ends_a_waiting_receive"];
     never_comes_back: strong, NeverComesBack => Reconnect ["a_cut_is_noticed_while_a_consumer_waits"];
     stays_paused: strong, StaysPaused => Pause ["a_paused_lane_is_silent_until_it_is_resumed"];
@@ -179,7 +178,7 @@ teeth! {
     overlooks_bad_filters: strong, OverlooksBadFilters => Filter ["a_filter_that_cannot_be_read_is_refused"];
     makes_what_it_should_not_touch: strong, MakesWhatItShouldNotTouch => Verify ["nothing_is_touched_where_that_is_asked_for"];
     names_the_first_missing: strong, NamesTheFirstMissing => Verify ["verifying_names_everything_that_is_missing"];
-    forgets_groups: strong, ForgetsGroups => Verify ["verifying_a_missing_group_is_refused"];
+    forgets_groups: strong, ForgetsGroups => Provision ["verifying_what_is_there_is_quiet"];
     makes_anew: strong, MakesAnew => Provision ["what_is_there_keeps_its_messages"];
     moves_all_groups: strong, MovesAllGroups => Seek ["moving_one_group_leaves_the_others"];
     loses_its_place: strong, LosesItsPlace => Browse ["browsing_shows_everything_and_consumes_nothing"];

@@ -302,11 +302,6 @@ impl Flaw for ForgetsTheSilent {
     }
 }
 
-/// All assignments have one number.
-pub(crate) fn gives_away_positions(record: &mut Record) {
-    record.position += 1;
-}
-
 /// Does not end when its instance does.
 #[derive(Debug)]
 pub(crate) struct OutlivesItsInstance;

@@ -186,7 +186,9 @@ impl Flaw for ForgetsGroups {
         mode: Provision,
     ) -> Result<ProvisionReport> {
         let mut plan = plan.to_vec();
-        plan.iter_mut().for_each(|one| one.groups.clear());
+        if mode == Provision::Create {
+            plan.iter_mut().for_each(|one| one.groups.clear());
+        }
         real.provision(&plan, mode).await
     }
 }
