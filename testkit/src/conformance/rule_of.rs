@@ -248,7 +248,7 @@ fn giving_up(name: &str) -> Rule {
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::conformance::Suite;
+    use crate::conformance::{Case, Suite};
 
     /// The texts in quotes of this file that look like names of cases.
     fn named() -> BTreeSet<&'static str> {
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn every_case_that_is_named_here_is_there() {
         let suite = Suite::new();
-        let there: BTreeSet<_> = suite.cases().iter().map(|case| case.name()).collect();
+        let there: BTreeSet<_> = suite.cases().iter().map(Case::name).collect();
         let lost: Vec<_> = named().difference(&there).copied().collect();
         assert!(lost.is_empty(), "no case is called so: {lost:?}");
     }

@@ -14,6 +14,7 @@ use crate::{
         closing::*,
         fidelity::{self, Alters, ForgetsHeadersAtRedelivery, InventsIds},
         groups::*,
+        positions::*,
         publish::*,
         receive::{self, *},
         settle::{self, *},

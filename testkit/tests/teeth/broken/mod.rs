@@ -3,6 +3,7 @@
 pub(crate) mod closing;
 pub(crate) mod fidelity;
 pub(crate) mod groups;
+pub(crate) mod positions;
 pub(crate) mod publish;
 pub(crate) mod receive;
 pub(crate) mod settle;
