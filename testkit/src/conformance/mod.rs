@@ -1,7 +1,7 @@
 //! One suite that says what a binder must do.
 //!
 //! Every binder passes the same cases, those of this project and those of others.
-//! A case is one rule; its name says it.
+//! A case shows one rule; its name says what it looks at.
 //! What a binder declares in its [`Capabilities`](mq_core::binder::Capabilities) decides which cases it gets: a declared capability has
 //! to work, and one that is not declared has to be refused when it is asked for.
 //! A case that has nothing to say about a binder is skipped, with the reason.
@@ -16,6 +16,10 @@
 //!
 //! # As a table
 //! `cargo run -p mq-testkit --bin conformance -- --binder memory`, or [`Suite`] from code.
+//!
+//! # What a failure says
+//! A case shows one [`Rule`], and a rule rests on others: [`Report::diagnosis`] tells which rules are broken and which failures follow
+//! from that. Broken binders, one for each rule, hold the suite to it: `tests/teeth`.
 //!
 //! # Rules for cases
 //! - Only the public contract, and [`Fault`]s.

@@ -52,7 +52,7 @@ rules! {
     Lanes = "lanes" after [Assignment];
     /// A group keeps what is published while nobody reads.
     Kept = "kept" after [Lanes];
-    /// What is published arrives.
+    /// What is published arrives, once.
     Arrival = "arrival" after [Kept];
     /// Messages are stored and delivered in the order in which they were published.
     Order = "order" after [Arrival];
@@ -69,15 +69,15 @@ rules! {
     /// Nothing is reported as sent that the broker has not confirmed.
     Confirmed = "confirmed" after [Handover];
     /// `publish` returns one result a message, and each belongs to its message.
-    Results = "results" after [Confirmed];
+    Results = "results" after [Confirmed Key];
     /// A message goes where it, or its producer, says.
     Destination = "destination" after [Handover];
     /// A receipt says where its message is.
     Receipt = "receipt" after [Results];
     /// A message over the declared size is refused by itself; one of that size is not.
-    MaxMessage = "max-message" after [Results Payload];
+    MaxMessage = "max-message" after [Results Payload Headers];
     /// Behind a message that failed for a while, later ones of its key in the same call fail too.
-    KeyFailsTogether = "key-fails-together" after [Results];
+    KeyFailsTogether = "key-fails-together" after [Results Settled];
     /// A key always goes to one partition, one that is named is kept, and each keeps its order.
     Partition = "partition" after [Results];
     /// A position is committed as it was said, neither before nor behind.
@@ -105,7 +105,7 @@ rules! {
     /// Of a group one member gets a message.
     Shared = "shared" after [Settled];
     /// A new group begins where it was told to, and one that was made beforehand misses nothing.
-    Start = "start" after [Progress Copies];
+    Start = "start" after [Progress Copies Provision];
     /// A reader without a group gets its own copy of what is new, and leaves nothing behind.
     Anonymous = "anonymous" after [Start];
     /// One consumer reads all its destinations, and says which a message is from.
@@ -118,6 +118,8 @@ rules! {
     Halves = "halves" after [Settled Woken];
     /// No more messages are unsettled than the window allows; settling makes room.
     Window = "window" after [Halves];
+    /// Who does not receive for a while keeps its place, and what it has.
+    Alive = "alive" after [Settled];
     /// A paused lane is silent, and keeps its place.
     Pause = "pause" after [Settled Woken CancelSafe Partition];
     /// Lanes move between members without loss, and what was lost is said.
@@ -173,7 +175,7 @@ rules! {
     /// A group or lane is moved, or begins, at the time or position that it was told, and no other is.
     Seek = "seek" after [Start];
     /// What is missing is made, once; what is there stays, and differences are said.
-    Provision = "provision" after [Kept];
+    Provision = "provision" after [Arrival];
     /// Verifying makes nothing and names everything.
     Verify = "verify" after [Provision];
     /// A cut is reported, and passes: the same instance works again.
@@ -194,7 +196,7 @@ rules! {
     Framework = "framework" after [
         Assignment Lanes Kept Arrival Order Handover Payload Key Headers Properties Confirmed Results Destination Receipt MaxMessage
         KeyFailsTogether Partition Commit Unsettled Settled Closed SettleResults SettledOnce Fence Progress Unchanged StableIds
-        Copies Shared Start Anonymous Destinations CancelSafe Woken Halves Window Pause Members Release Attempts Hold DeliveryCount
+        Copies Shared Start Anonymous Destinations CancelSafe Woken Halves Window Alive Pause Members Release Attempts Hold DeliveryCount
         Extend Notes SettleStyle DelayedDelivery DelayedRedelivery KeyOrder Expiry Priority Lag Filter DeadLetter Isolation Atomic
         Abort StepFence StepConfirmed Seek Provision Verify Reconnect Health Refusal Declared LastResort
     ];

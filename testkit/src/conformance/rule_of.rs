@@ -131,6 +131,7 @@ fn receive(name: &str) -> Rule {
         "a_waiting_receive_is_woken_by_a_message" => Rule::Woken,
         "receiving_and_settling_go_on_at_the_same_time"
         | "a_waiting_receive_does_not_hold_up_settling" => Rule::Halves,
+        "who_does_not_receive_for_a_while_keeps_what_it_has" => Rule::Alive,
         "closing_the_instance_ends_a_waiting_receive" => Rule::Closed,
         other if other.contains("window") => Rule::Window,
         _ => Rule::Pause,
@@ -139,7 +140,9 @@ fn receive(name: &str) -> Rule {
 
 fn settle(name: &str) -> Rule {
     match name {
-        "an_unsettled_message_comes_again" => Rule::Unsettled,
+        "an_unsettled_message_comes_again" | "what_is_below_a_settled_message_comes_again" => {
+            Rule::Unsettled
+        }
         "a_released_message_comes_again" => Rule::Release,
         "a_second_settlement_is_harmless" | "a_release_after_an_acknowledgement_is_refused" => {
             Rule::SettledOnce
@@ -186,6 +189,7 @@ fn transactions(name: &str) -> Rule {
     match name {
         "nothing_is_seen_before_the_commit" => Rule::Isolation,
         "an_aborted_step_leaves_nothing"
+        | "an_output_without_a_destination_must_be_aborted"
         | "a_dropped_step_is_aborted"
         | "an_abort_forgets_only_the_open_step" => Rule::Abort,
         "a_consumer_that_has_left_is_fenced" | "a_lost_lane_refuses_the_step" => Rule::StepFence,
@@ -209,6 +213,9 @@ fn admin(name: &str) -> Rule {
 }
 
 fn provisioning(name: &str) -> Rule {
+    if name == "verifying_what_is_there_is_quiet" {
+        return Rule::Provision;
+    }
     if name.starts_with("verifying") || name == "nothing_is_touched_where_that_is_asked_for" {
         Rule::Verify
     } else {
@@ -234,5 +241,30 @@ fn giving_up(name: &str) -> Rule {
     match name {
         "a_failed_dead_letter_keeps_its_source" => Rule::LastResort,
         _ => Rule::Framework,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::conformance::{Case, Suite};
+
+    /// The texts in quotes of this file that look like names of cases.
+    fn named() -> BTreeSet<&'static str> {
+        let source = include_str!("rule_of.rs");
+        let source = source.split("mod tests {").next().unwrap_or_default();
+        let quoted = source.split('"').skip(1).step_by(2);
+        quoted
+            .filter(|text| text.matches('_').count() > 1)
+            .collect()
+    }
+
+    #[test]
+    fn every_case_that_is_named_here_is_there() {
+        let suite = Suite::new();
+        let there: BTreeSet<_> = suite.cases().iter().map(Case::name).collect();
+        let lost: Vec<_> = named().difference(&there).copied().collect();
+        assert!(lost.is_empty(), "no case is called so: {lost:?}");
     }
 }

@@ -99,6 +99,10 @@ pub(crate) trait Flaw: Debug + Send + Sync + 'static {
         real.pause(lanes).await
     }
 
+    async fn resume(&self, real: &mut dyn Consumer, lanes: &[LaneId]) -> Result<()> {
+        real.resume(lanes).await
+    }
+
     async fn seek_lane(&self, real: &mut dyn Consumer, lane: LaneId, position: u64) -> Result<()> {
         real.seek(lane, position).await
     }

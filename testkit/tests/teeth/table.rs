@@ -1,6 +1,9 @@
 //! Rule, broken binder, and the cases that find it out.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 use mq_core::binder::{Capability, ReplayFrom};
 use mq_testkit::conformance::Rule;
@@ -11,12 +14,10 @@ use crate::{
         closing::*,
         fidelity::{self, Alters, ForgetsHeadersAtRedelivery, InventsIds},
         groups::*,
+        positions::*,
         publish::*,
         receive::{self, *},
-        settle::{
-            self, Boasts, Changes, CommitsOnReceive, CommitsTooMuch, HidesRefusals, IgnoresEpochs,
-            LosesOnReconnect, SettlesOnClose, SettlesOnReceive, SettlesTwice,
-        },
+        settle::{self, *},
         steps::*,
         tools::*,
     },
@@ -143,6 +144,50 @@ teeth! {
     boasts_of_expiry: || without(Capability::Expiry), Boasts(&[Capability::Expiry]) => Expiry ["the_end_of_a_message_arrives_with_it"];
     boasts_of_browse: || without(Capability::Browse), Boasts(&[Capability::Browse]) => Browse ["browsing_shows_everything_and_consumes_nothing"];
     boasts_of_lag: || without(Capability::Lag), Boasts(&[Capability::Lag]) => Lag ["lag_counts_what_is_not_settled"];
+    keeps_the_last_header: strong, Alters(fidelity::keeps_the_last_header) => Headers ["headers_keep_order_and_repetitions"];
+    makes_names_small: strong, Alters(fidelity::makes_names_small) => Headers ["header_names_are_case_sensitive"];
+    adds_a_header: strong, Alters(fidelity::adds_a_header) => Headers ["no_header_appears_that_nobody_wrote"];
+    drops_the_headers_of_the_framework: strong, Alters(fidelity::drops_the_headers_of_the_framework) => Headers ["headers_of_the_framework_arrive"];
+    drops_the_reply_address: strong, Alters(fidelity::drops_the_reply_address) => Properties ["correlation_and_reply_address_arrive"];
+    cuts_content_types: strong, Alters(fidelity::cuts_content_types) => Properties ["the_content_type_arrives"];
+    says_that_it_is_json: strong, Alters(fidelity::says_that_it_is_json) => Properties ["a_message_without_a_content_type_has_none"];
+    makes_keys_up: log, Alters(fidelity::makes_keys_up) => Key ["a_message_without_a_key_has_none"];
+    cuts_long_payloads: strong, Alters(fidelity::cuts_long_payloads) => Payload ["a_payload_of_a_mebibyte_arrives"];
+    bends_priorities: strong, Alters(fidelity::bends_priorities) => Priority ["a_priority_out_of_range_is_refused"];
+    cuts_delays: strong, Alters(fidelity::cuts_delays) => DelayedDelivery ["a_delayed_message_is_not_early_and_arrives"];
+    ignores_partitions: strong, Alters(fidelity::ignores_partitions) => Partition ["an_explicit_partition_is_kept"];
+    leaves_out_failures: strong, LeavesOutFailures => Results ["a_result_belongs_to_its_message"];
+    fails_together: strong, FailsTogether => Results ["a_result_belongs_to_its_message"];
+    gives_up: strong, GivesUp => Confirmed ["an_unconfirmed_message_is_an_error_that_may_pass"];
+    retries_by_itself: strong, Retries => Confirmed ["an_unconfirmed_message_is_an_error_that_may_pass"];
+    stores_twice: strong, StoresTwice => Arrival ["one_producer_serves_many_tasks"];
+    releases_what_is_discarded: strong, Changes(settle::releases_what_is_discarded) => Settled ["a_discarded_message_does_not_come_again"];
+    forgets_to_write_attempts: strong, Changes(settle::forgets_to_write_attempts) => Attempts ["attempts_survive_the_instance"];
+    settles_the_first: strong, SettlesTheFirst => Settled ["a_hundred_messages_are_settled_in_one_call"];
+    settles_up_to: strong, SettlesUpTo::default() => Unsettled ["what_is_below_a_settled_message_comes_again"];
+    settles_all_or_nothing: strong, SettlesAllOrNothing => SettleResults ["what_fails_in_a_call_is_named_and_the_rest_takes_effect"];
+    misplaces_refusals: strong, MisplacesRefusals => SettleResults ["what_fails_in_a_call_is_named_and_the_rest_takes_effect"];
+    keeps_half_of_the_delay: strong, KeepsHalfOfTheDelay => DelayedRedelivery ["a_delayed_release_is_not_early_and_comes_again"];
+    hides_revocations: log, HidesRevocations => Members ["a_lane_that_is_to_be_given_up_can_be_settled_until_then"];
+    forgets_the_silent: strong, ForgetsTheSilent::default() => Alive ["who_does_not_receive_for_a_while_keeps_what_it_has"];
+    outlives_its_instance: strong, OutlivesItsInstance => Closed ["closing_the_instance_ends_a_waiting_receive"];
+    never_comes_back: strong, NeverComesBack => Reconnect ["a_cut_is_noticed_while_a_consumer_waits"];
+    stays_paused: strong, StaysPaused => Pause ["a_paused_lane_is_silent_until_it_is_resumed"];
+    pauses_everything: strong, PausesEverything => Pause ["a_paused_lane_is_silent_until_it_is_resumed"];
+    starts_known_groups: strong, StartsKnownGroups => Start ["a_start_does_not_move_a_known_group"];
+    shows_the_anonymous_the_past: strong, ShowsTheAnonymousThePast::default() => Anonymous ["an_anonymous_reader_gets_only_what_is_new"];
+    overlooks_bad_filters: strong, OverlooksBadFilters => Filter ["a_filter_that_cannot_be_read_is_refused"];
+    makes_what_it_should_not_touch: strong, MakesWhatItShouldNotTouch => Verify ["nothing_is_touched_where_that_is_asked_for"];
+    names_the_first_missing: strong, NamesTheFirstMissing => Verify ["verifying_names_everything_that_is_missing"];
+    forgets_groups: strong, ForgetsGroups => Provision ["verifying_what_is_there_is_quiet"];
+    makes_anew: strong, MakesAnew => Provision ["what_is_there_keeps_its_messages"];
+    moves_all_groups: strong, MovesAllGroups => Seek ["moving_one_group_leaves_the_others"];
+    loses_its_place: strong, LosesItsPlace => Browse ["browsing_shows_everything_and_consumes_nothing"];
+    forgets_the_inputs: strong, ForgetsTheInputs => Atomic ["a_step_takes_effect_as_a_whole"];
+    keeps_what_was_aborted: strong, KeepsWhatWasAborted => Abort ["an_abort_forgets_only_the_open_step"];
+    publishes_though_fenced: strong, PublishesThoughFenced::default() => StepFence ["a_lost_lane_refuses_the_step"];
+    changes_its_mind: strong, ChangesItsMind(AtomicUsize::new(0)) => Declared ["capabilities_do_not_contradict_each_other"];
+    is_never_well: strong, IsNeverWell => Health ["an_open_instance_is_up"];
     boasts_of_durability: strong, Boasts(&[Capability::Durable]) => Declared ["every_declared_capability_is_exercised"];
 }
 

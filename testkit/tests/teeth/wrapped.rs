@@ -173,7 +173,7 @@ impl Consumer for WrappedConsumer {
     }
 
     async fn resume(&mut self, lanes: &[LaneId]) -> Result<()> {
-        self.real.resume(lanes).await
+        self.flaw.resume(&mut *self.real, lanes).await
     }
 
     async fn seek(&mut self, lane: LaneId, position: u64) -> Result<()> {

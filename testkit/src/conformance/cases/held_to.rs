@@ -92,6 +92,36 @@ pub(crate) fn a_receive_dropped_at_any_wait_loses_nothing() -> Case {
     })
 }
 
+pub(crate) fn what_is_below_a_settled_message_comes_again() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        c.send(&orders, &["a", "b", "c"]).await?;
+        let mut reader = c.reader(&orders, "billing").await?;
+        let records = reader.take(3).await?;
+        reader.done(&records[2..]).await?;
+        reader.close().await?;
+        let again = c.reader(&orders, "billing").await?.next().await?;
+        ensure_eq!(text(&again), "a", "what came again");
+        Ok(())
+    })
+    .need(Need::PerMessage)
+}
+
+pub(crate) fn who_does_not_receive_for_a_while_keeps_what_it_has() -> Case {
+    Case::new(|c| async move {
+        let orders = c.ordered("orders").await?;
+        c.send(&orders, &["a"]).await?;
+        let mut reader = c.reader(&orders, "billing").await?;
+        let record = reader.next().await?;
+        // Longer than heartbeats usually are apart, and not longer than a run of the suite can bear.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        reader.done(&[record]).await?;
+        c.send(&orders, &["b"]).await?;
+        ensure_eq!(reader.texts(1).await?, ["b"], "what came after that");
+        Ok(())
+    })
+}
+
 /// The result of a future, if it has one after so many polls; it is dropped where it waits then.
 async fn polls<T>(most: u32, future: impl Future<Output = T>) -> Option<T> {
     let (mut future, mut left) = (pin!(future), most);

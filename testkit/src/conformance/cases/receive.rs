@@ -5,6 +5,7 @@ use tokio::time::timeout;
 
 pub(crate) use super::held_to::{
     a_receive_dropped_at_any_wait_loses_nothing, a_waiting_receive_does_not_hold_up_settling,
+    who_does_not_receive_for_a_while_keeps_what_it_has,
 };
 use super::prelude::*;
 

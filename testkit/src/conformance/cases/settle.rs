@@ -2,6 +2,7 @@
 
 use mq_core::binder::{LaneId, Record, SettleError, Settlement};
 
+pub(crate) use super::held_to::what_is_below_a_settled_message_comes_again;
 use super::prelude::*;
 
 /// A release at once, after so many failed attempts.

@@ -62,3 +62,27 @@ impl Flaw for Restarts {
         Some(|_| Box::pin(std::future::ready(Ok(()))))
     }
 }
+
+/// Opens consumers and producers after its end.
+#[derive(Debug)]
+pub(crate) struct ChangesItsMind(pub(crate) AtomicUsize);
+
+impl Flaw for ChangesItsMind {
+    fn capabilities(&self, real: Capabilities) -> Capabilities {
+        if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
+            real
+        } else {
+            real.without(&[Capability::Priority])
+        }
+    }
+}
+
+/// Is down whatever happens.
+#[derive(Debug)]
+pub(crate) struct IsNeverWell;
+
+impl Flaw for IsNeverWell {
+    fn health(&self, _: Health) -> Health {
+        Health::Down("so it seems".to_owned())
+    }
+}

@@ -188,3 +188,93 @@ impl Flaw for InventsIds {
         Ok(event)
     }
 }
+
+/// Of headers with one name the last is kept.
+pub(crate) fn keeps_the_last_header(message: &mut Message) {
+    let mut headers = Headers::default();
+    for (name, value) in message.as_headers().iter() {
+        headers.set(name.to_owned(), value.clone());
+    }
+    *message = message.clone().headers(headers);
+}
+
+/// Names of headers are made small.
+pub(crate) fn makes_names_small(message: &mut Message) {
+    let mut headers = Headers::default();
+    for (name, value) in message.as_headers().iter() {
+        headers.append(name.to_lowercase(), value.clone());
+    }
+    *message = message.clone().headers(headers);
+}
+
+/// Adds a header of its own.
+pub(crate) fn adds_a_header(message: &mut Message) {
+    message.headers_mut().append("x-client", "broken");
+}
+
+/// Headers of the framework are taken for its own.
+pub(crate) fn drops_the_headers_of_the_framework(message: &mut Message) {
+    let own = message.as_headers().iter();
+    let own = own.filter(|(name, _)| !name.starts_with("mq-"));
+    let kept = own.map(|(name, value)| (name.to_owned(), value.clone()));
+    *message = message.clone().headers(kept.collect());
+}
+
+/// Where to reply is dropped.
+pub(crate) fn drops_the_reply_address(message: &mut Message) {
+    if message.properties().reply_to.is_some() {
+        message.properties_mut().reply_to = None;
+    }
+}
+
+/// A content type loses its parameters.
+pub(crate) fn cuts_content_types(message: &mut Message) {
+    if let Some(content_type) = message.as_content_type() {
+        let essence = content_type.essence().to_owned();
+        *message = message.clone().content_type(essence);
+    }
+}
+
+/// Everything is said to be JSON.
+pub(crate) fn says_that_it_is_json(message: &mut Message) {
+    if message.as_content_type().is_none() {
+        *message = message.clone().content_type("application/json");
+    }
+}
+
+/// What has no key gets one.
+pub(crate) fn makes_keys_up(message: &mut Message) {
+    if message.as_key().is_none() {
+        *message = message.clone().key("none");
+    }
+}
+
+/// Payloads are cut to what fits into one frame.
+pub(crate) fn cuts_long_payloads(message: &mut Message) {
+    const FRAME: usize = 128 << 10;
+    if message.as_bytes().len() > FRAME {
+        *message = with_payload(message, message.as_bytes()[..FRAME].to_vec());
+    }
+}
+
+/// A priority out of range is made the highest.
+pub(crate) fn bends_priorities(message: &mut Message) {
+    if let Some(priority) = message.properties().priority {
+        message.properties_mut().priority = Some(priority.min(9));
+    }
+}
+
+/// Delays are cut to a tenth of a second.
+pub(crate) fn cuts_delays(message: &mut Message) {
+    if let Some(due) = message.properties().deliver_at {
+        let most = SystemTime::now() + Duration::from_millis(100);
+        message.properties_mut().deliver_at = Some(due.min(most));
+    }
+}
+
+/// A partition that is named is not used.
+pub(crate) fn ignores_partitions(message: &mut Message) {
+    if message.properties().partition.is_some_and(|one| one < 3) {
+        message.properties_mut().partition = Some(0);
+    }
+}

@@ -184,3 +184,65 @@ impl Flaw for KeepsGroupsInTheInstance {
         real.consumer(spec).await
     }
 }
+
+/// A group without a member begins anew.
+#[derive(Debug)]
+pub(crate) struct StartsKnownGroups;
+
+#[async_trait]
+impl Flaw for StartsKnownGroups {
+    async fn consumer(
+        &self,
+        real: &dyn Binder,
+        spec: &mut ConsumerSpec,
+    ) -> Result<Box<dyn Consumer>> {
+        if spec.start == Start::Latest {
+            for destination in &spec.destinations {
+                if let Some(group) = &spec.group {
+                    let admin = real.admin();
+                    drop(admin.seek(destination, group, ReplayFrom::Latest).await);
+                }
+            }
+        }
+        real.consumer(spec).await
+    }
+}
+
+/// Readers without a group begin at the earliest message.
+#[derive(Debug, Default)]
+pub(crate) struct ShowsTheAnonymousThePast(AtomicUsize);
+
+#[async_trait]
+impl Flaw for ShowsTheAnonymousThePast {
+    async fn consumer(
+        &self,
+        real: &dyn Binder,
+        spec: &mut ConsumerSpec,
+    ) -> Result<Box<dyn Consumer>> {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        spec.group
+            .get_or_insert_with(|| format!("anonymous-{number}").into());
+        real.consumer(spec).await
+    }
+}
+
+/// A filter that cannot be read lets everything through.
+#[derive(Debug)]
+pub(crate) struct OverlooksBadFilters;
+
+#[async_trait]
+impl Flaw for OverlooksBadFilters {
+    async fn consumer(
+        &self,
+        real: &dyn Binder,
+        spec: &mut ConsumerSpec,
+    ) -> Result<Box<dyn Consumer>> {
+        match real.consumer(spec).await {
+            Err(error) if error.kind() == ErrorKind::Config && spec.filter.is_some() => {
+                spec.filter = None;
+                real.consumer(spec).await
+            }
+            other => other,
+        }
+    }
+}

@@ -3,6 +3,7 @@
 pub(crate) mod closing;
 pub(crate) mod fidelity;
 pub(crate) mod groups;
+pub(crate) mod positions;
 pub(crate) mod publish;
 pub(crate) mod receive;
 pub(crate) mod settle;
@@ -24,7 +25,7 @@ mod prelude {
     pub(crate) use mq_core::{
         binder::{
             Action, Binder, Capabilities, Capability, Consumer, ConsumerSpec, Event, LaneId,
-            Producer, Receipt, Record, Settlement, Settler, Unsettled,
+            Producer, Receipt, Record, SettleError, Settlement, Settler, Unsettled,
         },
         error::{Error, ErrorKind, Result},
         message::Message,

@@ -211,3 +211,104 @@ impl Flaw for DealsOutKeys {
         real.publish(&messages).await
     }
 }
+
+/// Says nothing about what it did not send.
+#[derive(Debug)]
+pub(crate) struct LeavesOutFailures;
+
+#[async_trait]
+impl Flaw for LeavesOutFailures {
+    async fn publish(
+        &self,
+        _: &dyn Binder,
+        real: &dyn Producer,
+        messages: &[Message],
+    ) -> Vec<Result<Receipt>> {
+        let mut results = real.publish(messages).await;
+        if results.len() > 1 {
+            results.retain(Result::is_ok);
+        }
+        results
+    }
+}
+
+/// Fails a call as a whole.
+#[derive(Debug)]
+pub(crate) struct FailsTogether;
+
+#[async_trait]
+impl Flaw for FailsTogether {
+    async fn publish(
+        &self,
+        _: &dyn Binder,
+        real: &dyn Producer,
+        messages: &[Message],
+    ) -> Vec<Result<Receipt>> {
+        let mut results = real.publish(messages).await;
+        if messages.len() > 1 && results.iter().any(Result::is_err) {
+            let failed = || Error::new(ErrorKind::Unavailable, "the batch failed").temporary();
+            results = messages.iter().map(|_| Err(failed())).collect();
+        }
+        results
+    }
+}
+
+/// Takes every error for a final one.
+#[derive(Debug)]
+pub(crate) struct GivesUp;
+
+#[async_trait]
+impl Flaw for GivesUp {
+    async fn publish(
+        &self,
+        _: &dyn Binder,
+        real: &dyn Producer,
+        messages: &[Message],
+    ) -> Vec<Result<Receipt>> {
+        let harden = |result: Result<Receipt>| {
+            result.map_err(|error| Error::new(error.kind(), error.message().to_owned()))
+        };
+        real.publish(messages)
+            .await
+            .into_iter()
+            .map(harden)
+            .collect()
+    }
+}
+
+/// Publishes again by itself what was not confirmed.
+#[derive(Debug)]
+pub(crate) struct Retries;
+
+#[async_trait]
+impl Flaw for Retries {
+    async fn publish(
+        &self,
+        _: &dyn Binder,
+        real: &dyn Producer,
+        messages: &[Message],
+    ) -> Vec<Result<Receipt>> {
+        let results = real.publish(messages).await;
+        if results.iter().any(Result::is_err) {
+            return real.publish(messages).await;
+        }
+        results
+    }
+}
+
+/// Stores each call twice.
+#[derive(Debug)]
+pub(crate) struct StoresTwice;
+
+#[async_trait]
+impl Flaw for StoresTwice {
+    async fn publish(
+        &self,
+        _: &dyn Binder,
+        real: &dyn Producer,
+        messages: &[Message],
+    ) -> Vec<Result<Receipt>> {
+        drop(real.publish(messages).await);
+        real.publish(messages).await
+    }
+}

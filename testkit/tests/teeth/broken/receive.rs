@@ -241,3 +241,129 @@ pub(crate) fn forgets_holds(record: &mut Record) {
 pub(crate) fn counts_no_deliveries(record: &mut Record) {
     record.deliveries = record.deliveries.map(|_| 1);
 }
+
+/// Takes lanes away without a word before.
+#[derive(Debug)]
+pub(crate) struct HidesRevocations;
+
+#[async_trait]
+impl Flaw for HidesRevocations {
+    async fn receive(
+        &self,
+        _: &mut Own,
+        real: &mut dyn Consumer,
+        records: &mut Vec<Record>,
+        max: usize,
+    ) -> Result<Event> {
+        match real.receive(records, max).await? {
+            Event::Revoking { lanes, .. } => {
+                real.released(&lanes).await?;
+                Ok(Event::Lost { lanes })
+            }
+            other => Ok(other),
+        }
+    }
+}
+
+/// Forgets who has not asked for a while.
+#[derive(Debug, Default)]
+pub(crate) struct ForgetsTheSilent(Mutex<HashMap<LaneId, tokio::time::Instant>>);
+
+#[async_trait]
+impl Flaw for ForgetsTheSilent {
+    async fn receive(
+        &self,
+        _: &mut Own,
+        real: &mut dyn Consumer,
+        records: &mut Vec<Record>,
+        max: usize,
+    ) -> Result<Event> {
+        let event = real.receive(records, max).await?;
+        let now = tokio::time::Instant::now();
+        for record in records.iter() {
+            locked(&self.0).insert(record.lane, now);
+        }
+        Ok(event)
+    }
+
+    async fn settle(&self, real: &dyn Settler, all: &[Settlement]) -> Result<Vec<Unsettled>> {
+        let is_silent = |one: &Settlement| {
+            let asked = locked(&self.0).get(&one.lane).copied();
+            asked.is_some_and(|asked| asked.elapsed() > Duration::from_millis(700))
+        };
+        if all.iter().any(is_silent) {
+            let lost = |index| Unsettled {
+                index,
+                error: SettleError::Lost,
+            };
+            return Ok((0..all.len()).map(lost).collect());
+        }
+        real.settle(all).await
+    }
+}
+
+/// Does not end when its instance does.
+#[derive(Debug)]
+pub(crate) struct OutlivesItsInstance;
+
+#[async_trait]
+impl Flaw for OutlivesItsInstance {
+    async fn receive(
+        &self,
+        _: &mut Own,
+        real: &mut dyn Consumer,
+        records: &mut Vec<Record>,
+        max: usize,
+    ) -> Result<Event> {
+        match real.receive(records, max).await {
+            Err(error) if error.kind() == ErrorKind::Closed => pending().await,
+            other => other,
+        }
+    }
+}
+
+/// A cut is the end.
+#[derive(Debug)]
+pub(crate) struct NeverComesBack;
+
+#[async_trait]
+impl Flaw for NeverComesBack {
+    async fn receive(
+        &self,
+        _: &mut Own,
+        real: &mut dyn Consumer,
+        records: &mut Vec<Record>,
+        max: usize,
+    ) -> Result<Event> {
+        match real.receive(records, max).await? {
+            Event::Ended(error) => Ok(Event::Ended(
+                Error::new(error.kind(), error.message().to_owned()).fatal(),
+            )),
+            other => Ok(other),
+        }
+    }
+}
+
+/// Says that it resumes.
+#[derive(Debug)]
+pub(crate) struct StaysPaused;
+
+#[async_trait]
+impl Flaw for StaysPaused {
+    async fn resume(&self, _: &mut dyn Consumer, _: &[LaneId]) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Pauses by handing back what it has.
+#[derive(Debug)]
+pub(crate) struct PausesEverything;
+
+#[async_trait]
+impl Flaw for PausesEverything {
+    async fn pause(&self, real: &mut dyn Consumer, lanes: &[LaneId]) -> Result<()> {
+        let all: Vec<_> = (0..8).map(LaneId).collect();
+        real.pause(lanes).await?;
+        real.pause(&all).await
+    }
+}

@@ -270,30 +270,51 @@ impl Flaw for Boasts {
     }
 }
 
-/// Commits one position too late, where there is one.
-#[derive(Debug)]
-pub(crate) struct CommitsTooMuch;
-
-#[async_trait]
-impl Flaw for CommitsTooMuch {
-    async fn settle(&self, real: &dyn Settler, all: &[Settlement]) -> Result<Vec<Unsettled>> {
-        let unsettled = real.settle(all).await?;
-        let next = |one: &Settlement| Settlement {
-            position: one.position + 1,
-            ..one.clone()
-        };
-        // Beyond the end it is refused, as it should be.
-        drop(real.settle(&all.iter().map(next).collect::<Vec<_>>()).await);
-        Ok(unsettled)
+/// Discarded messages come again.
+pub(crate) fn releases_what_is_discarded(settlement: &Settlement) -> Option<Settlement> {
+    match settlement.action {
+        Action::Discard => with(
+            settlement,
+            Action::Release {
+                after: Duration::ZERO,
+                attempts: 0,
+            },
+        ),
+        _ => Some(settlement.clone()),
     }
 }
 
-/// Commits what it hands over.
+/// Attempts are not written down with a release.
+pub(crate) fn forgets_to_write_attempts(settlement: &Settlement) -> Option<Settlement> {
+    match settlement.action {
+        Action::Release { after, .. } => with(settlement, Action::Release { after, attempts: 0 }),
+        _ => Some(settlement.clone()),
+    }
+}
+
+/// Settles the first of a call.
 #[derive(Debug)]
-pub(crate) struct CommitsOnReceive;
+pub(crate) struct SettlesTheFirst;
 
 #[async_trait]
-impl Flaw for CommitsOnReceive {
+impl Flaw for SettlesTheFirst {
+    async fn settle(&self, real: &dyn Settler, all: &[Settlement]) -> Result<Vec<Unsettled>> {
+        real.settle(&all[..all.len().min(1)]).await
+    }
+}
+
+/// Acknowledges everything up to the highest of a call.
+#[derive(Debug)]
+pub(crate) struct SettlesUpTo(Mutex<Vec<(LaneId, u64, u32)>>);
+
+impl Default for SettlesUpTo {
+    fn default() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+}
+
+#[async_trait]
+impl Flaw for SettlesUpTo {
     async fn receive(
         &self,
         _: &mut Own,
@@ -303,14 +324,76 @@ impl Flaw for CommitsOnReceive {
     ) -> Result<Event> {
         let before = records.len();
         let event = real.receive(records, max).await?;
-        let commit = |record: &Record| Settlement {
-            lane: record.lane,
-            position: record.position + 1,
-            epoch: record.epoch,
-            action: Action::Commit { saved: None },
-        };
-        let commits: Vec<_> = records[before..].iter().map(commit).collect();
-        drop(real.settler().settle(&commits).await);
+        let place = |record: &Record| (record.lane, record.position, record.epoch);
+        locked(&self.0).extend(records[before..].iter().map(place));
         Ok(event)
+    }
+
+    async fn settle(&self, real: &dyn Settler, all: &[Settlement]) -> Result<Vec<Unsettled>> {
+        let unsettled = real.settle(all).await?;
+        let mut below = Vec::new();
+        for one in all.iter().filter(|one| one.action == Action::Ack) {
+            for (lane, position, epoch) in locked(&self.0).iter().copied() {
+                if lane == one.lane && epoch == one.epoch && position < one.position {
+                    below.push(Settlement {
+                        position,
+                        ..one.clone()
+                    });
+                }
+            }
+        }
+        drop(real.settle(&below).await);
+        Ok(unsettled)
+    }
+}
+
+/// Fails a call of which one part cannot be settled, and settles nothing.
+#[derive(Debug)]
+pub(crate) struct SettlesAllOrNothing;
+
+#[async_trait]
+impl Flaw for SettlesAllOrNothing {
+    async fn settle(&self, real: &dyn Settler, all: &[Settlement]) -> Result<Vec<Unsettled>> {
+        if all.iter().any(|one| one.lane.0 > 1_000) && all.len() > 1 {
+            let lost = |index| Unsettled {
+                index,
+                error: SettleError::Lost,
+            };
+            return Ok((0..all.len()).map(lost).collect());
+        }
+        real.settle(all).await
+    }
+}
+
+/// Gives the wrong place of what could not be settled.
+#[derive(Debug)]
+pub(crate) struct MisplacesRefusals;
+
+#[async_trait]
+impl Flaw for MisplacesRefusals {
+    async fn settle(&self, real: &dyn Settler, all: &[Settlement]) -> Result<Vec<Unsettled>> {
+        let mut unsettled = real.settle(all).await?;
+        for one in &mut unsettled {
+            one.index = all.len() - 1 - one.index;
+        }
+        Ok(unsettled)
+    }
+}
+
+/// A delayed release is kept by the consumer, and gone with it.
+#[derive(Debug)]
+pub(crate) struct KeepsHalfOfTheDelay;
+
+#[async_trait]
+impl Flaw for KeepsHalfOfTheDelay {
+    async fn settle(&self, real: &dyn Settler, all: &[Settlement]) -> Result<Vec<Unsettled>> {
+        let half = |one: &Settlement| match one.action {
+            Action::Release { after, attempts } => {
+                let after = after / 2;
+                with(one, Action::Release { after, attempts })
+            }
+            _ => Some(one.clone()),
+        };
+        settle(real, all, half).await
     }
 }

@@ -119,3 +119,52 @@ impl Flaw for AppliesTwice {
         real.step.abort().await
     }
 }
+
+/// Commits outputs and forgets the settlements.
+#[derive(Debug)]
+pub(crate) struct ForgetsTheInputs;
+
+#[async_trait]
+impl Flaw for ForgetsTheInputs {
+    async fn add_settlements(&self, _: &mut Step, _: &[Settlement]) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Keeps what was aborted for the next commit.
+#[derive(Debug)]
+pub(crate) struct KeepsWhatWasAborted;
+
+#[async_trait]
+impl Flaw for KeepsWhatWasAborted {
+    async fn abort(&self, _: &mut Step) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Publishes what it cannot commit.
+#[derive(Debug, Default)]
+pub(crate) struct PublishesThoughFenced(Mutex<Vec<Message>>);
+
+#[async_trait]
+impl Flaw for PublishesThoughFenced {
+    async fn add_outputs(&self, real: &mut Step, messages: &[Message]) -> Result<()> {
+        locked(&self.0).extend_from_slice(messages);
+        real.step.publish(messages).await
+    }
+
+    async fn commit(&self, real: &mut Step) -> Result<Receipts> {
+        let result = real.step.commit().await;
+        let outputs = std::mem::take(&mut *locked(&self.0));
+        if matches!(&result, Err(error) if error.kind() == ErrorKind::Lost) {
+            let producer = real.binder.producer(&ProducerSpec::new("nowhere")).await?;
+            drop(producer.publish(&outputs).await);
+        }
+        result
+    }
+
+    async fn abort(&self, real: &mut Step) -> Result<()> {
+        locked(&self.0).clear();
+        real.step.abort().await
+    }
+}

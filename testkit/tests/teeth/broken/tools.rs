@@ -131,3 +131,124 @@ impl Flaw for MakesWhatItVerifies {
         verified
     }
 }
+
+/// Makes what it should not touch.
+#[derive(Debug)]
+pub(crate) struct MakesWhatItShouldNotTouch;
+
+#[async_trait]
+impl Flaw for MakesWhatItShouldNotTouch {
+    async fn provision(
+        &self,
+        real: &dyn Binder,
+        plan: &[DestinationPlan],
+        mode: Provision,
+    ) -> Result<ProvisionReport> {
+        if mode == Provision::None {
+            drop(real.provision(plan, Provision::Create).await);
+        }
+        real.provision(plan, mode).await
+    }
+}
+
+/// Verifies until something is missing.
+#[derive(Debug)]
+pub(crate) struct NamesTheFirstMissing;
+
+#[async_trait]
+impl Flaw for NamesTheFirstMissing {
+    async fn provision(
+        &self,
+        real: &dyn Binder,
+        plan: &[DestinationPlan],
+        mode: Provision,
+    ) -> Result<ProvisionReport> {
+        if mode != Provision::Verify {
+            return real.provision(plan, mode).await;
+        }
+        for one in plan {
+            real.provision(std::slice::from_ref(one), mode).await?;
+        }
+        Ok(ProvisionReport::default())
+    }
+}
+
+/// Makes destinations without their groups.
+#[derive(Debug)]
+pub(crate) struct ForgetsGroups;
+
+#[async_trait]
+impl Flaw for ForgetsGroups {
+    async fn provision(
+        &self,
+        real: &dyn Binder,
+        plan: &[DestinationPlan],
+        mode: Provision,
+    ) -> Result<ProvisionReport> {
+        let mut plan = plan.to_vec();
+        if mode == Provision::Create {
+            plan.iter_mut().for_each(|one| one.groups.clear());
+        }
+        real.provision(&plan, mode).await
+    }
+}
+
+/// Empties a destination that it finds.
+#[derive(Debug)]
+pub(crate) struct MakesAnew;
+
+#[async_trait]
+impl Flaw for MakesAnew {
+    async fn provision(
+        &self,
+        real: &dyn Binder,
+        plan: &[DestinationPlan],
+        mode: Provision,
+    ) -> Result<ProvisionReport> {
+        if mode == Provision::Create {
+            for one in plan {
+                drop(real.admin().purge(&one.name).await);
+            }
+        }
+        real.provision(plan, mode).await
+    }
+}
+
+/// Moves every group.
+#[derive(Debug)]
+pub(crate) struct MovesAllGroups;
+
+#[async_trait]
+impl Flaw for MovesAllGroups {
+    async fn seek(
+        &self,
+        real: &dyn Admin,
+        destination: &str,
+        group: &str,
+        from: ReplayFrom,
+    ) -> Result<()> {
+        for other in real.groups(destination).await? {
+            real.seek(destination, &other.name, from).await?;
+        }
+        real.seek(destination, group, from).await
+    }
+}
+
+/// Shows each page from the beginning.
+#[derive(Debug)]
+pub(crate) struct LosesItsPlace;
+
+#[async_trait]
+impl Flaw for LosesItsPlace {
+    async fn browse(
+        &self,
+        real: &dyn Admin,
+        destination: &str,
+        cursor: &mut Cursor,
+        max: usize,
+    ) -> Result<Vec<Browsed>> {
+        let mut shown = real.browse(destination, cursor, max).await?;
+        shown.truncate(max.saturating_sub(1).max(1));
+        Ok(shown)
+    }
+}
