@@ -6,6 +6,7 @@
 //! | feature | gives | default |
 //! |---|---|---|
 //! | `broker` | the embedded durable broker, `kind = "broker"` | yes |
+//! | `kafka` | Apache Kafka, `kind = "kafka"` | no |
 //! | `memory` | the in-memory binder, `kind = "memory"` | yes |
 //! | `macros` | `#[stream_listener]`, `#[stream_source]`, `#[derive(Failure)]` | yes |
 //! | `log` | a log on standard error where `run()` finds no subscriber | yes |
@@ -28,6 +29,8 @@ pub use mq_core::{
 pub use mq_broker as broker;
 pub use mq_fail_point::{self as fail_points, fail_point};
 
+#[cfg(feature = "kafka")]
+pub use mq_kafka as kafka;
 #[cfg(feature = "memory")]
 pub use mq_memory as memory;
 
@@ -69,6 +72,8 @@ pub mod prelude {
 mod registered {
     #[cfg(feature = "broker")]
     mq_core::registry::inventory::submit! { mq_core::registry::BinderEntry(&mq_broker::BrokerFactory) }
+    #[cfg(feature = "kafka")]
+    mq_core::registry::inventory::submit! { mq_core::registry::BinderEntry(&mq_kafka::KafkaFactory) }
     #[cfg(feature = "memory")]
     mq_core::registry::inventory::submit! { mq_core::registry::BinderEntry(&mq_memory::MemoryFactory) }
 }

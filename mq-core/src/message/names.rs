@@ -4,6 +4,12 @@
 pub const ID: &str = "mq-id";
 /// The key, where the broker has no place of its own for it.
 pub const KEY: &str = "mq-key";
+/// Relates a reply to its request, where the broker has no place of its own for it.
+pub const CORRELATION_ID: &str = "mq-correlation-id";
+/// Where a reply is to go, where the broker has no place of its own for it.
+pub const REPLY_TO: &str = "mq-reply-to";
+/// When the message expires, in milliseconds since the Unix epoch, where the broker has no place of its own for it.
+pub const EXPIRES: &str = "mq-expires";
 /// How many attempts have failed so far.
 pub const ATTEMPT: &str = "mq-attempt";
 /// When the next attempt is due, in milliseconds since the Unix epoch.

@@ -187,7 +187,8 @@ impl Case {
 
     /// Whether nothing else may use the broker at the same time.
     pub(crate) fn runs_alone(&self, subject: &Subject) -> bool {
-        subject.is_shared() && self.needs.contains(&Need::Fault(Fault::Restart))
+        let breaks = |fault| self.needs.contains(&Need::Fault(fault));
+        subject.is_shared() && (breaks(Fault::Restart) || breaks(Fault::Cut))
     }
 
     pub(crate) fn run(&self, context: Context) -> Running {

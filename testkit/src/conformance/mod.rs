@@ -37,6 +37,8 @@ mod list;
 mod members;
 #[cfg(feature = "broker")]
 mod broker;
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "memory")]
 mod memory;
 mod reader;
@@ -52,6 +54,8 @@ mod suite;
 pub use broker::broker_subject;
 pub use case::Case;
 pub use diagnosis::Diagnosis;
+#[cfg(feature = "kafka")]
+pub use kafka::{kafka_subject, kafka_subject_at};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryForm, memory_subject};
 pub use report::{CaseResult, Report, Verdict};

@@ -7,7 +7,7 @@ use tokio::{sync::RwLock, time::timeout};
 
 use super::{Case, CaseResult, Subject, Suite, Verdict, context::Context};
 
-/// A case that restarts a broker that others use runs alone.
+/// A case that restarts a broker that others use, or cuts them off from it, runs alone.
 static ALONE: RwLock<()> = RwLock::const_new(());
 
 /// Runs a case; a panic in it is a failure.

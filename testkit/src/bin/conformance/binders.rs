@@ -5,7 +5,9 @@ use std::{
     pin::Pin,
 };
 
-use mq_testkit::conformance::{MemoryForm, Subject, broker_subject};
+use mq_testkit::conformance::{
+    MemoryForm, Subject, broker_subject, kafka_subject, kafka_subject_at,
+};
 
 use crate::args::Args;
 
@@ -21,6 +23,7 @@ type Open = fn(&Args) -> Opening;
 const BINDERS: &[(&str, Open)] = &[
     ("memory", |args| Box::pin(ready(memory(args)))),
     ("broker", |args| Box::pin(ready(broker(args)))),
+    ("kafka", |args| Box::pin(ready(kafka(args)))),
 ];
 
 /// A binder to be held to the suite.
@@ -78,4 +81,15 @@ fn broker(args: &Args) -> Result<Make, String> {
         return Err("the embedded broker has no weaker form; leave `--weak` out".to_owned());
     }
     Ok(Box::new(broker_subject))
+}
+
+/// A broker for all cases: one that is started, or the one at the address.
+fn kafka(args: &Args) -> Result<Make, String> {
+    if args.weak.is_some() {
+        return Err("Kafka has no weaker form; leave `--weak` out".to_owned());
+    }
+    match args.address.clone() {
+        Some(address) => Ok(Box::new(move || kafka_subject_at(&address))),
+        None => Ok(Box::new(kafka_subject)),
+    }
 }

@@ -1,0 +1,185 @@
+//! An instance: what its clients have in common, and the doors to them.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use mq_core::{
+    binder::{
+        Admin, Binder, BinderContext, Capabilities, Capability, Consumer, ConsumerSpec,
+        DestinationPlan, Health, Producer, ProducerSpec, ProvisionReport, RetryState,
+        SettlementStyle,
+    },
+    error::Result,
+    policy::Provision,
+};
+use tokio::task::spawn_blocking;
+
+use crate::{
+    admin::KafkaAdmin,
+    client::{Link, Probe, plain},
+    config::{KafkaSettings, Native, Side, table},
+    consumer::{self, Opening},
+    error,
+    producer::{KafkaProducer, Sender},
+    transaction::TransactionPlan,
+};
+
+/// A connection to a Kafka cluster.
+#[derive(Debug)]
+pub struct KafkaBinder {
+    settings: KafkaSettings,
+    application: Arc<str>,
+    capabilities: Capabilities,
+    link: Arc<Link>,
+    admin: KafkaAdmin,
+    probe: Probe,
+    sender: OnceLock<Arc<Sender>>,
+}
+
+/// What every instance can do.
+pub(crate) fn capabilities(settings: &KafkaSettings) -> Capabilities {
+    Capabilities::new(SettlementStyle::Positional)
+        .with(&[
+            Capability::Durable,
+            Capability::Partitions,
+            Capability::AnonymousGroups,
+            Capability::Transactions,
+            Capability::Seek,
+            Capability::Expiry,
+            Capability::StableIds,
+            Capability::Browse,
+            Capability::Lag,
+        ])
+        .retry_state(RetryState::Bounded(consumer::NOTES))
+        .max_message(settings.max_message)
+}
+
+impl KafkaBinder {
+    /// An instance with these settings. The cluster need not be there yet: the instance is down until it is.
+    ///
+    /// # Errors
+    /// librdkafka refuses the settings.
+    pub fn connect(settings: KafkaSettings, context: &BinderContext) -> Result<Self> {
+        let link = Arc::new(Link::new(context.name.clone()));
+        let config = settings.client(Side::Admin, &context.application, &Native::new())?;
+        let client = plain(&config, &link)?;
+        let admin = KafkaAdmin::new(&settings, config, client.clone(), &link)?;
+        Ok(Self {
+            capabilities: capabilities(&settings),
+            application: context.application.clone(),
+            probe: Probe::start(&client, &link)?,
+            settings,
+            link,
+            admin,
+            sender: OnceLock::new(),
+        })
+    }
+
+    fn opening(&self, spec: &ConsumerSpec) -> Result<Opening> {
+        let native = table(&spec.native)?;
+        let settings = &self.settings;
+        Ok(Opening {
+            config: settings.client(Side::Consumer, &self.application, &native)?,
+            spec: spec.clone(),
+            link: self.link.clone(),
+            timeout: settings.timeout,
+            handover: settings.handover,
+            session_timeout: settings.session_timeout,
+            transactions: self.transactions(spec)?,
+        })
+    }
+
+    fn transactions(&self, spec: &ConsumerSpec) -> Result<TransactionPlan> {
+        let settings = &self.settings;
+        let mut config = settings.client(Side::Producer, &self.application, &Native::new())?;
+        let instance = settings.instance.clone();
+        let instance = instance.unwrap_or_else(|| format!("{:016x}", fastrand::u64(..)));
+        let id = format!("{}.{}.{instance}", self.application, spec.binding);
+        let limit = settings.transaction_timeout.as_millis().to_string();
+        config
+            .set("transactional.id", id)
+            .set("transaction.timeout.ms", limit);
+        Ok(TransactionPlan {
+            config,
+            link: self.link.clone(),
+            timeout: settings.timeout,
+            max_message: settings.max_message,
+        })
+    }
+
+    /// The client that sends: the instance's, or one of its own for a binding that asks for other properties.
+    fn sender(&self, native: &Native) -> Result<Arc<Sender>> {
+        if let Some(sender) = self.sender.get().filter(|_| native.is_empty()) {
+            return Ok(sender.clone());
+        }
+        let settings = &self.settings;
+        let config = settings.client(Side::Producer, &self.application, native)?;
+        let sender = Arc::new(Sender::new(config, &self.link, settings.max_message)?);
+        if native.is_empty() {
+            return Ok(self.sender.get_or_init(|| sender).clone());
+        }
+        Ok(sender)
+    }
+}
+
+#[async_trait]
+impl Binder for KafkaBinder {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn provision(
+        &self,
+        plan: &[DestinationPlan],
+        mode: Provision,
+    ) -> Result<ProvisionReport> {
+        self.link.open()?;
+        self.admin.provision(plan, mode).await
+    }
+
+    async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
+        self.link.open()?;
+        if spec.destinations.is_empty() {
+            let text = "a consumer reads at least one destination; name one";
+            return Err(error::config(text).context("binding", &spec.binding));
+        }
+        if spec.filter.is_some() {
+            return Err(error::unsupported("filters").context("binding", &spec.binding));
+        }
+        consumer::open(self.opening(spec)?).await
+    }
+
+    async fn producer(&self, spec: &ProducerSpec) -> Result<Arc<dyn Producer>> {
+        self.link.open()?;
+        let sender = self.sender(&table(&spec.native)?)?;
+        Ok(Arc::new(KafkaProducer::new(
+            sender,
+            spec.destination.clone(),
+        )))
+    }
+
+    fn health(&self) -> Health {
+        self.link.health()
+    }
+
+    fn admin(&self) -> &dyn Admin {
+        &self.admin
+    }
+
+    async fn close(&self) -> Result<()> {
+        let sender = self.sender.get().cloned();
+        let flushed = match sender {
+            Some(sender) if !self.link.is_closed() => {
+                let patience = self.settings.timeout;
+                let flushing = spawn_blocking(move || sender.flush(patience));
+                flushing
+                    .await
+                    .map_err(|error| error::bug("flushing ended early").source(error))?
+            }
+            _ => Ok(()),
+        };
+        self.link.close();
+        self.probe.wake();
+        flushed
+    }
+}

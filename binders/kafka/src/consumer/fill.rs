@@ -1,0 +1,108 @@
+//! From a message of the client to a record.
+
+use std::{
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use bytes::{Bytes, BytesMut};
+use mq_core::{
+    binder::{LaneId, Record},
+    message::Message,
+};
+use rdkafka::{Message as _, Timestamp, message::BorrowedMessage};
+
+use super::{Shared, lanes::LaneState};
+use crate::headers;
+
+/// Keys and payloads are copied into pieces of this size, so that no message costs an allocation of its own.
+const PIECE: usize = 64 << 10;
+
+/// Makes records; knows the lane of the last one, as messages come in runs of a partition.
+#[derive(Debug, Default)]
+pub(crate) struct Filler {
+    piece: BytesMut,
+    last: Option<Last>,
+}
+
+#[derive(Debug)]
+struct Last {
+    topic: Arc<str>,
+    partition: i32,
+    lane: LaneId,
+    epoch: u32,
+}
+
+impl Filler {
+    /// The lanes have changed.
+    pub(crate) fn forget(&mut self) {
+        self.last = None;
+    }
+
+    /// The record of a message; `None` if its lane is not read now.
+    pub(crate) fn record(
+        &mut self,
+        found: &BorrowedMessage<'_>,
+        shared: &Shared,
+    ) -> Option<Record> {
+        let (lane, epoch) = self.lane(found, shared)?;
+        let position = u64::try_from(found.offset()).ok()?;
+        let mut message = self.message(found.key(), found.payload());
+        if let Some(time) = time(found.timestamp()) {
+            message = message.timestamp(time);
+        }
+        if let Some(found) = found.headers() {
+            message = headers::read(found, message);
+        }
+        let mut record = Record::new(message, lane, position);
+        record.epoch = epoch;
+        Some(record)
+    }
+
+    fn lane(&mut self, found: &BorrowedMessage<'_>, shared: &Shared) -> Option<(LaneId, u32)> {
+        let (topic, partition) = (found.topic(), found.partition());
+        if let Some(last) = &self.last
+            && last.partition == partition
+            && *last.topic == *topic
+        {
+            return Some((last.lane, last.epoch));
+        }
+        let lanes = shared.lanes();
+        let lane = lanes.find(topic, partition)?;
+        let slot = lanes
+            .get(lane)
+            .filter(|slot| slot.state == LaneState::Reading)?;
+        self.last = Some(Last {
+            topic: slot.topic.clone(),
+            partition,
+            lane,
+            epoch: slot.epoch,
+        });
+        Some((lane, slot.epoch))
+    }
+
+    fn message(&mut self, key: Option<&[u8]>, payload: Option<&[u8]>) -> Message {
+        let size = key.map_or(0, <[u8]>::len) + payload.map_or(0, <[u8]>::len);
+        if self.piece.capacity() < size {
+            self.piece = BytesMut::with_capacity(PIECE.max(size));
+        }
+        let message = match payload {
+            Some(payload) => Message::new(self.copy(payload)),
+            None => Message::tombstone(),
+        };
+        match key {
+            Some(key) => message.key(self.copy(key)),
+            None => message,
+        }
+    }
+
+    fn copy(&mut self, bytes: &[u8]) -> Bytes {
+        self.piece.extend_from_slice(bytes);
+        self.piece.split().freeze()
+    }
+}
+
+fn time(found: Timestamp) -> Option<std::time::SystemTime> {
+    let millis = u64::try_from(found.to_millis()?).ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_millis(millis))
+}

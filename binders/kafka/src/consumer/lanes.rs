@@ -1,0 +1,130 @@
+//! The partitions of a consumer under the numbers by which the loop knows them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use mq_core::binder::LaneId;
+
+/// What is done with a lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum LaneState {
+    /// The number is free.
+    #[default]
+    Free,
+    /// It is read.
+    Reading,
+    /// It is assigned; nothing of it is handed over.
+    Paused,
+    /// It goes to another member: what was handed over can still be settled.
+    Revoking,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+    pub(crate) epoch: u32,
+    pub(crate) state: LaneState,
+}
+
+/// Every lane by its number and by its place.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    slots: Vec<Slot>,
+    places: HashMap<(Arc<str>, i32), LaneId>,
+    epoch: u32,
+}
+
+impl Lanes {
+    /// Gives a partition a number and a new epoch.
+    pub(crate) fn assign(&mut self, topic: &Arc<str>, partition: i32) -> (LaneId, u32) {
+        self.epoch += 1;
+        let slot = Slot {
+            topic: topic.clone(),
+            partition,
+            epoch: self.epoch,
+            state: LaneState::Reading,
+        };
+        let place = (topic.clone(), partition);
+        let id = self.places.get(&place).copied().or_else(|| self.free());
+        let id = match id {
+            Some(id) => {
+                self.slots[id.0 as usize] = slot;
+                id
+            }
+            None => {
+                self.slots.push(slot);
+                LaneId(u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX))
+            }
+        };
+        self.places.insert(place, id);
+        (id, self.epoch)
+    }
+
+    fn free(&self) -> Option<LaneId> {
+        let free = |slot: &Slot| slot.state == LaneState::Free;
+        let index = self.slots.iter().position(free)?;
+        Some(LaneId(u32::try_from(index).ok()?))
+    }
+
+    /// The lane of this number, unless it is free.
+    pub(crate) fn get(&self, id: LaneId) -> Option<&Slot> {
+        let slot = self.slots.get(id.0 as usize)?;
+        (slot.state != LaneState::Free).then_some(slot)
+    }
+
+    /// The lane, if the assignment is still the same.
+    pub(crate) fn current(&self, id: LaneId, epoch: u32) -> Option<&Slot> {
+        self.get(id).filter(|slot| slot.epoch == epoch)
+    }
+
+    pub(crate) fn find(&self, topic: &str, partition: i32) -> Option<LaneId> {
+        // A lookup by borrowed parts would need a key type of its own; this is once for each run of a partition.
+        let mut numbered = self.slots.iter().enumerate();
+        let is_it = |slot: &Slot| {
+            slot.state != LaneState::Free && slot.partition == partition && *slot.topic == *topic
+        };
+        let (index, _) = numbered.find(|(_, slot)| is_it(slot))?;
+        Some(LaneId(u32::try_from(index).ok()?))
+    }
+
+    pub(crate) fn set(&mut self, id: LaneId, state: LaneState) {
+        if let Some(slot) = self.slots.get_mut(id.0 as usize) {
+            slot.state = state;
+            if state == LaneState::Free {
+                let place = (slot.topic.clone(), slot.partition);
+                self.places.remove(&place);
+            }
+        }
+    }
+
+    /// Every lane that is assigned.
+    pub(crate) fn assigned(&self) -> Vec<(LaneId, Slot)> {
+        let numbers = (0_u32..).map(LaneId);
+        let all = numbers.zip(&self.slots);
+        all.filter(|(_, slot)| slot.state != LaneState::Free)
+            .map(|(id, slot)| (id, slot.clone()))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_used_again_with_another_epoch() {
+        let mut lanes = Lanes::default();
+        let topic: Arc<str> = "orders".into();
+        let (first, epoch) = lanes.assign(&topic, 0);
+        let (second, _) = lanes.assign(&topic, 1);
+        assert_ne!(first, second);
+        lanes.set(first, LaneState::Free);
+        assert!(lanes.current(first, epoch).is_none());
+        let (again, newer) = lanes.assign(&topic, 7);
+        assert_eq!(again, first);
+        assert_ne!(newer, epoch);
+        assert_eq!(lanes.find("orders", 7), Some(again));
+        assert_eq!(lanes.find("orders", 0), None);
+        assert_eq!(lanes.assigned().len(), 2);
+    }
+}

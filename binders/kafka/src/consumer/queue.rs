@@ -1,0 +1,237 @@
+//! What the thread has received and the loop has not taken yet.
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use mq_core::binder::{Event, LaneId, Record};
+use tokio::sync::Notify;
+
+/// The thread stops reading beyond so many records.
+const RECORDS: usize = 4_096;
+/// The thread stops reading beyond so many bytes of payload.
+const BYTES: usize = 16 << 20;
+/// Emptied storage that is kept for the next batches.
+const SPARES: usize = 8;
+
+#[derive(Debug)]
+enum Item {
+    Event(Event),
+    /// Never empty.
+    Records(Vec<Record>),
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    items: VecDeque<Item>,
+    records: usize,
+    bytes: usize,
+    spares: Vec<Vec<Record>>,
+}
+
+impl Inner {
+    fn is_full(&self) -> bool {
+        self.records >= RECORDS || self.bytes >= BYTES
+    }
+}
+
+/// Events and records in order.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    inner: Mutex<Inner>,
+    arrived: Notify,
+    room: Condvar,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn push_event(&self, event: Event) {
+        self.lock().items.push_back(Item::Event(event));
+        self.arrived.notify_one();
+    }
+
+    /// Takes a batch in, and gives storage for the next one.
+    pub(crate) fn push_records(&self, records: Vec<Record>) -> Vec<Record> {
+        let mut inner = self.lock();
+        inner.records += records.len();
+        inner.bytes += bytes(&records);
+        inner.items.push_back(Item::Records(records));
+        let spare = inner.spares.pop().unwrap_or_default();
+        drop(inner);
+        self.arrived.notify_one();
+        spare
+    }
+
+    /// Takes what is at the front: an event, or at most `max` records.
+    pub(crate) fn take(&self, records: &mut Vec<Record>, max: usize) -> Option<Event> {
+        let mut inner = self.lock();
+        let was_full = inner.is_full();
+        let event = match inner.items.front_mut()? {
+            Item::Event(_) => match inner.items.pop_front() {
+                Some(Item::Event(event)) => event,
+                _ => return None,
+            },
+            Item::Records(_) => {
+                inner.hand_over(records, max);
+                Event::Messages
+            }
+        };
+        let has_room = was_full && inner.records < RECORDS / 2;
+        drop(inner);
+        if has_room {
+            self.room.notify_one();
+        }
+        Some(event)
+    }
+
+    pub(crate) async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Whether the thread has to wait before it reads more; waits for at most `patience`.
+    pub(crate) fn wait_for_room(&self, patience: Duration) -> bool {
+        let inner = self.lock();
+        if !inner.is_full() {
+            return true;
+        }
+        let waited = self.room.wait_timeout(inner, patience);
+        let (inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        !inner.is_full()
+    }
+
+    /// Whether reading may begin again after it was stopped.
+    pub(crate) fn has_room(&self) -> bool {
+        let inner = self.lock();
+        inner.records < RECORDS / 2 && inner.bytes < BYTES / 2
+    }
+
+    pub(crate) fn wake_thread(&self) {
+        self.room.notify_all();
+    }
+
+    /// Removes what came of these lanes; returns the lowest position of each that is gone.
+    pub(crate) fn purge(&self, lanes: &[LaneId]) -> Vec<(LaneId, u64)> {
+        let mut inner = self.lock();
+        let mut lowest: Vec<(LaneId, u64)> = Vec::new();
+        for item in &mut inner.items {
+            let Item::Records(records) = item else {
+                continue;
+            };
+            records.retain(|record| {
+                let stays = !lanes.contains(&record.lane);
+                if !stays && lowest.iter().all(|(lane, _)| *lane != record.lane) {
+                    lowest.push((record.lane, record.position));
+                }
+                stays
+            });
+        }
+        inner.recount();
+        lowest
+    }
+
+    /// Removes everything.
+    pub(crate) fn clear(&self) {
+        let mut inner = self.lock();
+        inner.items.clear();
+        inner.recount();
+    }
+}
+
+impl Inner {
+    fn hand_over(&mut self, into: &mut Vec<Record>, max: usize) {
+        let Some(Item::Records(records)) = self.items.front_mut() else {
+            return;
+        };
+        if into.is_empty() && records.len() <= max {
+            std::mem::swap(into, records);
+            self.records -= into.len();
+            self.bytes -= bytes(into);
+            self.retire();
+            return;
+        }
+        let count = records.len().min(max);
+        let start = into.len();
+        into.extend(records.drain(..count));
+        let is_empty = records.is_empty();
+        self.records -= count;
+        self.bytes -= bytes(&into[start..]);
+        if is_empty {
+            self.retire();
+        }
+    }
+
+    /// Keeps the storage of the emptied batch at the front.
+    fn retire(&mut self) {
+        if let Some(Item::Records(mut storage)) = self.items.pop_front()
+            && self.spares.len() < SPARES
+        {
+            storage.clear();
+            self.spares.push(storage);
+        }
+    }
+
+    fn recount(&mut self) {
+        let is_something =
+            |item: &Item| !matches!(item, Item::Records(records) if records.is_empty());
+        self.items.retain(is_something);
+        (self.records, self.bytes) = (0, 0);
+        for item in &self.items {
+            if let Item::Records(records) = item {
+                self.records += records.len();
+                self.bytes += bytes(records);
+            }
+        }
+    }
+}
+
+fn bytes(records: &[Record]) -> usize {
+    records.iter().map(|record| record.message.size()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use mq_core::message::Message;
+
+    use super::*;
+
+    fn records(lane: u32, positions: std::ops::Range<u64>) -> Vec<Record> {
+        let record = |position| Record::new(Message::new("x"), LaneId(lane), position);
+        positions.map(record).collect()
+    }
+
+    #[test]
+    fn a_batch_is_handed_over_whole_or_in_parts() {
+        let queue = Queue::default();
+        queue.push_records(records(0, 0..3));
+        queue.push_records(records(0, 3..10));
+        let mut found = Vec::new();
+        assert!(matches!(queue.take(&mut found, 5), Some(Event::Messages)));
+        assert_eq!(found.len(), 3);
+        assert!(queue.take(&mut found, 5).is_some());
+        assert_eq!(found.len(), 8);
+        assert!(queue.take(&mut found, 5).is_some());
+        assert_eq!(found.len(), 10);
+        assert!(queue.take(&mut found, 5).is_none());
+        let inner = queue.lock();
+        assert_eq!((inner.records, inner.bytes), (0, 0));
+    }
+
+    #[test]
+    fn a_purged_lane_leaves_the_others() {
+        let queue = Queue::default();
+        queue.push_records(records(0, 5..6));
+        queue.push_records(records(1, 7..9));
+        queue.push_event(Event::Messages);
+        assert_eq!(queue.purge(&[LaneId(1)]), [(LaneId(1), 7)]);
+        let mut found = Vec::new();
+        assert!(queue.take(&mut found, 9).is_some());
+        assert_eq!(found.len(), 1);
+        assert!(queue.take(&mut found, 9).is_some());
+        assert!(queue.take(&mut found, 9).is_none());
+    }
+}

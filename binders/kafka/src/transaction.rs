@@ -1,0 +1,330 @@
+//! Outputs and positions in one transaction of Kafka (KIP-98, KIP-447).
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use mq_core::{
+    binder::{Receipt, Receipts, SettleError, Settlement, Transaction},
+    error::{Error, ErrorKind, Result},
+    message::Message,
+};
+use rdkafka::{
+    ClientConfig,
+    config::FromClientConfigAndContext,
+    consumer::Consumer,
+    error::KafkaError,
+    producer::{Producer, ThreadedProducer},
+};
+use tokio::{sync::oneshot, task::spawn_blocking};
+
+use crate::{
+    client::{Context, Link},
+    consumer::{self, Commit, Shared},
+    error,
+    producer::{Deliveries, put},
+};
+
+type Client = ThreadedProducer<Context<Deliveries>>;
+type Confirmations = oneshot::Receiver<Vec<Result<Receipt>>>;
+
+/// What transactions of a consumer are made with.
+#[derive(Clone)]
+pub(crate) struct TransactionPlan {
+    pub(crate) config: ClientConfig,
+    pub(crate) link: Arc<Link>,
+    pub(crate) timeout: Duration,
+    pub(crate) max_message: u64,
+}
+
+impl fmt::Debug for TransactionPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransactionPlan").finish_non_exhaustive()
+    }
+}
+
+/// How far the step that is open has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing is open in the cluster.
+    Empty,
+    /// Messages are in it.
+    Open,
+    /// The positions are in it as well.
+    Positioned,
+    /// Something has failed: it has to be aborted.
+    Broken,
+}
+
+/// The steps of one consumer.
+pub(crate) struct KafkaTransaction {
+    client: Arc<Client>,
+    shared: Arc<Shared>,
+    plan: TransactionPlan,
+    stage: Stage,
+    settlements: Vec<Settlement>,
+    confirmations: Vec<Confirmations>,
+    receipts: Receipts,
+    /// Another instance has taken the transactional id, or the client cannot go on.
+    is_fenced: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for KafkaTransaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaTransaction")
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
+}
+
+impl KafkaTransaction {
+    /// Takes the transactional id, which ends what an earlier owner has left open.
+    pub(crate) async fn open(plan: &TransactionPlan, shared: Arc<Shared>) -> Result<Self> {
+        plan.link.open()?;
+        let (own, timeout) = (plan.clone(), plan.timeout);
+        let client = blocking(move || {
+            let context = Context::new(&own.link, Deliveries::default());
+            let client = Client::from_config_and_context(&own.config, context)?;
+            client.init_transactions(timeout)?;
+            Ok(client)
+        })
+        .await?;
+        Ok(Self {
+            client: Arc::new(client),
+            shared,
+            plan: plan.clone(),
+            stage: Stage::Empty,
+            settlements: Vec::new(),
+            confirmations: Vec::new(),
+            receipts: Vec::new(),
+            is_fenced: Arc::default(),
+        })
+    }
+
+    fn usable(&self) -> Result<()> {
+        self.plan.link.open()?;
+        if self.is_fenced.load(Ordering::Acquire) {
+            return Err(error::lost());
+        }
+        if self.stage == Stage::Broken {
+            let text = "something could not be added to the transaction; abort it, and begin again";
+            return Err(error::config(text));
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        if self.stage == Stage::Empty {
+            self.client
+                .begin_transaction()
+                .map_err(|error| self.failed("beginning a transaction", &error))?;
+            self.stage = Stage::Open;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, what: &'static str, error: &KafkaError) -> Error {
+        if let KafkaError::Transaction(error) = error
+            && error.is_fatal()
+        {
+            self.is_fenced.store(true, Ordering::Release);
+            return Error::new(
+                ErrorKind::Lost,
+                format!("{what} failed: {}", error.string()),
+            );
+        }
+        error::classify(what, error)
+    }
+
+    async fn send(&mut self, messages: &[Message]) -> Result<()> {
+        let client = self.client.clone();
+        let deliveries = &client.context().hooks;
+        let begun = deliveries.begin(messages.len());
+        for (index, message) in messages.iter().enumerate() {
+            let token = begun.token(index);
+            let sent = match &message.properties().destination {
+                None => Err(error::config(
+                    "a message of a transaction names its destination",
+                )),
+                Some(_) => self.put(message, token).await,
+            };
+            if let Err(error) = sent {
+                self.stage = Stage::Broken;
+                return Err(error);
+            }
+        }
+        self.confirmations.push(begun.done);
+        Ok(())
+    }
+
+    async fn put(&self, message: &Message, token: usize) -> Result<()> {
+        loop {
+            let room = self.client.context().hooks.room();
+            match put(&self.client, "", message, token, self.plan.max_message) {
+                Err(error) if error.kind() == ErrorKind::Full => room.await,
+                result => return result,
+            }
+        }
+    }
+
+    /// The positions of the step; `Lost` if a lane has gone.
+    fn positions(&self) -> Result<Vec<Commit>> {
+        let sorted = consumer::sort(&self.shared.lanes(), &self.settlements);
+        match sorted.unsettled.into_iter().next() {
+            None => Ok(sorted
+                .commits
+                .into_iter()
+                .map(|(_, _, commit)| commit)
+                .collect()),
+            Some(unsettled) => Err(match unsettled.error {
+                SettleError::Failed(error) => error,
+                _ => error::lost(),
+            }),
+        }
+    }
+
+    async fn add_positions(&mut self) -> Result<()> {
+        let positions = self.positions()?;
+        let Some(consumer) = self.shared.client() else {
+            return Err(error::lost());
+        };
+        if self.stage == Stage::Open && !positions.is_empty() && self.shared.group.is_some() {
+            let (client, timeout) = (self.client.clone(), self.plan.timeout);
+            let sent = blocking_kafka(move || {
+                let list = consumer::list(positions.iter())?;
+                let Some(group) = consumer.0.group_metadata() else {
+                    return Ok(());
+                };
+                client.send_offsets_to_transaction(&list, &group, timeout)
+            })
+            .await?;
+            sent.map_err(|error| self.failed("adding positions to a transaction", &error))?;
+        }
+        self.stage = Stage::Positioned;
+        Ok(())
+    }
+
+    /// Waits until every message is stored; their receipts, in order.
+    async fn confirmed(&mut self) -> Result<()> {
+        for confirmation in std::mem::take(&mut self.confirmations) {
+            let results = confirmation.await.map_err(|_| error::closed())?;
+            for result in results {
+                self.receipts.push(result?);
+            }
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<Receipts> {
+        let (client, timeout) = (self.client.clone(), self.plan.timeout);
+        let ended = blocking_kafka(move || client.commit_transaction(timeout)).await?;
+        match ended {
+            Ok(()) => {
+                self.reset();
+                Ok(std::mem::take(&mut self.receipts))
+            }
+            Err(error) => {
+                let abort =
+                    matches!(&error, KafkaError::Transaction(error) if error.txn_requires_abort());
+                if abort {
+                    self.stage = Stage::Broken;
+                }
+                Err(self.failed("committing a transaction", &error))
+            }
+        }
+    }
+
+    fn reset(&mut self) {
+        self.stage = Stage::Empty;
+        self.settlements.clear();
+        self.confirmations.clear();
+    }
+}
+
+#[async_trait]
+impl Transaction for KafkaTransaction {
+    async fn publish(&mut self, messages: &[Message]) -> Result<()> {
+        self.usable()?;
+        if messages.is_empty() {
+            return Ok(());
+        }
+        self.begin()?;
+        self.send(messages).await
+    }
+
+    async fn settle(&mut self, settlements: &[Settlement]) -> Result<()> {
+        self.usable()?;
+        self.settlements.extend_from_slice(settlements);
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<Receipts> {
+        self.usable()?;
+        if self.stage == Stage::Empty && self.settlements.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.begin()?;
+        let prepared = async {
+            if self.stage == Stage::Open {
+                self.confirmed().await?;
+                self.add_positions().await?;
+            }
+            Ok(())
+        };
+        if let Err(error) = prepared.await {
+            self.stage = Stage::Broken;
+            return Err(error);
+        }
+        self.end().await
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        let was_empty = self.stage == Stage::Empty;
+        self.reset();
+        self.receipts.clear();
+        if was_empty || self.is_fenced.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let (client, timeout) = (self.client.clone(), self.plan.timeout);
+        let aborted = blocking_kafka(move || client.abort_transaction(timeout)).await?;
+        aborted.map_err(|error| self.failed("aborting a transaction", &error))
+    }
+}
+
+impl Drop for KafkaTransaction {
+    fn drop(&mut self) {
+        // Ending a client waits for its threads, and what is open is aborted first, so that readers need not wait for its time to pass.
+        let (client, timeout) = (self.client.clone(), self.plan.timeout);
+        let is_open = self.stage != Stage::Empty && !self.is_fenced.load(Ordering::Acquire);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(move || {
+                if is_open {
+                    drop(client.abort_transaction(timeout));
+                }
+                drop(client);
+            });
+        }
+    }
+}
+
+async fn blocking_kafka<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
+) -> Result<Result<T, KafkaError>> {
+    spawn_blocking(work)
+        .await
+        .map_err(|error| error::bug("a transaction ended early").source(error))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, KafkaError> + Send + 'static,
+) -> Result<T> {
+    blocking_kafka(work)
+        .await?
+        .map_err(|error| error::classify("opening a transaction", &error))
+}

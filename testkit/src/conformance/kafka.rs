@@ -1,0 +1,135 @@
+//! A Kafka broker as a subject.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use mq_core::{
+    binder::BinderContext,
+    error::{Error, ErrorKind, Result},
+};
+use mq_kafka::{KafkaBinder, KafkaSettings};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{Mutex, OnceCell},
+};
+
+use super::{Fault, Subject};
+use crate::harness::{Cut, Incoming, Proxy, ProxyOptions, Server};
+
+/// The longest that something may take which has to happen: a group notices only after its session that a member is gone.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The shortest session that a broker allows by its defaults.
+const SESSION: Duration = Duration::from_secs(6);
+
+/// A broker with a proxy before it; everyone in the process shares it.
+#[derive(Debug)]
+struct Place {
+    server: Mutex<Server>,
+    address: String,
+    proxies: Vec<Proxy>,
+}
+
+impl Place {
+    async fn open() -> Result<Self> {
+        let server = Server::kafka().await?;
+        let proxies = server.proxies(ProxyOptions::default())?;
+        let address = server.url_by(&proxies);
+        Ok(Self {
+            server: Mutex::new(server),
+            address,
+            proxies,
+        })
+    }
+
+    async fn order(&self, fault: Fault) -> Result<()> {
+        match fault {
+            Fault::Cut => self.proxies.iter().for_each(|proxy| {
+                proxy.incoming(Incoming::Refuse);
+                proxy.cut(Cut::Reset);
+            }),
+            Fault::Mend => self.proxies.iter().for_each(Proxy::heal),
+            Fault::Restart => {
+                let mut server = self.server.lock().await;
+                server.kill().await?;
+                server.start().await?;
+            }
+            _ => {
+                let text = "a broker cannot be told to make this trouble";
+                return Err(Error::new(ErrorKind::Unsupported, text));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The runtime of the broker's proxy, which outlives the runtimes of single tests.
+fn runtime() -> Result<&'static Runtime> {
+    static RUNTIME: OnceLock<std::result::Result<Runtime, String>> = OnceLock::new();
+    let made = RUNTIME.get_or_init(|| {
+        let mut runtime = Builder::new_multi_thread();
+        runtime
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string())
+    });
+    made.as_ref()
+        .map_err(|text| Error::new(ErrorKind::Bug, text.clone()))
+}
+
+/// The broker of this process, which is started for whoever asks first.
+async fn place() -> Result<&'static Place> {
+    static PLACE: OnceCell<Place> = OnceCell::const_new();
+    PLACE
+        .get_or_try_init(|| async {
+            let opening = runtime()?.spawn(Place::open());
+            opening.await.map_err(|error| {
+                Error::new(ErrorKind::Bug, "starting Kafka has panicked").source(error)
+            })?
+        })
+        .await
+}
+
+/// Settings with short times, for a broker at this address.
+fn settings(address: &str) -> KafkaSettings {
+    let mut settings = KafkaSettings::default();
+    address.clone_into(&mut settings.servers);
+    settings.session_timeout = SESSION;
+    settings.delivery_timeout = Duration::from_secs(5);
+    settings.handover = Duration::from_secs(5);
+    settings
+}
+
+fn connect(address: &str) -> Result<KafkaBinder> {
+    KafkaBinder::connect(settings(address), &BinderContext::new("kafka", "suite"))
+}
+
+/// Instances on a Kafka broker that is started for this process, with connections that can be cut and a broker that can be killed.
+#[must_use]
+pub fn kafka_subject() -> Subject {
+    let connect = || async { connect(&place().await?.address) };
+    let possible = [Fault::Cut, Fault::Restart];
+    Subject::new("kafka", connect)
+        .patience(PATIENCE)
+        .shared()
+        .faults(&possible, |fault, _| async move {
+            let place = place().await?;
+            let ordering = runtime()?.spawn(async move { place.order(fault).await });
+            ordering.await.map_err(|error| {
+                Error::new(ErrorKind::Bug, "making trouble has panicked").source(error)
+            })?
+        })
+}
+
+/// Instances on a Kafka cluster that somebody else runs.
+#[must_use]
+pub fn kafka_subject_at(address: &str) -> Subject {
+    let address: Arc<str> = address.into();
+    let connect = move || {
+        let address = address.clone();
+        async move { connect(&address) }
+    };
+    Subject::new("kafka", connect).patience(PATIENCE).shared()
+}
