@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use mq_core::{
     binder::{
         Admin, Binder, BinderContext, Capabilities, Capability, Consumer, ConsumerSpec,
-        DestinationPlan, Health, Producer, ProducerSpec, ProvisionReport, RetryState,
+        DestinationPlan, Health, Naming, Producer, ProducerSpec, ProvisionReport, RetryState,
         SettlementStyle,
     },
     error::Result,
@@ -16,8 +16,8 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     admin::KafkaAdmin,
-    client::{Link, Probe, plain},
-    config::{KafkaSettings, Native, Side, table},
+    client::{ClientStatistics, Link, Probe, plain},
+    config::{HeaderStyle, KafkaSettings, Native, Side, TokenSource, Tokens, table},
     consumer::{self, Opening},
     error,
     producer::{KafkaProducer, Sender},
@@ -52,6 +52,10 @@ pub(crate) fn capabilities(settings: &KafkaSettings) -> Capabilities {
         ])
         .retry_state(RetryState::Bounded(consumer::NOTES))
         .max_message(settings.max_message)
+        .naming(match settings.headers {
+            HeaderStyle::Mq => Naming::Mq,
+            HeaderStyle::Spring => Naming::Spring,
+        })
 }
 
 impl KafkaBinder {
@@ -60,14 +64,35 @@ impl KafkaBinder {
     /// # Errors
     /// librdkafka refuses the settings.
     pub fn connect(settings: KafkaSettings, context: &BinderContext) -> Result<Self> {
-        let link = Arc::new(Link::new(context.name.clone()));
+        Self::open(settings, context, Tokens::default())
+    }
+
+    /// The same with tokens from code, for `mechanism = "oauthbearer"`.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_with_tokens(
+        settings: KafkaSettings,
+        context: &BinderContext,
+        tokens: Arc<dyn TokenSource>,
+    ) -> Result<Self> {
+        Self::open(settings, context, Tokens(Some(tokens)))
+    }
+
+    pub(crate) fn open(
+        settings: KafkaSettings,
+        context: &BinderContext,
+        tokens: Tokens,
+    ) -> Result<Self> {
+        let tokens = tokens.or_configured(settings.security.as_ref());
+        let link = Arc::new(Link::new(context.name.clone(), settings.headers, tokens));
         let config = settings.client(Side::Admin, &context.application, &Native::new())?;
         let client = plain(&config, &link)?;
-        let admin = KafkaAdmin::new(&settings, config, client.clone(), &link)?;
+        let admin = KafkaAdmin::new(&settings, config, client.clone(), &link);
         Ok(Self {
             capabilities: capabilities(&settings),
             application: context.application.clone(),
-            probe: Probe::start(&client, &link)?,
+            probe: Probe::start(&client, &link, admin.pool())?,
             settings,
             link,
             admin,
@@ -75,8 +100,14 @@ impl KafkaBinder {
         })
     }
 
+    /// What the clients of the instance have counted last; nothing while `statistics` is not set.
+    #[must_use]
+    pub fn statistics(&self) -> Vec<ClientStatistics> {
+        self.link.statistics().all()
+    }
+
     fn opening(&self, spec: &ConsumerSpec) -> Result<Opening> {
-        let native = table(&spec.native)?;
+        let native = table(Side::Consumer, &spec.native)?;
         let settings = &self.settings;
         Ok(Opening {
             config: settings.client(Side::Consumer, &self.application, &native)?,
@@ -146,12 +177,13 @@ impl Binder for KafkaBinder {
         if spec.filter.is_some() {
             return Err(error::unsupported("filters").context("binding", &spec.binding));
         }
-        consumer::open(self.opening(spec)?).await
+        let opened = consumer::open(self.opening(spec)?).await;
+        opened.map_err(|error| self.link.explain(error))
     }
 
     async fn producer(&self, spec: &ProducerSpec) -> Result<Arc<dyn Producer>> {
         self.link.open()?;
-        let sender = self.sender(&table(&spec.native)?)?;
+        let sender = self.sender(&table(Side::Producer, &spec.native)?)?;
         Ok(Arc::new(KafkaProducer::new(
             sender,
             spec.destination.clone(),

@@ -142,10 +142,39 @@ pub(crate) fn of_code(what: &'static str, code: RDKafkaErrorCode, text: &str) ->
     }
 }
 
-/// Whether the code says that no broker can be reached.
-pub(crate) fn is_down(error: &KafkaError) -> bool {
+/// Whether the code says that the cluster does not let this client in.
+pub(crate) fn is_login_refusal(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as C;
     matches!(
-        error.rdkafka_error_code(),
-        Some(RDKafkaErrorCode::AllBrokersDown)
+        code,
+        C::Authentication
+            | C::SaslAuthenticationFailed
+            | C::UnsupportedSASLMechanism
+            | C::IllegalSASLState
+            | C::SSL
     )
+}
+
+/// Whether TLS failed because of certificates or versions, and not because the connection was cut while it was being made.
+pub(crate) fn is_tls_refusal(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    let cut = [
+        "disconnected",
+        "connection reset",
+        "timed out",
+        "broken pipe",
+        "unexpected eof",
+    ];
+    !cut.iter().any(|word| reason.contains(word))
+}
+
+/// Why the cluster does not let this client in, and how to fix it.
+pub(crate) fn refusal(error: &KafkaError, reason: &str) -> String {
+    let fix = match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::SSL) => {
+            "check `security.ca`, `certificate` and `key`, and that the port speaks TLS"
+        }
+        _ => "check `security`: mechanism, user and password or token",
+    };
+    format!("{}; {fix}", reason.trim_end_matches('.'))
 }

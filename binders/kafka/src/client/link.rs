@@ -1,62 +1,170 @@
 //! What is known of the connection to the cluster, from every client of the instance.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
 use mq_core::{
     binder::Health,
-    error::{Error, Result},
+    error::{BoxError, Error, ErrorKind, Result},
 };
 use tokio::sync::watch;
 
-use crate::error;
+use super::statistics::Statistics;
+use crate::{
+    config::{HeaderStyle, Token, Tokens},
+    error,
+    headers::SpringPartitioner,
+};
 
 /// The state of an instance.
 #[derive(Debug)]
 pub(crate) struct Link {
     name: Arc<str>,
-    down: Mutex<Option<String>>,
+    state: Mutex<State>,
     closed: watch::Sender<bool>,
     /// Something has happened that the probe should look at.
     suspicious: AtomicBool,
+    tokens: Tokens,
+    headers: HeaderStyle,
+    partitioner: SpringPartitioner,
+    statistics: Statistics,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Why the cluster is away, if it is.
+    down: Option<String>,
+    /// Why the cluster does not let us in, with the way to fix it.
+    refusal: Option<String>,
+    /// The last thing that went wrong with a connection.
+    note: Option<String>,
 }
 
 impl Link {
-    pub(crate) fn new(name: Arc<str>) -> Self {
+    pub(crate) fn new(name: Arc<str>, headers: HeaderStyle, tokens: Tokens) -> Self {
+        let state = State {
+            down: Some("not connected yet".to_owned()),
+            refusal: None,
+            note: None,
+        };
         Self {
             name,
-            down: Mutex::new(Some("not connected yet".to_owned())),
+            state: Mutex::new(state),
             closed: watch::Sender::new(false),
             suspicious: AtomicBool::new(true),
+            tokens,
+            headers,
+            partitioner: SpringPartitioner::default(),
+            statistics: Statistics::default(),
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
+    /// How headers are called.
+    pub(crate) fn headers(&self) -> HeaderStyle {
+        self.headers
+    }
+
+    /// The partitioner, where librdkafka's own is not to be used.
+    pub(crate) fn partitioner(&self) -> Option<&SpringPartitioner> {
+        (self.headers == HeaderStyle::Spring).then_some(&self.partitioner)
+    }
+
+    pub(crate) fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    pub(crate) fn has_tokens(&self) -> bool {
+        self.tokens.0.is_some()
+    }
+
+    /// The current token.
+    pub(crate) fn token(&self) -> Result<Token, BoxError> {
+        let source = self
+            .tokens
+            .0
+            .as_ref()
+            .ok_or("there is no source of tokens")?;
+        source.token().inspect_err(|error| {
+            self.refuse(&format!(
+                "no token could be had: {error}; check `security`, and the provider of tokens"
+            ));
+        })
+    }
+
     pub(crate) fn health(&self) -> Health {
         if self.is_closed() {
             return Health::Down("closed".to_owned());
         }
-        match &*self.down.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &self.state().down {
             Some(reason) => Health::Down(reason.clone()),
             None => Health::Up,
         }
     }
 
-    /// Brokers answer, or do not for this reason.
-    pub(crate) fn set(&self, down: Option<String>) {
-        let mut state = self.down.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.is_some() != down.is_some() {
-            match &down {
-                Some(reason) => tracing::warn!(binder = %self.name, reason, "Kafka is away"),
-                None => tracing::info!(binder = %self.name, "Kafka is there"),
-            }
+    /// Brokers answer.
+    pub(crate) fn up(&self) {
+        let mut state = self.state();
+        if state.down.is_some() {
+            tracing::info!(binder = %self.name, "Kafka is there");
         }
-        *state = down;
+        (state.down, state.refusal, state.note) = (None, None, None);
+    }
+
+    /// Brokers do not answer; what is known of the reason is told.
+    pub(crate) fn down(&self, reason: &str) {
+        let mut state = self.state();
+        let text = match (&state.refusal, &state.note) {
+            (Some(refusal), _) => refusal.clone(),
+            (None, Some(note)) => format!(
+                "no broker can be reached: {note}; check `servers`, and whether the cluster is up"
+            ),
+            (None, None) => reason.to_owned(),
+        };
+        if state.down.is_none() {
+            tracing::warn!(binder = %self.name, reason = text, "Kafka is away");
+        }
+        state.down = Some(text);
+    }
+
+    /// A connection failed, or ended; the next one may not.
+    pub(crate) fn note(&self, reason: &str) {
+        self.state().note = Some(reason.to_owned());
+    }
+
+    /// The cluster does not let us in.
+    pub(crate) fn refuse(&self, reason: &str) {
+        let mut state = self.state();
+        if state.refusal.as_deref() != Some(reason) {
+            tracing::warn!(binder = %self.name, reason, "Kafka refuses the connection");
+        }
+        state.refusal = Some(reason.to_owned());
+        state.down = Some(reason.to_owned());
+    }
+
+    /// Whether the cluster does not let us in.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.state().refusal.is_some()
+    }
+
+    /// The error behind one that only says that nothing was answered.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::Unavailable {
+            return error;
+        }
+        match &self.state().refusal {
+            Some(refusal) => Error::new(ErrorKind::Unauthorized, refusal.clone()),
+            None => error,
+        }
     }
 
     /// A client has trouble: the probe is to look at once.
