@@ -219,7 +219,7 @@ fn not_created(name: &str, code: RDKafkaErrorCode) -> Error {
             return unauthorized(name, "create");
         }
         C::InvalidReplicationFactor => "; set `replication` to at most the number of brokers",
-        C::InvalidTopic => "; a name has letters, digits, `.`, `_` and `-`, at most 249 of them",
+        C::InvalidTopic => return error::no_name(name),
         C::InvalidConfig => "; correct `topic` in the binder's settings",
         C::PolicyViolation => {
             "; the cluster has rules for new topics: ask for something else, or create it by hand"

@@ -120,6 +120,7 @@ impl KafkaAdmin {
         match RDKafkaErrorCode::from(code) {
             C::UnknownTopicOrPartition | C::UnknownTopic => Err(error::no_topic(topic)),
             C::TopicAuthorizationFailed => Err(unauthorized(topic, "see")),
+            C::InvalidTopic => Err(error::no_name(topic)),
             code => Err(
                 error::of_code("looking a topic up", code, &code.to_string())
                     .context("destination", topic),

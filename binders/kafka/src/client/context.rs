@@ -86,6 +86,10 @@ impl<H: Hooks> ClientContext for Context<H> {
             }
             // A connection that was cut while it was being made; librdkafka tries again.
             Some(RDKafkaErrorCode::SSL) if !error::is_tls_refusal(reason) => self.link.note(reason),
+            // With TLS 1.3 the cluster looks at a client's certificate after the connection was made.
+            Some(RDKafkaErrorCode::BrokerTransportFailure) if error::is_alert(reason) => {
+                self.link.refuse(&error::refused_certificate(reason));
+            }
             Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve) => {
                 self.link.note(reason);
             }

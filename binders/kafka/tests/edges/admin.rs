@@ -292,3 +292,28 @@ async fn a_compacted_topic_says_why_it_is_not_purged() {
     assert!(error.to_string().contains("cleanup.policy"), "{error}");
     binder.close().await.expect("closed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_are_counted() {
+    let Some(server) = server().await else { return };
+    let binder = connect(settings(server));
+    let topic = topic(&binder, "membered", 2).await;
+    let group = name("pair");
+    let first = member(&binder, &topic, &group).await;
+    let second = member(&binder, &topic, &group).await;
+    let closed = name("closed");
+    member(&binder, &topic, &closed)
+        .await
+        .close()
+        .await
+        .expect("closed");
+    until("both are there", async || {
+        let groups = binder.admin().groups(&topic).await.expect("groups");
+        let found: Vec<_> = groups.iter().map(|one| (&*one.name, one.members)).collect();
+        println!("{found:?}");
+        found == [(closed.as_str(), 0), (group.as_str(), 2)]
+    })
+    .await;
+    drop((first, second));
+    binder.close().await.expect("closed");
+}
