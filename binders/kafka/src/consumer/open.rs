@@ -3,19 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use mq_core::{
-    binder::{Consumer, ConsumerSpec, Event},
+    binder::{Consumer, ConsumerSpec},
     error::{Error, Result},
     policy::Start,
 };
 use rdkafka::{
-    ClientConfig, TopicPartitionList, config::FromClientConfigAndContext, consumer::Consumer as _,
-    error::IsError, types::RDKafkaErrorCode,
+    ClientConfig, Offset, TopicPartitionList, config::FromClientConfigAndContext,
+    consumer::Consumer as _, error::IsError, types::RDKafkaErrorCode,
 };
 use tokio::{sync::oneshot, task::spawn_blocking};
 
 use super::{
     Client, KafkaConsumer, Rebalances, Shared,
     shared::ClientBox,
+    start::{Ends, offsets, places},
     thread::{Reader, Reading},
 };
 use crate::{
@@ -63,15 +64,14 @@ impl Opening {
         let partitions = self.partitions(&client)?;
         let client = Arc::new(ClientBox(client));
         shared.set_client(&client);
-        // Whatever else comes, the first event is an assignment; those who read alone know theirs at once.
+        let ends = self.ends(&client.0, &partitions)?;
         let reading = if self.spec.group.is_some() {
-            shared.queue.push_event(Event::Assigned(Vec::new()));
             self.subscribe(&client.0)?;
             Reading::Group
         } else {
             Reading::Alone(partitions)
         };
-        self.start(shared, client, reading)
+        self.start(shared, client, reading, ends)
     }
 
     fn named(&self, error: Error) -> Error {
@@ -99,6 +99,23 @@ impl Opening {
         Ok(list)
     }
 
+    fn begin(&self) -> Start {
+        match self.spec.group {
+            Some(_) => self.spec.start,
+            None => Start::Latest,
+        }
+    }
+
+    /// Where the partitions end now, for those who begin there: partitions are shared out later, and what comes meanwhile counts.
+    fn ends(&self, client: &Client, partitions: &TopicPartitionList) -> Result<Ends> {
+        if self.begin() != Start::Latest {
+            return Ok(Ends::new());
+        }
+        let places = places(partitions);
+        offsets(client, &places, Offset::End, self.timeout)
+            .map_err(|error| self.named(error::classify("subscribing", &error)))
+    }
+
     fn subscribe(&self, client: &Client) -> Result<()> {
         let topics: Vec<&str> = self.spec.destinations.iter().map(|name| &**name).collect();
         client
@@ -111,15 +128,14 @@ impl Opening {
         shared: Arc<Shared>,
         client: Arc<ClientBox>,
         reading: Reading,
+        ends: Ends,
     ) -> Result<KafkaConsumer> {
         let (done, ended) = oneshot::channel();
         let reader = Reader {
             shared: shared.clone(),
             client,
-            start: match self.spec.group {
-                Some(_) => self.spec.start,
-                None => Start::Latest,
-            },
+            start: self.begin(),
+            ends,
             handover: self.handover,
             patience: self.session_timeout / 2,
         };

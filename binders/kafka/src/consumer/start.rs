@@ -39,12 +39,22 @@ pub(crate) struct Origin {
 
 /// A topic and one of its partitions.
 pub(crate) type Place = (String, i32);
+/// Positions of partitions, where there are any.
+pub(crate) type Ends = BTreeMap<Place, Option<u64>>;
+
+/// What a new group begins with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beginning<'a> {
+    pub(crate) start: Start,
+    /// Where partitions ended when the consumer was opened.
+    pub(crate) ends: &'a Ends,
+}
 
 /// Where each of these partitions begins for this group; blocks.
 pub(crate) fn origins<C: ConsumerContext + ClientContext>(
     client: &BaseConsumer<C>,
     partitions: &TopicPartitionList,
-    start: Start,
+    beginning: Beginning<'_>,
     has_group: bool,
     patience: Duration,
 ) -> KafkaResult<Vec<Origin>> {
@@ -54,7 +64,7 @@ pub(crate) fn origins<C: ConsumerContext + ClientContext>(
         BTreeMap::new()
     };
     let open = open(partitions, &committed);
-    let starts = starts(client, &open, &committed, start, patience)?;
+    let starts = starts(client, &open, &committed, beginning, patience)?;
     let origin = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
         let place = (element.topic().to_owned(), element.partition());
         let known = committed.get(&place).filter(|_| !open.contains(&place));
@@ -101,8 +111,7 @@ fn committed<C: ConsumerContext>(
 
 /// Partitions whose beginning has to be found: nobody has committed there, or only whoever made the group.
 fn open(partitions: &TopicPartitionList, committed: &BTreeMap<Place, Known>) -> BTreeSet<Place> {
-    let places = partitions.elements().into_iter();
-    let places = places.map(|element| (element.topic().to_owned(), element.partition()));
+    let places = places(partitions).into_iter();
     let is_open = |place: &Place| {
         let known = committed.get(place);
         known.is_none_or(|known| founded_at(&known.metadata).is_some())
@@ -110,11 +119,19 @@ fn open(partitions: &TopicPartitionList, committed: &BTreeMap<Place, Known>) -> 
     places.filter(is_open).collect()
 }
 
+/// Partitions by name.
+pub(crate) fn places(partitions: &TopicPartitionList) -> BTreeSet<Place> {
+    let elements = partitions.elements().into_iter();
+    elements
+        .map(|element| (element.topic().to_owned(), element.partition()))
+        .collect()
+}
+
 fn starts<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     open: &BTreeSet<Place>,
     committed: &BTreeMap<Place, Known>,
-    start: Start,
+    beginning: Beginning<'_>,
     patience: Duration,
 ) -> KafkaResult<BTreeMap<Place, u64>> {
     if open.is_empty() {
@@ -123,15 +140,18 @@ fn starts<C: ConsumerContext>(
     let founded = |place: &Place| founded_at(&committed.get(place)?.metadata);
     let earliest = offsets(client, open, Offset::Beginning, patience)?;
     let latest = offsets(client, open, Offset::End, patience)?;
-    let timed = match start {
+    let timed = match beginning.start {
         Start::Time(time) => offsets(client, open, Offset::Offset(millis(time)), patience)?,
         _ => BTreeMap::new(),
     };
     let choose = |place: &Place| {
         let (low, high) = (value(&earliest, place), value(&latest, place));
         let low = low.unwrap_or_default();
-        match start {
-            Start::Latest => founded(place).or(high).unwrap_or(low),
+        match beginning.start {
+            Start::Latest => founded(place)
+                .or_else(|| value(beginning.ends, place))
+                .or(high)
+                .unwrap_or(low),
             Start::Time(_) => value(&timed, place).or(high).unwrap_or(low),
             Start::Position(position) => position.clamp(low, high.unwrap_or(position).max(low)),
             _ => low,
@@ -144,7 +164,7 @@ fn starts<C: ConsumerContext>(
 }
 
 /// What was found for a partition.
-pub(crate) fn value(found: &BTreeMap<Place, Option<u64>>, place: &Place) -> Option<u64> {
+pub(crate) fn value(found: &Ends, place: &Place) -> Option<u64> {
     found.get(place).copied().flatten()
 }
 
@@ -155,7 +175,7 @@ pub(crate) fn offsets<C: ConsumerContext>(
     places: &BTreeSet<Place>,
     time: Offset,
     patience: Duration,
-) -> KafkaResult<BTreeMap<Place, Option<u64>>> {
+) -> KafkaResult<Ends> {
     let mut asked = TopicPartitionList::new();
     for (topic, partition) in places {
         asked.add_partition_offset(topic, *partition, time)?;

@@ -27,7 +27,7 @@ use super::{
     lanes::{LaneState, Slot},
     rebalance::{Change, let_go, take_over},
     shared::{ClientBox, Command},
-    start::{Origin, origins},
+    start::{Beginning, Ends, Origin, origins},
 };
 use crate::error;
 
@@ -51,6 +51,7 @@ pub(super) struct Reader {
     pub(super) shared: Arc<Shared>,
     pub(super) client: Arc<ClientBox>,
     pub(super) start: Start,
+    pub(super) ends: Ends,
     pub(super) handover: Duration,
     /// The subscription ends when the cluster has been away for so long.
     pub(super) patience: Duration,
@@ -161,10 +162,7 @@ impl Running {
             }
             wait = Duration::ZERO;
         }
-        if !self.batch.is_empty() {
-            let full = std::mem::take(&mut self.batch);
-            self.batch = self.shared().queue.push_records(full);
-        }
+        self.flush();
     }
 
     fn take(&mut self, message: &BorrowedMessage<'_>) {
@@ -172,7 +170,22 @@ impl Running {
             return;
         }
         if let Some(record) = self.filler.record(message, &self.reader.shared) {
+            // A batch is of one lane, so that the lanes can take turns.
+            if self
+                .batch
+                .last()
+                .is_some_and(|last| last.lane != record.lane)
+            {
+                self.flush();
+            }
             self.batch.push(record);
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.batch.is_empty() {
+            let full = std::mem::take(&mut self.batch);
+            self.batch = self.shared().queue.push_records(full);
         }
     }
 
@@ -275,7 +288,10 @@ impl Running {
             origins(
                 client,
                 partitions,
-                self.reader.start,
+                Beginning {
+                    start: self.reader.start,
+                    ends: &self.reader.ends,
+                },
                 has_group,
                 shared.timeout,
             )?
