@@ -8,15 +8,15 @@ use mq_core::{
     policy::Start,
 };
 use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList, config::FromClientConfigAndContext,
-    consumer::Consumer as _, error::IsError, types::RDKafkaErrorCode,
+    ClientConfig, TopicPartitionList, config::FromClientConfigAndContext, consumer::Consumer as _,
+    error::IsError, types::RDKafkaErrorCode,
 };
-use tokio::{sync::oneshot, task::spawn_blocking};
+use tokio::{runtime::Handle, sync::oneshot, task::spawn_blocking};
 
 use super::{
     Client, KafkaConsumer, Rebalances, Shared,
     shared::ClientBox,
-    start::{Ends, offsets, places},
+    start::{Beginning, Ends, ends},
     thread::{Reader, Reading},
 };
 use crate::{
@@ -64,14 +64,14 @@ impl Opening {
         let partitions = self.partitions(&client)?;
         let client = Arc::new(ClientBox(client));
         shared.set_client(&client);
-        let ends = self.ends(&client.0, &partitions)?;
+        let beginning = self.beginning(&client.0, &partitions)?;
         let reading = if self.spec.group.is_some() {
             self.subscribe(&client.0)?;
             Reading::Group
         } else {
             Reading::Alone(partitions)
         };
-        self.start(shared, client, reading, ends)
+        self.start(shared, client, reading, beginning)
     }
 
     fn named(&self, error: Error) -> Error {
@@ -99,21 +99,20 @@ impl Opening {
         Ok(list)
     }
 
-    fn begin(&self) -> Start {
-        match self.spec.group {
-            Some(_) => self.spec.start,
-            None => Start::Latest,
-        }
-    }
-
-    /// Where the partitions end now, for those who begin there: partitions are shared out later, and what comes meanwhile counts.
-    fn ends(&self, client: &Client, partitions: &TopicPartitionList) -> Result<Ends> {
-        if self.begin() != Start::Latest {
-            return Ok(Ends::new());
-        }
-        let places = places(partitions);
-        offsets(client, &places, Offset::End, self.timeout)
-            .map_err(|error| self.named(error::classify("subscribing", &error)))
+    /// Where a new group begins. Partitions are shared out later, and what comes meanwhile counts.
+    fn beginning(&self, client: &Client, partitions: &TopicPartitionList) -> Result<Beginning> {
+        let has_group = self.spec.group.is_some();
+        let start = if has_group {
+            self.spec.start
+        } else {
+            Start::Latest
+        };
+        let ends = match start {
+            Start::Latest => ends(client, partitions, has_group, self.timeout)
+                .map_err(|error| self.named(error::classify("subscribing", &error)))?,
+            _ => Ends::new(),
+        };
+        Ok(Beginning { start, ends })
     }
 
     fn subscribe(&self, client: &Client) -> Result<()> {
@@ -128,14 +127,14 @@ impl Opening {
         shared: Arc<Shared>,
         client: Arc<ClientBox>,
         reading: Reading,
-        ends: Ends,
+        beginning: Beginning,
     ) -> Result<KafkaConsumer> {
         let (done, ended) = oneshot::channel();
         let reader = Reader {
             shared: shared.clone(),
             client,
-            start: self.begin(),
-            ends,
+            beginning,
+            runtime: Handle::current(),
             handover: self.handover,
             patience: self.session_timeout / 2,
         };

@@ -9,25 +9,24 @@ use std::{
 use mq_core::{
     binder::{AssignedLane, Event, Health, Lane, LaneId, Record},
     error::{Error, Result},
-    policy::Start,
 };
 use rdkafka::{
     Offset, TopicPartitionList,
-    consumer::{CommitMode, Consumer},
+    consumer::Consumer,
     error::{KafkaError, KafkaResult},
     message::BorrowedMessage,
     types::RDKafkaErrorCode,
 };
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
     Shared,
-    commits::{Commit, list},
+    commits::Commit,
     fill::Filler,
     lanes::{LaneState, Slot},
     rebalance::{Change, let_go, take_over},
     shared::{ClientBox, Command},
-    start::{Beginning, Ends, Origin, origins},
+    start::{Beginning, Origin, origins},
 };
 use crate::error;
 
@@ -50,8 +49,8 @@ pub(super) enum Reading {
 pub(super) struct Reader {
     pub(super) shared: Arc<Shared>,
     pub(super) client: Arc<ClientBox>,
-    pub(super) start: Start,
-    pub(super) ends: Ends,
+    pub(super) beginning: Beginning,
+    pub(super) runtime: Handle,
     pub(super) handover: Duration,
     /// The subscription ends when the cluster has been away for so long.
     pub(super) patience: Duration,
@@ -288,10 +287,7 @@ impl Running {
             origins(
                 client,
                 partitions,
-                Beginning {
-                    start: self.reader.start,
-                    ends: &self.reader.ends,
-                },
+                &self.reader.beginning,
                 has_group,
                 shared.timeout,
             )?
@@ -308,8 +304,8 @@ impl Running {
         if self.is_paused {
             client.pause(&list)?;
         }
-        let lanes = found.iter().map(|origin| self.lane(origin)).collect();
-        self.settle_new(&found);
+        let lanes: Vec<_> = found.iter().map(|origin| self.lane(origin)).collect();
+        self.settle_new(&found, &lanes);
         self.shared().queue.push_event(Event::Assigned(lanes));
         Ok(())
     }
@@ -332,10 +328,12 @@ impl Running {
     }
 
     /// Commits where a new group begins, so that a crash before its first commit begins there again.
-    fn settle_new(&self, found: &[Origin]) {
-        let new = found.iter().filter(|origin| origin.is_new);
+    fn settle_new(&self, found: &[Origin], lanes: &[AssignedLane]) {
+        let new = found.iter().zip(lanes).filter(|(origin, _)| origin.is_new);
         let commits: Vec<_> = new
-            .map(|origin| Commit {
+            .map(|(origin, lane)| Commit {
+                lane: lane.id,
+                epoch: lane.epoch,
                 topic: origin.topic.clone(),
                 partition: origin.partition,
                 position: origin.position,
@@ -345,10 +343,11 @@ impl Running {
         if commits.is_empty() || self.shared().group.is_none() {
             return;
         }
-        let committed = list(commits.iter())
-            .and_then(|list| self.reader.client.0.commit(&list, CommitMode::Sync));
-        if let Err(error) = committed {
-            tracing::debug!(binding = &*self.shared().binding, %error, "the beginning is not committed");
+        let (shared, client) = (self.reader.shared.clone(), self.reader.client.clone());
+        // Nobody waits for it; a commit of the loop that comes before it is sent takes its place.
+        if let Ok((_, true)) = shared.commits.add(commits) {
+            let running = move || shared.commits.run(&shared, &client.0);
+            drop(self.reader.runtime.spawn_blocking(running));
         }
     }
 
