@@ -59,27 +59,27 @@ pub(crate) fn capabilities(settings: &KafkaSettings) -> Capabilities {
 }
 
 impl KafkaBinder {
-    /// An instance with these settings. The cluster need not be there yet: the instance is down until it is.
+    /// An instance with these settings, once it is known whether the cluster is there. If it is not, the instance is down until it is.
     ///
     /// # Errors
     /// librdkafka refuses the settings.
-    pub fn connect(settings: KafkaSettings, context: &BinderContext) -> Result<Self> {
-        Self::open(settings, context, Tokens::default())
+    pub async fn connect(settings: KafkaSettings, context: &BinderContext) -> Result<Self> {
+        Self::open(settings, context, Tokens::default()).await
     }
 
     /// The same with tokens from code, for `mechanism = "oauthbearer"`.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
-    pub fn connect_with_tokens(
+    pub async fn connect_with_tokens(
         settings: KafkaSettings,
         context: &BinderContext,
         tokens: Arc<dyn TokenSource>,
     ) -> Result<Self> {
-        Self::open(settings, context, Tokens(Some(tokens)))
+        Self::open(settings, context, Tokens(Some(tokens))).await
     }
 
-    pub(crate) fn open(
+    pub(crate) async fn open(
         settings: KafkaSettings,
         context: &BinderContext,
         tokens: Tokens,
@@ -89,10 +89,12 @@ impl KafkaBinder {
         let config = settings.client(Side::Admin, &context.application, &Native::new())?;
         let client = plain(&config, &link)?;
         let admin = KafkaAdmin::new(&settings, config, client.clone(), &link);
+        let probe = Probe::start(&client, &link, admin.pool())?;
+        link.known().await;
         Ok(Self {
             capabilities: capabilities(&settings),
             application: context.application.clone(),
-            probe: Probe::start(&client, &link, admin.pool())?,
+            probe,
             settings,
             link,
             admin,
@@ -109,8 +111,13 @@ impl KafkaBinder {
     fn opening(&self, spec: &ConsumerSpec) -> Result<Opening> {
         let native = table(Side::Consumer, &spec.native)?;
         let settings = &self.settings;
+        let mut config = settings.client(Side::Consumer, &self.application, &native)?;
+        if let Some(instance) = settings.instance.as_ref().filter(|_| spec.group.is_some()) {
+            // Several bindings of a process may be in one group.
+            config.set("group.instance.id", format!("{instance}.{}", spec.binding));
+        }
         Ok(Opening {
-            config: settings.client(Side::Consumer, &self.application, &native)?,
+            config,
             spec: spec.clone(),
             link: self.link.clone(),
             timeout: settings.timeout,

@@ -2,10 +2,12 @@
 
 mod context;
 mod link;
+mod patience;
 mod probe;
 mod statistics;
 
 pub(crate) use context::{Context, Hooks, prime};
 pub(crate) use link::Link;
+pub(crate) use patience::{is_moving, patiently};
 pub(crate) use probe::{Plain, Probe, connect, plain};
 pub use statistics::{BrokerStatistics, ClientStatistics, PartitionStatistics};

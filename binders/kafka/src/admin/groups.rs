@@ -3,8 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Mutex, PoisonError},
-    thread::{park_timeout, scope},
-    time::{Duration, Instant},
+    thread::scope,
 };
 
 use mq_core::{
@@ -14,20 +13,19 @@ use mq_core::{
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{CommitMode, Consumer},
+    error::KafkaResult,
     groups::GroupInfo as Listed,
 };
 
 use super::{KafkaAdmin, handled::HANDLED, members};
 use crate::{
-    client::Plain,
+    client::{Plain, patiently},
     consumer::{FOUNDED, Place, offsets, value},
     error, headers,
 };
 
 /// Groups that are asked for their positions at the same time.
 const AT_ONCE: usize = 16;
-/// A coordinator that is not ready is asked again after this time.
-const AGAIN: Duration = Duration::from_millis(50);
 
 /// A committed position.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,32 +39,20 @@ pub(super) type Positions = BTreeMap<Place, Known>;
 
 impl KafkaAdmin {
     /// Runs what wants a client that may look at and set the positions of a group. It does not join.
-    ///
-    /// A coordinator that moves, or has just begun, is asked again until it answers or the time is over.
     pub(super) fn with_group<T>(
         &self,
         group: &str,
-        mut work: impl FnMut(&Plain) -> Result<T>,
+        work: impl FnOnce(&Plain) -> Result<T>,
     ) -> Result<T> {
-        let deadline = Instant::now() + self.timeout();
-        loop {
-            let client = match self.pool.take(group) {
-                Some(client) => client,
-                None => self.group_client(group)?,
-            };
-            match work(&client) {
-                Err(error) if error.is_temporary() && Instant::now() < deadline => {
-                    self.link.open()?;
-                    park_timeout(AGAIN);
-                }
-                result => {
-                    if result.is_ok() {
-                        self.pool.put(group, client);
-                    }
-                    return result;
-                }
-            }
+        let client = match self.pool.take(group) {
+            Some(client) => client,
+            None => self.group_client(group)?,
+        };
+        let result = work(&client);
+        if result.is_ok() {
+            self.pool.put(group, client);
         }
+        result
     }
 
     fn group_client(&self, group: &str) -> Result<Plain> {
@@ -91,12 +77,14 @@ impl KafkaAdmin {
         for (topic, partition) in places {
             asked.add_partition(topic, *partition);
         }
-        let found = client
-            .committed_offsets(asked, self.timeout())
-            .map_err(classify)?;
+        let ask = || {
+            let found = client.committed_offsets(asked.clone(), self.timeout())?;
+            let errors = found.elements().into_iter().map(|one| one.error());
+            errors.collect::<KafkaResult<()>>().map(|()| found)
+        };
+        let found = patiently(self.timeout(), ask).map_err(classify)?;
         let mut positions = BTreeMap::new();
         for element in found.elements() {
-            element.error().map_err(classify)?;
             if let Offset::Offset(position) = element.offset() {
                 let place = (element.topic().to_owned(), element.partition());
                 let position = u64::try_from(position).unwrap_or_default();
@@ -148,7 +136,7 @@ impl KafkaAdmin {
             element.set_metadata(format!("{FOUNDED}{}", ends.high));
         }
         self.with_group(group, |client| {
-            match client.commit(&list, CommitMode::Sync) {
+            match patiently(self.timeout(), || client.commit(&list, CommitMode::Sync)) {
                 Ok(()) => Ok(true),
                 // Members are there already, and they begin by themselves.
                 Err(error) if error::classify("", &error).kind() == ErrorKind::Lost => Ok(false),
@@ -236,8 +224,7 @@ impl KafkaAdmin {
                 .map_err(classify)?;
         }
         self.with_group(group, |client| {
-            client
-                .commit(&list, CommitMode::Sync)
+            patiently(self.timeout(), || client.commit(&list, CommitMode::Sync))
                 .map_err(|error| refused(classify(error), group))
         })
     }

@@ -13,7 +13,7 @@ use super::{
     KafkaAdmin,
     marks::{Marks, today},
 };
-use crate::error;
+use crate::{client::patiently, error};
 
 /// The group whose commits hold the marks; it has never members.
 pub(super) const HANDLED: &str = "mq-handled";
@@ -85,7 +85,7 @@ impl KafkaAdmin {
         };
         let list = commit(topic, partition, marks.base, text).map_err(classify)?;
         self.with_group(HANDLED, |client| {
-            client.commit(&list, CommitMode::Sync).map_err(classify)
+            patiently(self.timeout(), || client.commit(&list, CommitMode::Sync)).map_err(classify)
         })
     }
 }

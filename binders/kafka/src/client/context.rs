@@ -42,11 +42,8 @@ impl<H> Context<H> {
 
 /// What a client does about the errors that librdkafka reports globally.
 pub(crate) trait Hooks: Send + Sync + 'static {
-    /// No broker can be reached.
-    fn cut(&self) {}
-
-    /// Something else happened, for example a refused authentication.
-    fn trouble(&self, _error: &KafkaError, _reason: &str) {}
+    /// Something happened, for example a refused authentication. Whether brokers are there is the probe's question.
+    fn trouble(&self, _error: &KafkaError) {}
 }
 
 impl Hooks for () {}
@@ -80,10 +77,6 @@ impl<H: Hooks> ClientContext for Context<H> {
         tracing::debug!(target: "mq_kafka::client", binder = self.link.name(), %error, "{reason}");
         self.link.suspect();
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AllBrokersDown) => {
-                self.link.down(reason);
-                self.hooks.cut();
-            }
             // A connection that was cut while it was being made; librdkafka tries again.
             Some(RDKafkaErrorCode::SSL) if !error::is_tls_refusal(reason) => self.link.note(reason),
             // With TLS 1.3 the cluster looks at a client's certificate after the connection was made.
@@ -97,7 +90,7 @@ impl<H: Hooks> ClientContext for Context<H> {
                 if code.is_some_and(error::is_login_refusal) {
                     self.link.refuse(&error::refusal(&error, reason));
                 }
-                self.hooks.trouble(&error, reason);
+                self.hooks.trouble(&error);
             }
         }
     }

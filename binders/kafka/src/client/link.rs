@@ -19,10 +19,14 @@ use crate::{
 };
 
 /// The state of an instance.
+///
+/// The probe alone decides whether brokers are there: the errors of other clients may be old when they are read.
 #[derive(Debug)]
 pub(crate) struct Link {
     name: Arc<str>,
     state: Mutex<State>,
+    /// `None` until the probe has asked; then why brokers are away, if they are.
+    down: watch::Sender<Option<Option<String>>>,
     closed: watch::Sender<bool>,
     /// Something has happened that the probe should look at.
     suspicious: AtomicBool,
@@ -32,10 +36,9 @@ pub(crate) struct Link {
     statistics: Statistics,
 }
 
-#[derive(Debug)]
+/// What clients have told of the cluster.
+#[derive(Debug, Default)]
 struct State {
-    /// Why the cluster is away, if it is.
-    down: Option<String>,
     /// Why the cluster does not let us in, with the way to fix it.
     refusal: Option<String>,
     /// The last thing that went wrong with a connection.
@@ -44,14 +47,10 @@ struct State {
 
 impl Link {
     pub(crate) fn new(name: Arc<str>, headers: HeaderStyle, tokens: Tokens) -> Self {
-        let state = State {
-            down: Some("not connected yet".to_owned()),
-            refusal: None,
-            note: None,
-        };
         Self {
             name,
-            state: Mutex::new(state),
+            state: Mutex::default(),
+            down: watch::Sender::new(None),
             closed: watch::Sender::new(false),
             suspicious: AtomicBool::new(true),
             tokens,
@@ -101,24 +100,30 @@ impl Link {
         if self.is_closed() {
             return Health::Down("closed".to_owned());
         }
-        match &self.state().down {
-            Some(reason) => Health::Down(reason.clone()),
-            None => Health::Up,
+        match &*self.down.borrow() {
+            None => Health::Down("not connected yet".to_owned()),
+            Some(Some(reason)) => Health::Down(reason.clone()),
+            Some(None) => Health::Up,
         }
+    }
+
+    /// Waits until it is known whether brokers answer.
+    pub(crate) async fn known(&self) {
+        // The sender lives as long as `self`.
+        drop(self.down.subscribe().wait_for(Option::is_some).await);
     }
 
     /// Brokers answer.
     pub(crate) fn up(&self) {
-        let mut state = self.state();
-        if state.down.is_some() {
+        *self.state() = State::default();
+        if self.down.send_replace(Some(None)) != Some(None) {
             tracing::info!(binder = %self.name, "Kafka is there");
         }
-        (state.down, state.refusal, state.note) = (None, None, None);
     }
 
-    /// Brokers do not answer; what is known of the reason is told.
+    /// Brokers do not answer; what clients have told of the reason says more than this one.
     pub(crate) fn down(&self, reason: &str) {
-        let mut state = self.state();
+        let state = self.state();
         let text = match (&state.refusal, &state.note) {
             (Some(refusal), _) => refusal.clone(),
             (None, Some(note)) => format!(
@@ -126,10 +131,11 @@ impl Link {
             ),
             (None, None) => reason.to_owned(),
         };
-        if state.down.is_none() {
+        drop(state);
+        let before = self.down.send_replace(Some(Some(text.clone())));
+        if !matches!(before, Some(Some(_))) {
             tracing::warn!(binder = %self.name, reason = text, "Kafka is away");
         }
-        state.down = Some(text);
     }
 
     /// A connection failed, or ended; the next one may not.
@@ -144,7 +150,6 @@ impl Link {
             tracing::warn!(binder = %self.name, reason, "Kafka refuses the connection");
         }
         state.refusal = Some(reason.to_owned());
-        state.down = Some(reason.to_owned());
     }
 
     /// Whether the cluster does not let us in.

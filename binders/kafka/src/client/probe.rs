@@ -83,7 +83,7 @@ fn run(client: &Plain, link: &Link, idle: &Pool) {
             asked = Some(Instant::now());
         }
         // Serves the client's errors, its log and its tokens.
-        drop(client.poll(Duration::ZERO));
+        while client.poll(Duration::ZERO).is_some() {}
         idle.sweep();
         park_timeout(ALARM);
     }

@@ -10,6 +10,9 @@ use super::{
     native::{Native, Side, apply},
 };
 
+/// What a message needs on the wire beyond key, payload and headers, at most.
+const FRAME: u64 = 16 << 10;
+
 fn millis(duration: Duration) -> String {
     duration.as_millis().to_string()
 }
@@ -47,7 +50,7 @@ impl KafkaSettings {
             .set("socket.connection.setup.timeout.ms", millis(self.timeout))
             .set("socket.nagle.disable", "true")
             .set("socket.keepalive.enable", "true")
-            .set("message.max.bytes", self.max_message.to_string());
+            .set("message.max.bytes", (self.max_message + FRAME).to_string());
         if let Some(security) = &self.security {
             security.apply(config);
         }
@@ -79,9 +82,6 @@ impl KafkaSettings {
             GroupProtocol::Consumer => {
                 config.set("group.protocol", "consumer");
             }
-        }
-        if let Some(instance) = &self.instance {
-            config.set("group.instance.id", instance);
         }
     }
 

@@ -195,7 +195,8 @@ impl Connector for KafkaConnector {
     }
 
     async fn connect(&self, context: BinderContext) -> Result<Arc<dyn Binder>> {
-        let binder = KafkaBinder::open(self.settings.clone(), &context, self.tokens.clone())?;
+        let binder =
+            KafkaBinder::open(self.settings.clone(), &context, self.tokens.clone()).await?;
         Ok(Arc::new(binder))
     }
 }

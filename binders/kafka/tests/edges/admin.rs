@@ -44,7 +44,7 @@ fn numbered(partitions: u32, each: u32) -> Vec<Message> {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_go_over_all_partitions_and_show_everything_once() {
     let Some(server) = server().await else { return };
-    let binder = connect(settings(server));
+    let binder = connect(settings(server)).await;
     let topic = topic(&binder, "browsed", 3).await;
     publish(&binder, &topic, &numbered(3, 40)).await;
     let found = browse(binder.admin(), &topic, 7).await;
@@ -69,7 +69,7 @@ async fn pages_go_over_all_partitions_and_show_everything_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn marks_survive_the_instance_that_made_them() {
     let Some(server) = server().await else { return };
-    let binder = connect(settings(server));
+    let binder = connect(settings(server)).await;
     let topic = topic(&binder, "marked", 2).await;
     publish(&binder, &topic, &numbered(2, 6)).await;
     let marks = [(0, 3), (0, 0), (1, 5), (1, 4), (0, 1)];
@@ -87,7 +87,7 @@ async fn marks_survive_the_instance_that_made_them() {
         .expect_err("there is no such message");
     assert_eq!(nowhere.kind(), ErrorKind::NotFound);
     binder.close().await.expect("closed");
-    let binder = connect(settings(server));
+    let binder = connect(settings(server)).await;
     let found = browse(binder.admin(), &topic, 5).await;
     let mut handled: Vec<_> = found
         .iter()
@@ -145,7 +145,7 @@ fn commit(servers: &str, topic: &str, group: &str, offset: i64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn markers_of_transactions_are_neither_lag_nor_messages() {
     let Some(server) = server().await else { return };
-    let binder = connect(settings(server));
+    let binder = connect(settings(server)).await;
     let (topic, group) = (topic(&binder, "transacted", 1).await, name("behind"));
     let (servers, own) = (server.addr(), topic.clone());
     tokio::task::spawn_blocking(move || transact(&servers, &own, 5))
@@ -191,10 +191,10 @@ async fn member(
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_of_both_protocols_are_listed_with_what_is_known_of_them() {
     let Some(server) = server().await else { return };
-    let binder = connect(settings(server));
+    let binder = connect(settings(server)).await;
     let mut newer = settings(server);
     newer.group_protocol = GroupProtocol::Consumer;
-    let newer = connect(newer);
+    let newer = connect(newer).await;
     let topic = topic(&binder, "grouped", 2).await;
     let (classic, modern, idle) = (name("a-classic"), name("b-modern"), name("c-idle"));
     let plan = [DestinationPlan::new(topic.as_str()).group(idle.as_str())];
@@ -220,7 +220,7 @@ async fn groups_of_both_protocols_are_listed_with_what_is_known_of_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_groups_of_other_topics_are_looked_through() {
     let Some(server) = server().await else { return };
-    let binder = connect(settings(server));
+    let binder = connect(settings(server)).await;
     let (topic, other) = (
         topic(&binder, "asked", 1).await,
         topic(&binder, "other", 1).await,
@@ -251,7 +251,7 @@ async fn many_groups_of_other_topics_are_looked_through() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_counts_what_is_kept_and_purging_empties_it() {
     let Some(server) = server().await else { return };
-    let binder = connect(settings(server));
+    let binder = connect(settings(server)).await;
     let topic = topic(&binder, "counted", 2).await;
     publish(&binder, &topic, &numbered(2, 4)).await;
     let kept = async || {
@@ -280,7 +280,7 @@ async fn a_compacted_topic_says_why_it_is_not_purged() {
         "cleanup.policy".to_owned(),
         Scalar::Text("compact".to_owned()),
     );
-    let binder = connect(settings);
+    let binder = connect(settings).await;
     let topic = topic(&binder, "compacted", 1).await;
     publish(&binder, &topic, &[Message::new("x").key("k")]).await;
     let error = binder
@@ -296,7 +296,7 @@ async fn a_compacted_topic_says_why_it_is_not_purged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn members_are_counted() {
     let Some(server) = server().await else { return };
-    let binder = connect(settings(server));
+    let binder = connect(settings(server)).await;
     let topic = topic(&binder, "membered", 2).await;
     let group = name("pair");
     let first = member(&binder, &topic, &group).await;

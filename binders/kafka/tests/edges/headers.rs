@@ -17,10 +17,10 @@ use rdkafka::{
 
 use crate::place::{connect, publish, read, server, settings, topic};
 
-fn spring(server: &Server) -> KafkaBinder {
+async fn spring(server: &Server) -> KafkaBinder {
     let mut settings: KafkaSettings = settings(server);
     settings.headers = HeaderStyle::Spring;
-    connect(settings)
+    connect(settings).await
 }
 
 type Raw = BTreeMap<String, Vec<u8>>;
@@ -84,7 +84,7 @@ fn types(raw: &Raw) -> BTreeMap<String, String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_we_write_is_what_a_spring_application_expects() {
     let Some(server) = server().await else { return };
-    let binder = spring(server);
+    let binder = spring(server).await;
     let topic = topic(&binder, "written", 1).await;
     let message = Message::new("{}")
         .content_type("application/json")
@@ -111,7 +111,7 @@ async fn what_we_write_is_what_a_spring_application_expects() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_spring_application_writes_is_read_and_passed_on() {
     let Some(server) = server().await else { return };
-    let binder = spring(server);
+    let binder = spring(server).await;
     let (topic, onward) = (
         topic(&binder, "foreign", 1).await,
         topic(&binder, "onward", 1).await,
@@ -168,7 +168,7 @@ async fn what_a_spring_application_writes_is_read_and_passed_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_record_without_types_keeps_its_bytes() {
     let Some(server) = server().await else { return };
-    let binder = spring(server);
+    let binder = spring(server).await;
     let topic = topic(&binder, "plain", 1).await;
     let headers: [(&str, &[u8]); 3] = [
         ("contentType", b"application/json"),
@@ -192,7 +192,7 @@ async fn a_foreign_record_without_types_keeps_its_bytes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn our_dead_letters_look_like_springs() {
     let Some(server) = server().await else { return };
-    let binder = spring(server);
+    let binder = spring(server).await;
     let topic = topic(&binder, "letters", 1).await;
     let time = std::time::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
     let letter = Message::new("{}")
@@ -246,7 +246,7 @@ async fn our_dead_letters_look_like_springs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn springs_dead_letters_tell_their_cause() {
     let Some(server) = server().await else { return };
-    let binder = spring(server);
+    let binder = spring(server).await;
     let topic = topic(&binder, "springs", 1).await;
     let trace = format!(
         "org.springframework.messaging.MessagingException: exhausted\n{}Caused by: shop.NoShipping: no shipping to Nowhere: dl-3\n\tat shop.Bill",
@@ -295,7 +295,7 @@ async fn springs_dead_letters_tell_their_cause() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_go_to_the_partitions_that_spring_chooses() {
     let Some(server) = server().await else { return };
-    let binder = spring(server);
+    let binder = spring(server).await;
     let topic = topic(&binder, "partitioned", 3).await;
     let messages: Vec<_> = (0..7)
         .map(|n| Message::new(n.to_string()).key(format!("customer-{n}")))

@@ -55,8 +55,11 @@ pub(crate) fn settings(server: &Server) -> KafkaSettings {
     settings
 }
 
-pub(crate) fn connect(settings: KafkaSettings) -> KafkaBinder {
-    KafkaBinder::connect(settings, &BinderContext::new("main", "edges")).expect("settings")
+pub(crate) async fn connect(settings: KafkaSettings) -> KafkaBinder {
+    let context = BinderContext::new("main", "edges");
+    KafkaBinder::connect(settings, &context)
+        .await
+        .expect("settings")
 }
 
 /// A topic with so many partitions.

@@ -12,7 +12,7 @@ use crate::place::{connect, name, server, settings, topic};
 #[tokio::test(flavor = "multi_thread")]
 async fn every_difference_is_told_and_left() {
     let Some(server) = server().await else { return };
-    let plain = connect(settings(server));
+    let plain = connect(settings(server)).await;
     let topic = topic(&plain, "drifted", 2).await;
     let mut wanting = settings(server);
     wanting.replication = Some(2);
@@ -23,7 +23,7 @@ async fn every_difference_is_told_and_left() {
         "cleanup.policy".to_owned(),
         Scalar::Text("delete".to_owned()),
     );
-    let wanting = connect(wanting);
+    let wanting = connect(wanting).await;
     let plan = [DestinationPlan::new(topic.as_str()).partitions(4)];
     let report = wanting
         .provision(&plan, Provision::Create)
@@ -55,7 +55,7 @@ async fn every_difference_is_told_and_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_is_missing_is_named_beside_what_differs() {
     let Some(server) = server().await else { return };
-    let binder = connect(settings(server));
+    let binder = connect(settings(server)).await;
     let topic = topic(&binder, "there", 1).await;
     let (orders, refunds, audit) = (name("orders"), name("refunds"), name("audit"));
     let plan = [
@@ -87,7 +87,7 @@ async fn a_topic_grows_where_that_is_allowed() {
     let Some(server) = server().await else { return };
     let mut growing = settings(server);
     growing.grow = true;
-    let binder = connect(growing);
+    let binder = connect(growing).await;
     let topic = topic(&binder, "growing", 1).await;
     let plan = [DestinationPlan::new(topic.as_str()).partitions(3)];
     let report = binder
@@ -111,7 +111,7 @@ async fn what_the_cluster_refuses_says_how_to_ask() {
     let Some(server) = server().await else { return };
     let mut settings = settings(server);
     settings.replication = Some(9);
-    let binder = connect(settings);
+    let binder = connect(settings).await;
     let plan = [DestinationPlan::new(name("wide"))];
     let error = binder
         .provision(&plan, Provision::Create)

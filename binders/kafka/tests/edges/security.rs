@@ -59,7 +59,7 @@ async fn works(binder: KafkaBinder, topic: &str) {
 
 /// A topic that was made over the plain listener.
 async fn made(server: &Server, what: &str) -> String {
-    let binder = connect(settings(server));
+    let binder = connect(settings(server)).await;
     let topic = topic(&binder, what, 1).await;
     binder.close().await.expect("closed");
     topic
@@ -73,7 +73,7 @@ async fn users_with_a_password_get_in_by_every_mechanism() {
         Mechanism::ScramSha256,
         Mechanism::ScramSha512,
     ] {
-        let binder = connect(with(server, login(mechanism, &secured(server).password)));
+        let binder = connect(with(server, login(mechanism, &secured(server).password))).await;
         let topic = topic(&binder, "logged-in", 1).await;
         works(binder, &topic).await;
     }
@@ -93,7 +93,7 @@ async fn a_certificate_gets_in_from_files_and_from_text() {
             security.key = Some(Secret::new(form(&place.key)));
         });
         settings.servers.clone_from(&place.mutual);
-        let binder = connect(settings);
+        let binder = connect(settings).await;
         let topic = topic(&binder, "certified", 1).await;
         works(binder, &topic).await;
     }
@@ -137,7 +137,7 @@ async fn a_wrong_password_is_told_within_seconds() {
     let Some(server) = server().await else { return };
     let topic = made(server, "closed").await;
     for mechanism in [Mechanism::Plain, Mechanism::ScramSha512] {
-        let binder = connect(with(server, login(mechanism, "wrong-secret")));
+        let binder = connect(with(server, login(mechanism, "wrong-secret"))).await;
         is_refused(
             binder,
             &topic,
@@ -155,7 +155,8 @@ async fn an_unknown_authority_is_told_within_seconds() {
         login(Mechanism::Plain, &place.password)(security, place);
         // A certificate that has not signed the server's.
         security.ca = Some(place.certificate.display().to_string());
-    }));
+    }))
+    .await;
     is_refused(
         other,
         "any",
@@ -168,7 +169,7 @@ async fn an_unknown_authority_is_told_within_seconds() {
     security.ca = Some(place.ca.display().to_string());
     none.security = Some(security);
     is_refused(
-        connect(none),
+        connect(none).await,
         "any",
         &["certificate", "`certificate` and `key`"],
     )
@@ -181,7 +182,7 @@ async fn what_is_published_with_a_wrong_password_is_unauthorized() {
     let topic = made(server, "unwritten").await;
     let mut settings = with(server, login(Mechanism::ScramSha256, "wrong-secret"));
     settings.delivery_timeout = Duration::from_secs(3);
-    let binder = connect(settings);
+    let binder = connect(settings).await;
     let producer = binder
         .producer(&ProducerSpec::new(topic))
         .await
@@ -221,7 +222,8 @@ async fn tokens_come_from_code_and_from_a_program() {
         Ok(Token::new(unsigned("app")))
     };
     let context = BinderContext::new("main", "edges");
-    let binder = KafkaBinder::connect_with_tokens(with(server, oauth), &context, Arc::new(tokens));
+    let binder =
+        KafkaBinder::connect_with_tokens(with(server, oauth), &context, Arc::new(tokens)).await;
     let binder = binder.expect("settings");
     let plan = [DestinationPlan::new(topic.as_str())];
     binder
@@ -244,7 +246,8 @@ async fn tokens_come_from_code_and_from_a_program() {
             "echo".to_owned(),
             format!(r#"{{"access_token":"{token}","expires_in":600}}"#),
         ];
-    }));
+    }))
+    .await;
     works(binder, &topic).await;
 }
 
@@ -254,7 +257,8 @@ async fn a_source_without_tokens_is_told_within_seconds() {
     let binder = connect(with(server, |security, _| {
         security.mechanism = Some(Mechanism::OauthBearer);
         security.token_command = vec!["false".to_owned()];
-    }));
+    }))
+    .await;
     is_refused(
         binder,
         "any",
@@ -297,7 +301,8 @@ async fn a_topic_that_is_not_for_us_is_named() {
     let topic = made(server, "shut").await;
     let binder = connect(with(server, |security, place| {
         login(Mechanism::Plain, &place.password)(security, place);
-    }));
+    }))
+    .await;
     let producer = binder
         .producer(&ProducerSpec::new(topic.as_str()))
         .await

@@ -11,7 +11,7 @@ async fn clients_count_when_they_are_told_to() {
     let Some(server) = server().await else { return };
     let mut counting = settings(server);
     counting.statistics = Duration::from_millis(100);
-    let binder = connect(counting);
+    let binder = connect(counting).await;
     let topic = topic(&binder, "statistics", 1).await;
     publish(&binder, &topic, &[Message::new("x"), Message::new("y")]).await;
     until("two messages were counted", async || {
@@ -24,7 +24,7 @@ async fn clients_count_when_they_are_told_to() {
     })
     .await;
     binder.close().await.expect("closed");
-    let quiet = connect(settings(server));
+    let quiet = connect(settings(server)).await;
     assert!(quiet.statistics().is_empty());
     quiet.close().await.expect("closed");
 }
