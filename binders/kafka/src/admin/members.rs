@@ -7,7 +7,7 @@ pub(super) fn subscribed(group: &Listed, topic: &str) -> Option<bool> {
     let mut is_known = false;
     for member in group.members() {
         let topics = topics(member.metadata()?)?;
-        if topics.iter().any(|one| *one == topic.as_bytes()) {
+        if topics.contains(&topic.as_bytes()) {
             return Some(true);
         }
         is_known = true;

@@ -25,8 +25,8 @@ use crate::{
 pub(crate) struct Link {
     name: Arc<str>,
     state: Mutex<State>,
-    /// `None` until the probe has asked; then why brokers are away, if they are.
-    down: watch::Sender<Option<Option<String>>>,
+    /// What the probe has found; `None` until it has asked.
+    found: watch::Sender<Option<Health>>,
     closed: watch::Sender<bool>,
     /// Something has happened that the probe should look at.
     suspicious: AtomicBool,
@@ -50,7 +50,7 @@ impl Link {
         Self {
             name,
             state: Mutex::default(),
-            down: watch::Sender::new(None),
+            found: watch::Sender::new(None),
             closed: watch::Sender::new(false),
             suspicious: AtomicBool::new(true),
             tokens,
@@ -100,23 +100,20 @@ impl Link {
         if self.is_closed() {
             return Health::Down("closed".to_owned());
         }
-        match &*self.down.borrow() {
-            None => Health::Down("not connected yet".to_owned()),
-            Some(Some(reason)) => Health::Down(reason.clone()),
-            Some(None) => Health::Up,
-        }
+        let found = self.found.borrow().clone();
+        found.unwrap_or_else(|| Health::Down("not connected yet".to_owned()))
     }
 
     /// Waits until it is known whether brokers answer.
     pub(crate) async fn known(&self) {
         // The sender lives as long as `self`.
-        drop(self.down.subscribe().wait_for(Option::is_some).await);
+        drop(self.found.subscribe().wait_for(Option::is_some).await);
     }
 
     /// Brokers answer.
     pub(crate) fn up(&self) {
         *self.state() = State::default();
-        if self.down.send_replace(Some(None)) != Some(None) {
+        if self.found.send_replace(Some(Health::Up)) != Some(Health::Up) {
             tracing::info!(binder = %self.name, "Kafka is there");
         }
     }
@@ -132,8 +129,8 @@ impl Link {
             (None, None) => reason.to_owned(),
         };
         drop(state);
-        let before = self.down.send_replace(Some(Some(text.clone())));
-        if !matches!(before, Some(Some(_))) {
+        let found = Health::Down(text.clone());
+        if !matches!(self.found.send_replace(Some(found)), Some(Health::Down(_))) {
             tracing::warn!(binder = %self.name, reason = text, "Kafka is away");
         }
     }

@@ -102,7 +102,7 @@ impl Letter {
             TRACE => self.cause = last_cause(&text(value)),
             // They stay as they are, and are written so again.
             TIMESTAMP | TIMESTAMP_TYPE => {
-                headers.set(name.to_owned(), HeaderValue::from(value.to_vec()))
+                headers.set(name.to_owned(), HeaderValue::from(value.to_vec()));
             }
             _ => return false,
         }

@@ -69,11 +69,11 @@ pub(super) fn read(found: &BorrowedHeaders, mut message: Message) -> Message {
         match header.key {
             TYPES => {}
             CONTENT_TYPE => {
-                content_type = Some(text(&types.read(CONTENT_TYPE, value)).into_owned())
+                content_type = Some(text(&types.read(CONTENT_TYPE, value)).into_owned());
             }
             // What the framework wrote with its own names.
             mq::CONTENT_TYPE if content_type.is_none() => {
-                content_type = Some(text(value).into_owned())
+                content_type = Some(text(value).into_owned());
             }
             name if is_own(name) => message = with_own(message, name, value),
             name if letter.take(name, value, &mut user) => {}
