@@ -247,6 +247,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn dead_letters_are_called_as_the_binder_says() {
+        let name = |naming: Naming, group| naming.dead_letters("orders", group);
+        assert_eq!(name(Naming::Mq, Some("billing")), "orders.billing.dlq");
+        assert_eq!(
+            name(Naming::Spring, Some("billing")),
+            "error.orders.billing"
+        );
+        assert_eq!(name(Naming::Spring, None), "error.orders");
+    }
+
+    #[test]
     fn every_capability_has_a_name_of_its_own() {
         for capability in Capability::ALL {
             assert_eq!(Capability::from_name(capability.name()), Some(capability));

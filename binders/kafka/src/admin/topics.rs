@@ -22,7 +22,7 @@ use tokio::time::sleep;
 use super::KafkaAdmin;
 use crate::{consumer::Place, error};
 
-/// How long one question for metadata may take before it is looked whether the cluster lets us in at all.
+/// How long the first question for metadata may take before it is looked whether the cluster lets us in at all.
 const SLICE: Duration = Duration::from_millis(500);
 /// The cluster is asked this often whether a change has taken effect.
 const AGAIN: Duration = Duration::from_millis(20);
@@ -51,12 +51,13 @@ impl KafkaAdmin {
     /// Asks until an answer comes, the time is over, or it is clear that the cluster does not let us in.
     fn metadata(&self, what: &'static str, topic: Option<&str>) -> Result<Metadata> {
         let deadline = Instant::now() + self.timeout();
+        let mut slice = SLICE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let error = match self
-                .client
-                .fetch_metadata(topic, SLICE.min(left).max(AGAIN))
-            {
+            let patience = slice.min(left).max(AGAIN);
+            // An answer that takes long must have the time for it.
+            slice *= 4;
+            let error = match self.client.fetch_metadata(topic, patience) {
                 Ok(metadata) => return Ok(metadata),
                 Err(error) => error::classify(what, &error),
             };

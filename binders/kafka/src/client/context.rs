@@ -53,6 +53,11 @@ impl<H: Hooks> ClientContext for Context<H> {
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         let binder = self.link.name();
+        if facility == "FAIL" {
+            // What ends a connection early is told here alone.
+            let told = message.split_once("]: ").map_or(message, |(_, told)| told);
+            self.link.note(told);
+        }
         match level {
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert

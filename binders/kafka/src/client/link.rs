@@ -159,9 +159,14 @@ impl Link {
         if error.kind() != ErrorKind::Unavailable {
             return error;
         }
-        match &self.state().refusal {
-            Some(refusal) => Error::new(ErrorKind::Unauthorized, refusal.clone()),
-            None => error,
+        if let Some(refusal) = &self.state().refusal {
+            return Error::new(ErrorKind::Unauthorized, refusal.clone());
+        }
+        match &*self.found.borrow() {
+            Some(Health::Down(reason)) => {
+                Error::new(ErrorKind::Unavailable, reason.clone()).temporary()
+            }
+            _ => error,
         }
     }
 

@@ -14,7 +14,7 @@ use rdkafka::{
     metadata::Metadata,
 };
 
-use super::{Context, Link};
+use super::{Context, Link, prime};
 use crate::{admin::Pool, error};
 
 /// While all is well, the cluster is asked this often.
@@ -71,22 +71,30 @@ impl Probe {
 }
 
 fn run(client: &Plain, link: &Link, idle: &Pool) {
+    prime(client, PATIENCE);
     let mut asked: Option<Instant> = None;
     while !link.is_closed() {
         let is_calm = !link.take_suspicion() && link.health() == Health::Up;
         let is_fresh = asked.is_some_and(|at| at.elapsed() < CALM);
         if !(is_calm && is_fresh) {
-            match ask(client) {
+            let answer = ask(client);
+            // The reason may be among the client's errors.
+            serve(client);
+            match answer {
                 Ok(()) => link.up(),
                 Err(reason) => link.down(&reason),
             }
             asked = Some(Instant::now());
         }
-        // Serves the client's errors, its log and its tokens.
-        while client.poll(Duration::ZERO).is_some() {}
+        serve(client);
         idle.sweep();
         park_timeout(ALARM);
     }
+}
+
+/// Serves the client's errors, its log and its tokens.
+fn serve(client: &Plain) {
+    while client.poll(Duration::ZERO).is_some() {}
 }
 
 fn ask(client: &Plain) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mq_core::error::Result;
-use rdkafka::ClientConfig;
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
 use super::{
     GroupProtocol, KafkaSettings,
@@ -42,6 +42,11 @@ impl KafkaSettings {
 
     fn common(&self, config: &mut ClientConfig, application: &str) {
         let client_id = self.client_id.as_deref().unwrap_or(application);
+        // Whatever level the crate `log` has: lines go to `tracing`, which has its own.
+        config.set_log_level(match self.native.contains_key("debug") {
+            true => RDKafkaLogLevel::Debug,
+            false => RDKafkaLogLevel::Info,
+        });
         config
             .set("bootstrap.servers", &self.servers)
             .set("client.id", client_id)

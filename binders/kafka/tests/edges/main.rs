@@ -7,3 +7,4 @@ mod provisioning;
 mod security;
 mod settings;
 mod statistics;
+mod troubles;

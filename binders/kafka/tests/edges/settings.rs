@@ -1,6 +1,9 @@
 //! Settings that are wrong are told with their path and the way to fix them, before anything is connected.
 
-use mq_core::{binder::BinderFactory, config::Config};
+use mq_core::{
+    binder::{BinderFactory, ConsumerSpec, ProducerSpec},
+    config::Config,
+};
 use mq_kafka::{FACTORY, KafkaFactory, Token};
 
 /// The problems of `[binders.main]` with these settings.
@@ -47,6 +50,46 @@ fn names_of_native_properties_are_checked() {
         &["binders.main.native.\"fetch.wait.max.ms\"", "range"],
     );
     right("native = { 'fetch.wait.max.ms' = 50, 'linger.ms' = 0, 'socket.timeout.ms' = 5000 }");
+}
+
+#[test]
+fn native_properties_of_a_binding_are_checked_for_its_side() {
+    let config = Config::toml(
+        "[binders.main]
+kind = 'kafka'
+[bindings.orders]
+destination = 'orders'
+[bindings.orders.consumer]
+native = { 'linger.ms' = 5, 'fetch.min.byte' = 1, 'socket.timeout.ms' = 1000 }
+[bindings.orders.producer]
+native = { 'fetch.min.bytes' = 1, 'linger.ms' = 5 }",
+    );
+    let (settings, _) = config.settings().expect("settings");
+    let connector = FACTORY.configure(&settings.binders["main"].rest);
+    let connector = connector.expect("settings that are right");
+    let binding = &settings.bindings["orders"];
+    let mut consumer = ConsumerSpec::new("orders", Some("billing"));
+    consumer.native = binding.consumer.native.clone();
+    let text = connector.check_consumer(&consumer).to_string();
+    for word in [
+        "bindings.orders.consumer.native.\"linger.ms\"",
+        "producers",
+        "`fetch.min.bytes`?",
+        "2 problems",
+        "line 6",
+    ] {
+        assert!(text.contains(word), "`{word}` is not in: {text}");
+    }
+    let mut producer = ProducerSpec::new("orders");
+    producer.native = binding.producer.native.clone();
+    let text = connector.check_producer(&producer).to_string();
+    for word in [
+        "bindings.orders.producer.native.\"fetch.min.bytes\"",
+        "consumers",
+        "1 problem,",
+    ] {
+        assert!(text.contains(word), "`{word}` is not in: {text}");
+    }
 }
 
 #[test]
