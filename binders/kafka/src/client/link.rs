@@ -123,9 +123,7 @@ impl Link {
         let state = self.state();
         let text = match (&state.refusal, &state.note) {
             (Some(refusal), _) => refusal.clone(),
-            (None, Some(note)) => format!(
-                "no broker can be reached: {note}; check `servers`, and whether the cluster is up"
-            ),
+            (None, Some(note)) => format!("no broker can be reached: {note}; {}", fix(note)),
             (None, None) => reason.to_owned(),
         };
         drop(state);
@@ -200,4 +198,13 @@ impl Link {
         drop(self.closed.subscribe().wait_for(|closed| *closed).await);
         error::closed()
     }
+}
+
+/// What to look at where no broker can be reached.
+fn fix(note: &str) -> &'static str {
+    // The broker has accepted the connection and does not like what is said on it.
+    if note.contains("APIVERSION_QUERY") || note.contains("SSL_HANDSHAKE") {
+        return "check `security`, and whether this port wants TLS and a user";
+    }
+    "check `servers`, and whether the cluster is up"
 }

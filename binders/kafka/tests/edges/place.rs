@@ -52,6 +52,8 @@ pub(crate) fn settings(server: &Server) -> KafkaSettings {
     let mut settings = KafkaSettings::default();
     settings.servers = server.addr();
     settings.session_timeout = Duration::from_secs(6);
+    // A machine that is busy with other tests answers late.
+    settings.timeout = Duration::from_secs(20);
     settings
 }
 

@@ -70,7 +70,7 @@ async fn a_port_that_speaks_otherwise_is_told() {
     plain.servers = server.secured().expect("it was asked for").address;
     let (reason, error) = told(plain).await;
     assert!(
-        reason.contains("Disconnected") || reason.contains("connection closed"),
+        reason.contains("connection closed") && reason.contains("`security`"),
         "{reason}"
     );
     assert_ne!(error.kind(), ErrorKind::Bug);
