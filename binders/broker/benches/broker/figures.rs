@@ -19,7 +19,8 @@ const KEYS: &[&str] = &[
     "disk_limit_256",
     "redis_publish_256",
     "rabbit_publish_256",
-    "sync_p50_us",
+    "disk_p50_us",
+    "disk_p99_us",
     "backlog_1000_ns",
     "backlog_10000000_ns",
 ];

@@ -13,6 +13,14 @@ use super::{
 };
 use crate::storage::{File, Storage};
 
+/// Bytes of zeros that are written behind a small frame, with it: a sync of a file whose blocks exist takes half as long as one of a growing
+/// file, and a page that is written as a whole need not be read before.
+const AHEAD: u64 = 256 << 10;
+/// Larger frames are not small: their syncs take as long as their writing.
+const SMALL: u64 = AHEAD / 32;
+/// Bytes that the operating system keeps as one in memory, or more.
+const PAGE: u64 = 4 << 10;
+
 /// Where the next frame goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tail {
@@ -35,6 +43,8 @@ pub(crate) struct Writer {
     tail: Tail,
     /// Everything before this is durable.
     synced: u64,
+    /// Everything of the segment before this was written by this writer.
+    ahead: u64,
 }
 
 impl Writer {
@@ -53,6 +63,7 @@ impl Writer {
             file,
             tail,
             synced: tail.lsn,
+            ahead: tail.lsn,
         }
     }
 
@@ -82,10 +93,39 @@ impl Writer {
             synced: self.synced,
         };
         head.copy_from_slice(&header.encode(self.tail.epoch));
-        file.write_at(&[IoSlice::new(frame)], lsn % self.segments.size())?;
+        self.write(&*file, frame, lsn)?;
         self.tail.lsn = header.end();
         self.tail.crc = header.crc;
         Ok(lsn)
+    }
+
+    /// Writes a frame; where a small one is the first beyond what was written, with zeros behind it.
+    fn write(&mut self, file: &dyn File, frame: &[u8], lsn: u64) -> io::Result<()> {
+        let at = lsn % self.segments.size();
+        let zeros = self.zeros_behind(at, frame.len() as u64, lsn);
+        let end = lsn + frame.len() as u64;
+        if !zeros.is_empty() {
+            match file.write_at(&[IoSlice::new(frame), IoSlice::new(&zeros)], at) {
+                // There may be room for the frame alone.
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
+                written => {
+                    self.ahead = end + zeros.len() as u64;
+                    return written;
+                }
+            }
+        }
+        self.ahead = self.ahead.max(end);
+        file.write_at(&[IoSlice::new(frame)], at)
+    }
+
+    /// Zeros to the end of a page, and of the segment at most.
+    fn zeros_behind(&self, at: u64, len: u64, lsn: u64) -> Vec<u8> {
+        if lsn + len <= self.ahead || len > SMALL {
+            return Vec::new();
+        }
+        let end = (at + len + AHEAD) / PAGE * PAGE;
+        let zeros = end.min(self.segments.size()).saturating_sub(at + len);
+        vec![0; usize::try_from(zeros).unwrap_or(0)]
     }
 
     /// Makes everything durable that was appended.
@@ -140,6 +180,7 @@ impl Writer {
         self.tail.lsn = (number * size + SEGMENT_HEADER).next_multiple_of(ALIGN);
         self.tail.epoch = header.epoch;
         self.synced = self.tail.lsn;
+        self.ahead = self.tail.lsn;
         Ok(file)
     }
 }
