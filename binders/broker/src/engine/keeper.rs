@@ -212,7 +212,7 @@ impl Keeper {
         durable.map_err(io::Error::other)?;
         let rest = |rest| {
             if !self.shared.gather.is_closed() {
-                thread::sleep(rest);
+                thread::park_timeout(rest);
                 self.watch();
             }
         };
