@@ -26,6 +26,8 @@ const SPARES_FROM: u64 = 8 << 20;
 const BUSY: u64 = 16 << 20;
 /// There are at least so many bytes of journal to a byte of snapshot, so that a long backlog does not make messages dear.
 const JOURNAL: u64 = 4;
+/// Looking at a message that is kept costs a snapshot as much as so many of its bytes.
+const KEPT: u64 = 32;
 /// Bytes of a snapshot that are written and synced at a time.
 const PIECE: usize = 256 << 10;
 /// After a piece, the disk is left alone for so many times as long as the piece took.
@@ -63,7 +65,7 @@ pub(super) struct Keeper {
     first: u64,
     /// Where the journal ended behind the last snapshot: nothing has changed since.
     seen: u64,
-    /// Bytes of the last snapshot.
+    /// Bytes of the last snapshot, or what its messages count.
     size: u64,
     pace: Pace,
     maker: Maker,
@@ -201,11 +203,11 @@ impl Keeper {
 
     fn snapshot(&mut self) -> io::Result<()> {
         self.last = Instant::now();
-        let (lsn, bytes) = {
+        let (lsn, bytes, kept) = {
             let state = self.shared.lock();
-            (state.lsn, state.snapshot())
+            (state.lsn, state.snapshot(), state.kept())
         };
-        self.size = bytes.len() as u64;
+        self.size = (bytes.len() as u64).max(kept * KEPT);
         // What the snapshot speaks of must be durable before it is.
         let barrier = self.shared.write(&[NOTHING], Durability::Commit);
         let durable = barrier.and_then(|ticket| block_on(ticket.wait()).map(|_| ()));

@@ -11,6 +11,7 @@ mod lane;
 mod live;
 mod log;
 mod member;
+mod packed;
 mod settle;
 mod snapshot;
 mod space;
@@ -105,6 +106,12 @@ impl State {
         let entries = logs.flat_map(|log| log.entries.iter());
         let mut used = entries.map(|(_, entry)| entry.lsn.get() / size);
         used.find(|segment| !segments.contains(segment))
+    }
+
+    /// How many messages are kept.
+    pub(crate) fn kept(&self) -> u64 {
+        let logs = self.destinations.values().flat_map(|found| &found.logs);
+        logs.map(|log| log.entries.len() as u64).sum()
     }
 
     /// Ends every consumer.

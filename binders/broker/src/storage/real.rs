@@ -8,8 +8,9 @@ use std::{
 };
 
 use rustix::{
+    buffer::spare_capacity,
     fs::{FlockOperation, fdatasync, flock, statvfs},
-    io::{pwritev, retry_on_intr},
+    io::{Errno, pread, pwritev, retry_on_intr},
 };
 
 use super::{File, Storage};
@@ -126,6 +127,23 @@ impl File for RealFile {
         Ok(read)
     }
 
+    fn append_from(&self, buffer: &mut Vec<u8>, len: usize, at: u64) -> io::Result<()> {
+        let before = buffer.len();
+        let end = before + len;
+        buffer.reserve(len);
+        while buffer.len() < end {
+            let offset = at + (buffer.len() - before) as u64;
+            // This reads as much as the buffer has room for, without writing zeros there first.
+            match pread(&self.0, spare_capacity(buffer), offset) {
+                Ok(0) => break,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        buffer.truncate(end);
+        Ok(())
+    }
+
     fn write_at(&self, parts: &[IoSlice<'_>], at: u64) -> io::Result<()> {
         let mut offset = at;
         for some in parts.chunks(PARTS) {
@@ -195,6 +213,11 @@ mod tests {
         let mut all = vec![0; 20_000];
         assert_eq!(file.read_at(&mut all, 3).unwrap(), 10_000);
         assert_eq!(all[..10_000], parts.concat());
+        let mut some = vec![9];
+        file.append_from(&mut some, 8, 9_999).unwrap();
+        assert_eq!(some, [9, 0xc3, 9, 0, 0], "to the end of the file");
+        file.append_from(&mut some, 2, 7).unwrap();
+        assert_eq!(some[5..], [1, 0]);
         assert_eq!(storage.list().unwrap(), ["a"]);
     }
 
