@@ -1,11 +1,13 @@
 //! The journal: the only truth; everything else is a function of it.
 
+mod ahead;
 pub(crate) mod frame;
 mod maker;
 mod pool;
 mod reader;
 mod segment;
 mod segments;
+mod window;
 mod writer;
 
 pub(crate) use maker::Maker;

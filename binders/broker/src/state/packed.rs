@@ -133,10 +133,11 @@ fn end_run(last: Option<(usize, u8)>, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads entries, of positions below `end`.
+/// Reads entries, of positions below `end`, and calls `each` for every one.
 pub(super) fn read_entries(
     input: &mut Fields<'_>,
     end: u64,
+    mut each: impl FnMut(&Entry),
 ) -> Result<Positions<Entry>, Malformed> {
     let count = input.u64()?;
     let mut entries = Positions::default();
@@ -144,6 +145,7 @@ pub(super) fn read_entries(
         for _ in 0..count {
             let (position, entry) = read_plain(input)?;
             put(&mut entries, position, entry, end)?;
+            each(&entry);
         }
         return Ok(entries);
     }
@@ -157,11 +159,13 @@ pub(super) fn read_entries(
             .checked_sub(1 + u64::from(run))
             .ok_or(Malformed("there are more messages than were counted"))?;
         put(&mut entries, position, entry, end)?;
+        each(&entry);
         next = Next::behind(position, &entry, entry.marks);
         entry.key = 0;
         for _ in 0..run {
             entry.lsn = place(next.lsn)?;
             put(&mut entries, next.position, entry, end)?;
+            each(&entry);
             next = Next::behind(next.position, &entry, entry.marks);
         }
     }
@@ -225,7 +229,11 @@ fn put(
     if position < entries.end() || position >= end {
         return Err(Malformed("positions are out of order"));
     }
-    entries.put(position, entry);
+    if position == entries.end() {
+        entries.push(entry);
+    } else {
+        entries.put(position, entry);
+    }
     Ok(())
 }
 
@@ -278,7 +286,7 @@ mod tests {
         let mut bytes = Vec::new();
         write_entries(entries, Entry::SCHEDULED, &mut bytes);
         let mut input = Fields(&bytes);
-        let back = read_entries(&mut input, entries.end()).unwrap();
+        let back = read_entries(&mut input, entries.end(), |_| {}).unwrap();
         assert!(input.is_empty());
         (
             bytes.len(),
@@ -327,8 +335,8 @@ mod tests {
         for number in [100, 1] {
             bytes.extend_from_slice(&u32::to_le_bytes(number));
         }
-        let back = read_entries(&mut Fields(&bytes), 6).unwrap();
+        let back = read_entries(&mut Fields(&bytes), 6, |_| {}).unwrap();
         assert_eq!(back.get(5), Some(&entry(640, 9, 100, 1)));
-        assert!(read_entries(&mut Fields(&bytes), 5).is_err());
+        assert!(read_entries(&mut Fields(&bytes), 5, |_| {}).is_err());
     }
 }

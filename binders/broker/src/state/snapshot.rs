@@ -6,8 +6,9 @@ use std::cmp::Reverse;
 
 use super::{
     Publisher, State,
-    destination::{Destination, Group},
+    destination::{Destination, Group, Stored},
     lane::{Lane, Note},
+    live::Live,
     log::{Entry, Log},
     packed,
 };
@@ -105,15 +106,7 @@ impl State {
         self.create(id, &name, options);
         let destination = self.destinations.get_mut(&id);
         let destination = destination.ok_or(Malformed("two destinations have one name"))?;
-        destination.read(input)?;
-        for log in &destination.logs {
-            for (_, entry) in log.entries.iter() {
-                self.live.add(entry);
-                if !entry.is(Entry::DONE) {
-                    destination.stored.add(entry.len);
-                }
-            }
-        }
+        destination.read(input, &mut self.live)?;
         let stored = destination.stored;
         destination.route.add(stored.messages, stored.bytes);
         Ok(())
@@ -151,9 +144,11 @@ impl Destination {
         }
     }
 
-    fn read(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
+    fn read(&mut self, input: &mut Fields<'_>, live: &mut Live) -> Result<(), Malformed> {
         for log in &mut self.logs {
-            log.read(input)?;
+            let stored = log.read(input, live)?;
+            self.stored.messages += stored.messages;
+            self.stored.bytes += stored.bytes;
         }
         let next = input.u32()?;
         for _ in 0..input.u64()? {
@@ -189,18 +184,23 @@ impl Log {
         }
     }
 
-    fn read(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
+    /// Returns what is stored and not done.
+    fn read(&mut self, input: &mut Fields<'_>, live: &mut Live) -> Result<Stored, Malformed> {
         let end = input.u64()?;
         self.swept = input.u64()?;
         if end > LAST {
             return Err(Malformed("there are more messages than can be"));
         }
-        self.entries = packed::read_entries(input, end)?;
-        let done = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| entry.is(Entry::DONE));
-        self.done = done.count() as u64;
+        let (mut done, mut stored) = (0, Stored::default());
+        self.entries = packed::read_entries(input, end, |entry| {
+            live.add(entry);
+            if entry.is(Entry::DONE) {
+                done += 1;
+            } else {
+                stored.add(entry.len);
+            }
+        })?;
+        self.done = done;
         self.entries.skip_to(end);
         self.times = packed::read_times(input)?;
         for _ in 0..input.u64()? {
@@ -210,7 +210,7 @@ impl Log {
                 self.scheduled.push(Reverse((due, position)));
             }
         }
-        Ok(())
+        Ok(stored)
     }
 }
 

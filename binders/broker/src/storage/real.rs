@@ -3,13 +3,14 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, IoSlice},
+    num::NonZeroU64,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use rustix::{
     buffer::spare_capacity,
-    fs::{FlockOperation, fdatasync, flock, statvfs},
+    fs::{Advice, FlockOperation, fadvise, fdatasync, flock, statvfs},
     io::{Errno, pread, pwritev, retry_on_intr},
 };
 
@@ -142,6 +143,11 @@ impl File for RealFile {
         }
         buffer.truncate(end);
         Ok(())
+    }
+
+    fn will_read(&self, at: u64, len: u64) {
+        // An operating system that does not take advice reads when it is asked.
+        let _unheard = fadvise(&self.0, at, NonZeroU64::new(len), Advice::WillNeed);
     }
 
     fn write_at(&self, parts: &[IoSlice<'_>], at: u64) -> io::Result<()> {
