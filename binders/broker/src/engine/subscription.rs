@@ -7,7 +7,7 @@ use mq_core::{
     error::{Error, Result},
     policy::Start,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{chunk::Chunk, shared::Shared};
 use crate::{
@@ -28,6 +28,8 @@ pub(crate) struct Reading {
     scratch: Vec<Pick>,
     /// What was read from a file last.
     chunk: Chunk,
+    /// What is being read, and for the record at which position.
+    loading: Option<(u64, JoinHandle<Result<Chunk>>)>,
 }
 
 /// What is to be read, and as whom.
@@ -71,6 +73,7 @@ impl Reading {
             picked: VecDeque::new(),
             scratch: Vec::new(),
             chunk: Chunk::default(),
+            loading: None,
         };
         Ok((reading, lanes))
     }
@@ -166,29 +169,37 @@ impl Reading {
         Ok(())
     }
 
-    /// Reads the part of a file that the next messages are in.
+    /// Reads the part of a file that the next messages are in; goes on with what a dropped future has begun.
     async fn load(&mut self, room: usize) -> Result<()> {
         let picks = &self.picked.make_contiguous()[..room];
         let Some(first) = picks.first().copied() else {
             return Ok(());
         };
-        let len = self.chunk.next_len(picks);
-        let (shared, old) = (self.shared.clone(), std::mem::take(&mut self.chunk));
-        let read = tokio::task::spawn_blocking(move || {
-            shared.bodies.chunk(&first, len, old.into_buffer())
-        });
-        match read.await.map_err(|_| error::closed())? {
-            Ok(chunk) => {
-                self.chunk = chunk;
-                Ok(())
+        let loading = match &mut self.loading {
+            Some(loading) => loading,
+            None => {
+                let len = self.chunk.next_len(picks);
+                let (shared, old) = (self.shared.clone(), std::mem::take(&mut self.chunk));
+                let read = move || shared.bodies.chunk(&first, len, old.into_buffer());
+                self.loading
+                    .insert((first.lsn, tokio::task::spawn_blocking(read)))
             }
-            Err(error) => {
+        };
+        let read = (&mut loading.1).await;
+        let lsn = loading.0;
+        self.loading = None;
+        match read.map_err(|_| error::closed())? {
+            Ok(chunk) => self.chunk = chunk,
+            Err(error) if lsn == first.lsn => {
                 // The others can be read; this one stays with the consumer, unsettled, until somebody looks at it.
                 self.picked.pop_front();
                 tracing::error!(%error, position = first.position, "a message cannot be read");
-                Err(error)
+                return Err(error);
             }
+            // It was for a message that is not wanted any more.
+            Err(_) => {}
         }
+        Ok(())
     }
 
     /// Hands over what is in the part that was read last, in order; returns how many messages that are.

@@ -94,3 +94,58 @@ impl Draft {
         format!("{}.draft", self.name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{
+        Storage,
+        sim::{Disk, Fault},
+    };
+
+    const SEGMENT: u64 = 2 * PIECE + 4_096;
+
+    fn maker(disk: &Disk) -> Maker {
+        let storage = Arc::new(disk.clone());
+        Maker::new(Arc::new(Pool::new(storage, SEGMENT, 2, Vec::new(), 1)))
+    }
+
+    #[test]
+    fn spares_are_made_piece_by_piece_until_there_are_enough() {
+        let disk = Disk::new();
+        let mut maker = maker(&disk);
+        let mut pieces = 1;
+        while let Some(rest) = maker.work().unwrap() {
+            assert!(rest >= PAUSE);
+            pieces += 1;
+        }
+        assert_eq!(pieces, 6);
+        assert_eq!(maker.work().unwrap(), None);
+        let names = disk.names();
+        assert_eq!(names.len(), 2);
+        for name in names {
+            assert!(Pool::number_of(&name).is_some(), "{name}");
+            let bytes = disk.bytes(&name);
+            assert_eq!(bytes.len() as u64, SEGMENT);
+            assert!(bytes.iter().all(|byte| *byte == 0));
+        }
+        assert_eq!(disk.image(0).names().len(), 2, "they are durable");
+    }
+
+    #[test]
+    fn what_is_not_finished_is_removed() {
+        let disk = Disk::new();
+        let mut maker = maker(&disk);
+        maker.work().unwrap();
+        assert!(disk.names()[0].ends_with(".draft"));
+        maker.stop().unwrap();
+        assert_eq!(disk.names(), [""; 0]);
+        disk.fault(Fault::FullAtWrite(1));
+        maker.work().unwrap();
+        maker.work().unwrap_err();
+        assert_eq!(disk.names(), [""; 0]);
+        disk.list().unwrap();
+        maker.work().unwrap();
+        assert_eq!(disk.names().len(), 1, "and it is tried again");
+    }
+}

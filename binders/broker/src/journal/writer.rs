@@ -184,3 +184,72 @@ impl Writer {
         Ok(file)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::sim::{Disk, Fault};
+
+    const SEGMENT: u64 = 1 << 20;
+
+    fn writer(disk: &Disk) -> Writer {
+        let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+        let pool = Pool::new(storage.clone(), SEGMENT, 0, Vec::new(), 1);
+        let tail = Tail {
+            lsn: 0,
+            crc: 0,
+            epoch: 0,
+        };
+        let segments = Arc::new(Segments::new(SEGMENT));
+        Writer::new(storage, segments, Arc::new(pool), tail)
+    }
+
+    fn len(disk: &Disk) -> u64 {
+        disk.bytes(&segment::name(0, SEGMENT)).len() as u64
+    }
+
+    fn append(writer: &mut Writer, len: usize) {
+        let mut frame = vec![7; HEADER + len];
+        let time = writer.tail().lsn + 1;
+        writer.append(&mut frame, 1, time).unwrap();
+    }
+
+    #[test]
+    fn small_frames_seldom_make_the_file_longer() {
+        let disk = Disk::new();
+        let mut writer = writer(&disk);
+        let mut lengths = std::collections::BTreeSet::new();
+        for _ in 0..2_000 {
+            append(&mut writer, 300);
+            let length = len(&disk);
+            assert!(length >= writer.tail().lsn && length.is_multiple_of(PAGE));
+            lengths.insert(length);
+        }
+        assert_eq!(lengths.len(), 3, "{lengths:?}");
+        append(&mut writer, 200_000);
+        let end = writer.tail().lsn;
+        assert_eq!(
+            len(&disk).next_multiple_of(ALIGN),
+            end,
+            "a large one has no zeros behind it"
+        );
+        while writer.tail().lsn < SEGMENT - 300 {
+            append(&mut writer, 150);
+        }
+        assert_eq!(len(&disk), SEGMENT, "a segment has its size and no more");
+    }
+
+    #[test]
+    fn a_small_frame_needs_no_room_for_the_zeros() {
+        let disk = Disk::new();
+        let mut writer = writer(&disk);
+        append(&mut writer, 20_000);
+        let at = usize::try_from(writer.tail().lsn).unwrap();
+        disk.fault(Fault::FullAtWrite(0));
+        append(&mut writer, 300);
+        assert_eq!(disk.faults(), []);
+        let bytes = disk.bytes(&segment::name(0, SEGMENT));
+        let header = Header::decode(&bytes[at..], writer.tail().epoch).unwrap();
+        assert_eq!(header.end(), writer.tail().lsn);
+    }
+}

@@ -133,21 +133,20 @@ fn end_run(last: Option<(usize, u8)>, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads entries, of positions below `end`, and calls `each` for every one.
+/// Reads entries, of positions below `end`, and calls `each` for every one, in order.
 pub(super) fn read_entries(
     input: &mut Fields<'_>,
     end: u64,
-    mut each: impl FnMut(&Entry),
-) -> Result<Positions<Entry>, Malformed> {
+    mut each: impl FnMut(u64, Entry),
+) -> Result<(), Malformed> {
     let count = input.u64()?;
-    let mut entries = Positions::default();
+    let mut order = Order { from: 0, end };
     if count & PACKED == 0 {
         for _ in 0..count {
             let (position, entry) = read_plain(input)?;
-            put(&mut entries, position, entry, end)?;
-            each(&entry);
+            each(order.check(position)?, entry);
         }
-        return Ok(entries);
+        return Ok(());
     }
     let mut left = count & !PACKED;
     let mut next = Next::default();
@@ -158,18 +157,33 @@ pub(super) fn read_entries(
         left = left
             .checked_sub(1 + u64::from(run))
             .ok_or(Malformed("there are more messages than were counted"))?;
-        put(&mut entries, position, entry, end)?;
-        each(&entry);
+        each(order.check(position)?, entry);
         next = Next::behind(position, &entry, entry.marks);
         entry.key = 0;
         for _ in 0..run {
             entry.lsn = place(next.lsn)?;
-            put(&mut entries, next.position, entry, end)?;
-            each(&entry);
+            each(order.check(next.position)?, entry);
             next = Next::behind(next.position, &entry, entry.marks);
         }
     }
-    Ok(entries)
+    Ok(())
+}
+
+/// The positions that may come.
+struct Order {
+    from: u64,
+    end: u64,
+}
+
+impl Order {
+    #[inline]
+    fn check(&mut self, position: u64) -> Result<u64, Malformed> {
+        if position < self.from || position >= self.end {
+            return Err(Malformed("positions are out of order"));
+        }
+        self.from = position + 1;
+        Ok(position)
+    }
 }
 
 fn read_plain(input: &mut Fields<'_>) -> Result<(u64, Entry), Malformed> {
@@ -218,23 +232,6 @@ fn read_entry(tag: u8, next: &Next, input: &mut Fields<'_>) -> Result<(u64, Entr
 
 fn place(lsn: u64) -> Result<NonZeroU64, Malformed> {
     NonZeroU64::new(lsn).ok_or(Malformed("a message has no place"))
-}
-
-fn put(
-    entries: &mut Positions<Entry>,
-    position: u64,
-    entry: Entry,
-    end: u64,
-) -> Result<(), Malformed> {
-    if position < entries.end() || position >= end {
-        return Err(Malformed("positions are out of order"));
-    }
-    if position == entries.end() {
-        entries.push(entry);
-    } else {
-        entries.put(position, entry);
-    }
-    Ok(())
 }
 
 /// Appends when messages were stored.
@@ -286,12 +283,13 @@ mod tests {
         let mut bytes = Vec::new();
         write_entries(entries, Entry::SCHEDULED, &mut bytes);
         let mut input = Fields(&bytes);
-        let back = read_entries(&mut input, entries.end(), |_| {}).unwrap();
+        let mut back = Vec::new();
+        read_entries(&mut input, entries.end(), |at, entry| {
+            back.push((at, entry));
+        })
+        .unwrap();
         assert!(input.is_empty());
-        (
-            bytes.len(),
-            back.iter().map(|(at, entry)| (at, *entry)).collect(),
-        )
+        (bytes.len(), back)
     }
 
     #[test]
@@ -335,8 +333,9 @@ mod tests {
         for number in [100, 1] {
             bytes.extend_from_slice(&u32::to_le_bytes(number));
         }
-        let back = read_entries(&mut Fields(&bytes), 6, |_| {}).unwrap();
-        assert_eq!(back.get(5), Some(&entry(640, 9, 100, 1)));
-        assert!(read_entries(&mut Fields(&bytes), 5, |_| {}).is_err());
+        let mut back = Vec::new();
+        read_entries(&mut Fields(&bytes), 6, |at, entry| back.push((at, entry))).unwrap();
+        assert_eq!(back, [(5, entry(640, 9, 100, 1))]);
+        assert!(read_entries(&mut Fields(&bytes), 5, |_, _| {}).is_err());
     }
 }

@@ -6,9 +6,8 @@ use std::cmp::Reverse;
 
 use super::{
     Publisher, State,
-    destination::{Destination, Group, Stored},
+    destination::{Destination, Group},
     lane::{Lane, Note},
-    live::Live,
     log::{Entry, Log},
     packed,
 };
@@ -106,7 +105,15 @@ impl State {
         self.create(id, &name, options);
         let destination = self.destinations.get_mut(&id);
         let destination = destination.ok_or(Malformed("two destinations have one name"))?;
-        destination.read(input, &mut self.live)?;
+        destination.read(input)?;
+        for log in &destination.logs {
+            for (_, entry) in log.entries.iter() {
+                self.live.add(entry);
+                if !entry.is(Entry::DONE) {
+                    destination.stored.add(entry.len);
+                }
+            }
+        }
         let stored = destination.stored;
         destination.route.add(stored.messages, stored.bytes);
         Ok(())
@@ -144,11 +151,9 @@ impl Destination {
         }
     }
 
-    fn read(&mut self, input: &mut Fields<'_>, live: &mut Live) -> Result<(), Malformed> {
+    fn read(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
         for log in &mut self.logs {
-            let stored = log.read(input, live)?;
-            self.stored.messages += stored.messages;
-            self.stored.bytes += stored.bytes;
+            log.read(input)?;
         }
         let next = input.u32()?;
         for _ in 0..input.u64()? {
@@ -184,23 +189,16 @@ impl Log {
         }
     }
 
-    /// Returns what is stored and not done.
-    fn read(&mut self, input: &mut Fields<'_>, live: &mut Live) -> Result<Stored, Malformed> {
+    fn read(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
         let end = input.u64()?;
         self.swept = input.u64()?;
         if end > LAST {
             return Err(Malformed("there are more messages than can be"));
         }
-        let (mut done, mut stored) = (0, Stored::default());
-        self.entries = packed::read_entries(input, end, |entry| {
-            live.add(entry);
-            if entry.is(Entry::DONE) {
-                done += 1;
-            } else {
-                stored.add(entry.len);
-            }
+        packed::read_entries(input, end, |position, entry| {
+            self.done += u64::from(entry.is(Entry::DONE));
+            self.entries.put(position, entry);
         })?;
-        self.done = done;
         self.entries.skip_to(end);
         self.times = packed::read_times(input)?;
         for _ in 0..input.u64()? {
@@ -210,7 +208,7 @@ impl Log {
                 self.scheduled.push(Reverse((due, position)));
             }
         }
-        Ok(stored)
+        Ok(())
     }
 }
 
