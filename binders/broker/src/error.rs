@@ -4,6 +4,8 @@ use std::{fmt::Display, io, path::Path};
 
 use mq_core::error::{Error, ErrorKind};
 
+use crate::format::FORMAT;
+
 pub(crate) fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the broker is closed").fatal()
 }
@@ -20,11 +22,32 @@ pub(crate) fn disk_full() -> Error {
     Error::new(ErrorKind::Full, text).temporary()
 }
 
-pub(crate) fn in_use(path: &Path) -> Error {
-    let text = "another process, or another broker in this one, has the folder open; a folder has one broker at a time, so close that one or choose another `path`";
+pub(crate) fn in_use(path: &Path, pid: Option<u32>, program: Option<&str>) -> Error {
+    let program = program.map_or_else(String::new, |program| format!(" (`{program}`)"));
+    let holder = match pid {
+        // In another container, processes have the same numbers.
+        Some(pid) if pid == std::process::id() => {
+            format!("process {pid}{program}, which is this one or one of another container,")
+        }
+        Some(pid) => format!("process {pid}{program}"),
+        None => "another process, or another broker in this one,".to_owned(),
+    };
+    let text = format!(
+        "{holder} has the folder open; a folder has one broker at a time, so close that one or choose another `path`"
+    );
     Error::new(ErrorKind::Unavailable, text)
         .temporary()
         .context("path", path.display())
+}
+
+/// What a later version has written is not damaged.
+pub(crate) fn newer(file: &str, format: u32) -> Error {
+    let text = format!(
+        "`{file}` was written by a newer version: it has format {format}, and this version reads up to {FORMAT}; upgrade this program, or open another folder"
+    );
+    Error::new(ErrorKind::Unavailable, text)
+        .fatal()
+        .context("file", file)
 }
 
 pub(crate) fn io(what: &'static str, error: io::Error) -> Error {

@@ -47,6 +47,7 @@ mod binder;
 mod broker;
 mod engine;
 mod error;
+mod format;
 #[cfg(test)]
 mod fuzz;
 mod inspect;

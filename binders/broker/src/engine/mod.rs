@@ -4,6 +4,8 @@ mod block;
 mod bodies;
 mod commit;
 mod keeper;
+mod lock;
+mod mark;
 mod open;
 mod publish;
 mod settle;

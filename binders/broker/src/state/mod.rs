@@ -22,6 +22,7 @@ pub(crate) use destination::{Destination, Route};
 pub(crate) use lane::Pick;
 pub(crate) use member::{Ended, MemberKey};
 pub(crate) use settle::Checked;
+pub(crate) use snapshot::Invalid;
 pub(crate) use subscribe::Joining;
 pub(crate) use take::Taken;
 

@@ -10,20 +10,29 @@ use super::{
     lane::{Lane, Note},
     log::{Entry, Log},
 };
-use crate::record::{Change, Fields, Malformed, PREFIX};
+use crate::{
+    format::{self, FORMAT, format_of},
+    record::{Change, Fields, Malformed, PREFIX},
+};
 
-const MAGIC: &[u8; 8] = b"MQSNAP\0\x01";
+/// Seven bytes, and the format.
+const KIND: &[u8; 7] = b"MQSNAP\0";
 
 /// No partition has so many messages.
 const LAST: u64 = 1 << 60;
 
 /// The bytes are not a snapshot that this version can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Invalid(pub(crate) &'static str);
+pub(crate) enum Invalid {
+    /// They are not what was written.
+    Damaged(&'static str),
+    /// They are of this later format.
+    Newer(u8),
+}
 
 impl From<Malformed> for Invalid {
     fn from(malformed: Malformed) -> Self {
-        Self(malformed.0)
+        Self::Damaged(malformed.0)
     }
 }
 
@@ -47,7 +56,7 @@ impl State {
     /// Everything that survives a restart.
     pub(crate) fn snapshot(&self) -> Vec<u8> {
         let mut out = Writer(Vec::with_capacity(4_096));
-        out.0.extend_from_slice(MAGIC);
+        out.0.extend_from_slice(&format::magic(KIND));
         out.u64(self.lsn);
         out.u32(self.crc);
         out.u64(self.time);
@@ -70,15 +79,18 @@ impl State {
     /// The state that a snapshot holds.
     pub(crate) fn restore(bytes: &[u8], segment: u64) -> Result<Self, Invalid> {
         let Some((bytes, crc)) = bytes.split_last_chunk::<4>() else {
-            return Err(Invalid("it is too short"));
+            return Err(Invalid::Damaged("it is too short"));
         };
         if crc32c::crc32c(bytes) != u32::from_le_bytes(*crc) {
-            return Err(Invalid("its checksum is wrong"));
+            return Err(Invalid::Damaged("its checksum is wrong"));
         }
-        let mut input = Fields(bytes);
-        if input.bytes(MAGIC.len())? != MAGIC {
-            return Err(Invalid("it is of another version"));
+        let Some(format) = format_of(bytes, KIND) else {
+            return Err(Invalid::Damaged("it is none"));
+        };
+        if format > FORMAT {
+            return Err(Invalid::Newer(format));
         }
+        let mut input = Fields(&bytes[KIND.len() + 1..]);
         let mut state = Self::new(segment);
         state.lsn = input.u64()?;
         state.crc = input.u32()?;

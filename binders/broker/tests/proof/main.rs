@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod formats;
 mod full;
 mod histories;
 mod model;
