@@ -4,7 +4,7 @@ use std::{fmt::Display, io, path::Path};
 
 use mq_core::error::{Error, ErrorKind};
 
-use crate::format::FORMAT;
+use crate::{format::FORMAT, options::GroupMode};
 
 pub(crate) fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the broker is closed").fatal()
@@ -146,6 +146,46 @@ pub(crate) fn deleted() -> Error {
         "a destination of the subscription was deleted",
     )
     .temporary()
+}
+
+/// The group of a subscription hands out differently from now on.
+pub(crate) fn changed() -> Error {
+    let text = "the mode of the subscription's group was changed; subscribe again";
+    Error::new(ErrorKind::Unavailable, text).temporary()
+}
+
+pub(crate) fn other_mode(
+    destination: &str,
+    group: &str,
+    found: GroupMode,
+    wanted: GroupMode,
+) -> Error {
+    let text = format!(
+        "the group has mode `{found}`, and `{wanted}` is asked for; ask for what it has, or change it with `Broker::change_group`"
+    );
+    Error::new(ErrorKind::Config, text)
+        .context("destination", destination)
+        .context("group", group)
+}
+
+pub(crate) fn no_lease(destination: &str, group: &str) -> Error {
+    let text = "a group of mode `log` knows nothing of single messages, so there are no leases; leave `lease` away, or use another mode";
+    Error::new(ErrorKind::Config, text)
+        .context("destination", destination)
+        .context("group", group)
+}
+
+/// Something was asked for a single message of a group that reads a log.
+pub(crate) fn in_log() -> Error {
+    let text = "a group of mode `log` has a position and knows nothing of single messages; acknowledge, or use another mode";
+    Error::new(ErrorKind::Unsupported, text)
+}
+
+pub(crate) fn saved_too_large(size: usize) -> Error {
+    let text = "the notes beside a position are larger than the broker keeps; save less";
+    Error::new(ErrorKind::TooLarge, text)
+        .context("bytes", size)
+        .context("limit", crate::engine::MAX_SAVED)
 }
 
 pub(crate) fn lost() -> Error {

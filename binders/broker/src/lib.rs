@@ -60,5 +60,5 @@ mod subscription;
 
 pub use binder::{BrokerBinder, BrokerFactory, BrokerSettings, FACTORY};
 pub use broker::{Broker, Browsed, Publisher, Subscribe};
-pub use options::{BrokerOptions, DestinationOptions, Durability, Full};
+pub use options::{BrokerOptions, DestinationOptions, Durability, Expired, Full, GroupMode};
 pub use subscription::{Delivered, Subscription};

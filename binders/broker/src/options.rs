@@ -18,6 +18,35 @@ pub enum Durability {
     Interval,
     /// When the operating system has it. Survives the end of the process.
     Os,
+    /// At once: messages and what became of them are in memory only, and lost with the process. Destination and groups survive.
+    Memory,
+}
+
+impl Durability {
+    /// The name as settings and errors show it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Interval => "interval",
+            Self::Os => "os",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// What becomes of a message whose time to live (`expires_at`) is up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Expired {
+    /// It is handed out with its time; who gets it decides. The framework makes a dead letter of it, before the handler.
+    #[default]
+    HandOut,
+    /// It goes, for every group that has not settled it.
+    Drop,
+    /// The same, and each of these groups gets it as a dead letter, in one step.
+    DeadLetter,
 }
 
 /// What happens to a message for which a destination has no room.
@@ -32,6 +61,42 @@ pub enum Full {
     Reject,
     /// The oldest messages make way, settled or not.
     DropOldest,
+}
+
+/// How a group hands messages out to its members.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum GroupMode {
+    /// Members share the messages; those of one key are handed out one at a time, in order.
+    #[default]
+    Key,
+    /// Members share the messages; keys do not matter.
+    Queue,
+    /// One member has everything, in the order of each partition; the others stand by, and take over in the order in which they came.
+    Exclusive,
+    /// Each partition is read by one member, as a log: the group has a position in it and nothing else, an acknowledgement counts for
+    /// everything before it too, and reading can begin anywhere again.
+    Log,
+}
+
+impl GroupMode {
+    /// The name as settings and errors show it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Queue => "queue",
+            Self::Exclusive => "exclusive",
+            Self::Log => "log",
+        }
+    }
+}
+
+impl std::fmt::Display for GroupMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// What a destination is like.
@@ -54,6 +119,12 @@ pub struct DestinationOptions {
     /// They go earlier where their segment would hold up disk space, unless this is `i64::MAX`, the largest number of TOML, or more:
     /// then every message is kept until it is purged, with its segment.
     pub retain: u64,
+    /// A message that is given back with so many attempts is a dead letter of its group; 0, the default, leaves that to whoever settles.
+    pub max_attempts: u32,
+    /// A message is a dead letter of its group when so many processes in a row have ended while they had it; 10 by default, 0 is never.
+    pub max_crashes: u32,
+    /// What becomes of a message whose time is up.
+    pub expired: Expired,
 }
 
 impl Default for DestinationOptions {
@@ -65,6 +136,9 @@ impl Default for DestinationOptions {
             max_bytes: 64 << 30,
             full: Full::default(),
             retain: 10_000,
+            max_attempts: 0,
+            max_crashes: 10,
+            expired: Expired::default(),
         }
     }
 }

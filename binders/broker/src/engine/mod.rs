@@ -16,5 +16,6 @@ mod thread;
 
 pub(crate) use open::Running;
 pub(crate) use publish::Checks;
+pub(crate) use settle::MAX_SAVED;
 pub(crate) use shared::Shared;
 pub(crate) use subscription::{Reading, Wanted};

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
@@ -27,7 +28,6 @@ use crate::{
 };
 
 /// A running broker.
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: BrokerOptions,
     pub(super) storage: Arc<dyn Storage>,
@@ -43,6 +43,15 @@ pub(crate) struct Shared {
     pub(super) is_tight: AtomicBool,
     /// Tells the keeper that there may be something to do.
     pub(super) keeper: SyncSender<News>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("options", &self.options)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Shared {
@@ -200,6 +209,9 @@ impl Shared {
 }
 
 fn check_destination(name: &str, options: &DestinationOptions) -> Result<()> {
+    if options.durability == Durability::Memory {
+        return Err(error::unsupported("durability `memory`"));
+    }
     if name.is_empty() || name.len() > 255 || name.chars().any(char::is_control) {
         return Err(error::config(
             "a destination's name has 1 to 255 bytes and no control characters",

@@ -12,9 +12,9 @@ use tokio::sync::Notify;
 use super::shared::Shared;
 use crate::{
     error,
-    options::Durability,
-    record::{self},
-    state::{Ended, Joining, MemberKey, Pick, Taken},
+    options::{Durability, GroupMode},
+    record::{self, Change},
+    state::{Ended, Joining, MemberKey, Pick, Taken, Turn},
 };
 
 /// A consumer's side of the state. Dropping it gives back at once what it has.
@@ -37,6 +37,10 @@ pub(crate) struct Wanted<'a> {
     pub(crate) start: Start,
     pub(crate) window: usize,
     pub(crate) lease: Option<Duration>,
+    /// How a new group hands out, and an old one is expected to.
+    pub(crate) mode: Option<GroupMode>,
+    /// Whether [`Reading::receive`] is to return what changes for it.
+    pub(crate) announces: bool,
 }
 
 impl Reading {
@@ -49,8 +53,14 @@ impl Reading {
         for name in wanted.destinations {
             let route = shared.route(name).await?;
             let group = shared
-                .group(route.id, wanted.group.unwrap_or_default(), wanted.start)
+                .group(
+                    route.id,
+                    wanted.group.unwrap_or_default(),
+                    wanted.start,
+                    wanted.mode,
+                )
                 .await?;
+            check_mode(shared, wanted, route.id, group)?;
             groups.push((route.id, group));
         }
         let lease = wanted
@@ -60,6 +70,7 @@ impl Reading {
             groups,
             window: wanted.window,
             lease,
+            announces: wanted.announces,
         };
         let (key, notify, lanes) = shared.lock().join(&joining).ok_or_else(error::deleted)?;
         let reading = Self {
@@ -82,15 +93,21 @@ impl Reading {
         &self.shared
     }
 
-    /// Waits for messages and appends at most `max` of them; cancel-safe.
+    /// Waits for messages and appends at most `max` of them, or returns what has changed; cancel-safe.
     ///
     /// # Errors
     /// The consumer has ended, or a message cannot be read from the disk.
-    pub(crate) async fn receive(&mut self, records: &mut Vec<Record>, max: usize) -> Result<()> {
+    pub(crate) async fn receive(
+        &mut self,
+        records: &mut Vec<Record>,
+        max: usize,
+    ) -> Result<Option<Turn>> {
         let before = records.len();
         while records.len() == before {
-            if self.picked.is_empty() {
-                self.pick(max).await?;
+            if self.picked.is_empty()
+                && let Some(turn) = self.pick(max).await?
+            {
+                return Ok(Some(turn));
             }
             let room = max.min(self.picked.len());
             self.recall(records, room);
@@ -98,11 +115,11 @@ impl Reading {
                 self.read(records, room).await?;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Waits until there is something, and picks it.
-    async fn pick(&mut self, max: usize) -> Result<()> {
+    async fn pick(&mut self, max: usize) -> Result<Option<Turn>> {
         loop {
             let now = Shared::now();
             let taken = self
@@ -112,8 +129,9 @@ impl Reading {
             match taken {
                 Taken::Some => {
                     self.picked.extend(self.scratch.drain(..));
-                    return Ok(());
+                    return Ok(None);
                 }
+                Taken::Turn(turn) => return Ok(Some(turn)),
                 Taken::Nothing(None) => self.notify.notified().await,
                 Taken::Nothing(Some(due)) => {
                     let wait = Duration::from_nanos(due.saturating_sub(now));
@@ -129,6 +147,7 @@ impl Reading {
         match (self.shared.check(), ended) {
             (Err(error), _) => error,
             (Ok(()), Ended::Deleted) => error::deleted(),
+            (Ok(()), Ended::Changed) => error::changed(),
             (Ok(()), Ended::Closed) => error::closed(),
         }
     }
@@ -179,6 +198,13 @@ impl Reading {
         }
     }
 
+    /// Lets go of lanes that somebody else is to have.
+    pub(crate) fn released(&mut self, lanes: &[LaneId]) {
+        self.picked
+            .retain(|pick| !lanes.contains(&LaneId(pick.lane)));
+        self.shared.lock().released(self.key, lanes);
+    }
+
     /// Hands over nothing of these lanes until they are resumed.
     pub(crate) fn pause(&self, lanes: &[LaneId]) {
         self.shared.lock().pause(self.key, lanes);
@@ -188,6 +214,27 @@ impl Reading {
     pub(crate) fn resume(&self, lanes: &[LaneId]) {
         self.shared.lock().resume(self.key, lanes);
     }
+}
+
+/// Whether the group hands out as it is expected to.
+fn check_mode(shared: &Shared, wanted: &Wanted<'_>, destination: u32, group: u32) -> Result<()> {
+    let state = shared.lock();
+    let found = state.destinations.get(&destination);
+    let found = found.ok_or_else(error::deleted)?;
+    let name = wanted.group.unwrap_or_default();
+    let mode = found.mode_of(group).unwrap_or_default();
+    // Who wants to be told of turns settles by position in a log, and only there.
+    let expected = match wanted.mode {
+        None if wanted.announces && mode == GroupMode::Log => Some(GroupMode::Key),
+        expected => expected,
+    };
+    if let Some(other) = expected.filter(|expected| *expected != mode) {
+        return Err(error::other_mode(&found.route.name, name, mode, other));
+    }
+    if mode == GroupMode::Log && wanted.lease.is_some() {
+        return Err(error::no_lease(&found.route.name, name));
+    }
+    Ok(())
 }
 
 /// A picked message with its body.
@@ -220,7 +267,13 @@ impl Shared {
     }
 
     /// The number of a group, which is created where it is missing; an empty name is a new anonymous one.
-    pub(crate) async fn group(&self, destination: u32, name: &str, start: Start) -> Result<u32> {
+    pub(crate) async fn group(
+        &self,
+        destination: u32,
+        name: &str,
+        start: Start,
+        mode: Option<GroupMode>,
+    ) -> Result<u32> {
         loop {
             let (id, change) = {
                 let mut state = self.lock();
@@ -235,7 +288,14 @@ impl Shared {
                     .new_group(destination, name, start)
                     .ok_or_else(error::deleted)?
             };
-            self.change(&[change]).await?;
+            let mode = mode.filter(|mode| *mode != GroupMode::default());
+            let mode = mode.map(|mode| Change::Mode {
+                destination,
+                group: id,
+                mode,
+            });
+            let changes: Vec<_> = std::iter::once(change).chain(mode).collect();
+            self.change(&changes).await?;
             if name.is_empty() {
                 return Ok(id);
             }

@@ -10,7 +10,7 @@ use super::{
     lane::{Lane, Pick},
     log::{Entry, Log},
 };
-use crate::record::Change;
+use crate::{options::GroupMode, record::Change};
 
 /// A message to be looked at.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,11 @@ impl State {
 }
 
 impl Destination {
+    /// How a group hands out.
+    pub(crate) fn mode(&self, group: &str) -> Option<GroupMode> {
+        Some(self.groups.get(&self.group(group)?)?.mode)
+    }
+
     /// The groups that have a name.
     pub(crate) fn list_groups(&self) -> Vec<GroupInfo> {
         let named = self.groups.values().filter(|group| !group.name.is_empty());
@@ -111,6 +116,6 @@ impl Destination {
 
 /// When the oldest message that is not settled was stored.
 fn oldest(lane: &Lane, log: &Log) -> Option<u64> {
-    let floor = log.first_from(lane.floor());
+    let floor = lane.first_open(log);
     (floor < log.end()).then(|| log.time(floor))
 }

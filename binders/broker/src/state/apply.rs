@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     journal::frame::{HEADER, Header},
-    options::{DestinationOptions, Full},
+    options::{DestinationOptions, Full, GroupMode},
     record::{Change, LaneKey, Malformed, PREFIX, PublishHead, kind, records},
 };
 
@@ -165,6 +165,25 @@ impl State {
                 to,
             } => self.trim(destination, partition, to),
             Change::Producer { id, name } => self.add_publisher(id, name),
+            other => self.change_rest(other),
+        }
+    }
+
+    /// What the second format has added.
+    fn change_rest(&mut self, change: Change) {
+        match change {
+            Change::Mode {
+                destination,
+                group,
+                mode,
+            } => self.set_mode(destination, group, mode),
+            Change::Commit {
+                lane,
+                position,
+                moves,
+                saved,
+            } => self.commit(lane, position, moves, saved),
+            _ => {}
         }
     }
 
@@ -191,6 +210,10 @@ impl State {
             return;
         };
         let own = &mut group.lanes[partition];
+        if own.cursor.is_some() {
+            // It was written when the group was of another mode.
+            return;
+        }
         let mut ready = false;
         let end = log.end();
         let runs = runs
@@ -279,12 +302,13 @@ impl State {
         let logs = destination.logs.iter().enumerate();
         let lanes = logs.map(|(index, log)| {
             let from = from.get(index).copied().unwrap_or(0);
-            Lane::starting_at(from.min(log.end()))
+            Lane::starting_at(from.min(log.end()), GroupMode::default())
         });
         let group = Group {
             name: name.into(),
             lanes: lanes.collect(),
             members: Vec::new(),
+            mode: GroupMode::default(),
         };
         destination.groups.insert(id, group);
         destination.review(&mut self.live);
@@ -330,15 +354,10 @@ impl State {
             return;
         };
         let index = partition as usize;
-        let Some(entry) = destination
-            .logs
-            .get_mut(index)
-            .and_then(|log| log.entries.get_mut(position))
-        else {
+        let log = destination.logs.get_mut(index);
+        let Some(key) = log.and_then(|log| log.handle(position)) else {
             return;
         };
-        entry.marks |= Entry::HANDLED;
-        let key = entry.key;
         for group in destination.groups.values_mut() {
             group.lanes[index].lose(position, key);
         }

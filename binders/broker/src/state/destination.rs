@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{lane::Lane, log::Log};
-use crate::options::DestinationOptions;
+use crate::options::{DestinationOptions, GroupMode};
 
 /// What publishers need of a destination, without the state's lock.
 #[derive(Debug)]
@@ -132,8 +132,9 @@ pub(crate) struct Group {
     pub(super) name: Arc<str>,
     /// One for each partition.
     pub(super) lanes: Vec<Lane>,
-    /// Its consumers, by their places.
+    /// Its consumers, by their places, in the order in which they came.
     pub(super) members: Vec<usize>,
+    pub(super) mode: GroupMode,
 }
 
 /// A destination.

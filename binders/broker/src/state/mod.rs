@@ -14,13 +14,15 @@ mod member;
 mod settle;
 mod snapshot;
 mod space;
+mod share;
 mod subscribe;
 mod take;
+mod tally;
 
 pub(crate) use apply::Applied;
 pub(crate) use destination::{Destination, Route};
 pub(crate) use lane::Pick;
-pub(crate) use member::{Ended, MemberKey};
+pub(crate) use member::{Ended, MemberKey, Turn};
 pub(crate) use settle::Checked;
 pub(crate) use snapshot::Invalid;
 pub(crate) use subscribe::Joining;

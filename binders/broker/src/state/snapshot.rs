@@ -4,15 +4,18 @@
 
 use std::{cmp::Reverse, num::NonZeroU64};
 
+use bytes::Bytes;
+
 use super::{
     Publisher, State,
     destination::{Destination, Group},
-    lane::{Lane, Note},
+    lane::{Cursor, Lane, Note},
     log::{Entry, Log},
 };
 use crate::{
     format::{self, FORMAT, format_of},
-    record::{Change, Fields, Malformed, PREFIX},
+    options::GroupMode,
+    record::{Change, Fields, Malformed, PREFIX, mode, mode_code},
 };
 
 /// Seven bytes, and the format.
@@ -103,20 +106,20 @@ impl State {
             }
         }
         for _ in 0..input.u64()? {
-            state.read_destination(&mut input)?;
+            state.read_destination(format, &mut input)?;
         }
         state.next_destination = next;
         Ok(state)
     }
 
-    fn read_destination(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
+    fn read_destination(&mut self, format: u8, input: &mut Fields<'_>) -> Result<(), Malformed> {
         let Change::Destination { id, name, options } = change(input)? else {
             return Err(Malformed("a destination is missing"));
         };
         self.create(id, &name, options);
         let destination = self.destinations.get_mut(&id);
         let destination = destination.ok_or(Malformed("two destinations have one name"))?;
-        destination.read(input)?;
+        destination.read(format, input)?;
         for log in &destination.logs {
             for (_, entry) in log.entries.iter() {
                 self.live.add(entry);
@@ -156,13 +159,14 @@ impl Destination {
                 from: Vec::new(),
             };
             change.encode(&mut out.0);
+            out.u32(mode_code(group.mode));
             for (lane, log) in group.lanes.iter().zip(&self.logs) {
                 lane.write(log, out);
             }
         }
     }
 
-    fn read(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
+    fn read(&mut self, format: u8, input: &mut Fields<'_>) -> Result<(), Malformed> {
         for log in &mut self.logs {
             log.read(input)?;
         }
@@ -171,11 +175,16 @@ impl Destination {
             let Change::Group { id, name, .. } = change(input)? else {
                 return Err(Malformed("a group is missing"));
             };
-            let lanes = self.logs.iter().map(|log| Lane::read(log, input));
+            let mode = match format {
+                1 => GroupMode::default(),
+                _ => mode(input.u32()?)?,
+            };
+            let lanes = self.logs.iter().map(|log| Lane::read(mode, log, input));
             let group = Group {
                 name: name.into(),
                 lanes: lanes.collect::<Result<_, _>>()?,
                 members: Vec::new(),
+                mode,
             };
             self.groups.insert(id, group);
         }
@@ -228,8 +237,7 @@ impl Log {
             if position < self.entries.end() || position >= end {
                 return Err(Malformed("positions are out of order"));
             }
-            self.done += u64::from(entry.is(Entry::DONE));
-            self.entries.put(position, entry);
+            self.restore(position, entry);
         }
         self.entries.skip_to(end);
         for _ in 0..input.u64()? {
@@ -251,6 +259,9 @@ impl Lane {
     ///
     /// Where the group has got to in handing out is left out: what is not settled is handed out again.
     fn write(&self, log: &Log, out: &mut Writer) {
+        if let Some(cursor) = &self.cursor {
+            return cursor.write(out);
+        }
         let floor = self.settled_floor(log);
         out.u64(floor);
         let runs = self.settled_runs(floor, log);
@@ -305,12 +316,16 @@ impl Lane {
         runs
     }
 
-    fn read(log: &Log, input: &mut Fields<'_>) -> Result<Self, Malformed> {
+    fn read(mode: GroupMode, log: &Log, input: &mut Fields<'_>) -> Result<Self, Malformed> {
         let floor = input.u64()?;
         if floor > log.end() {
             return Err(Malformed("a group is ahead of its messages"));
         }
-        let mut lane = Self::starting_at(floor);
+        let mut lane = Self::starting_at(floor, mode);
+        if let Some(cursor) = &mut lane.cursor {
+            cursor.read(input)?;
+            return Ok(lane);
+        }
         for _ in 0..input.u64()? {
             let (from, to) = (input.u64()?, input.u64()?);
             if from > to || to > log.end() {
@@ -335,5 +350,41 @@ impl Lane {
             }
         }
         Ok(lane)
+    }
+
+    /// The same share for a group of another mode: what is settled stays settled.
+    pub(super) fn converted(&self, mode: GroupMode, log: &Log) -> Self {
+        if let Some(cursor) = &self.cursor {
+            return Self::starting_at(cursor.position.min(log.end()), mode);
+        }
+        if mode == GroupMode::Log {
+            // What is settled behind the first message that is not is read again.
+            return Self::starting_at(self.settled_floor(log), mode);
+        }
+        let mut out = Writer(Vec::new());
+        self.write(log, &mut out);
+        let read = Self::read(mode, log, &mut Fields(&out.0));
+        read.unwrap_or_else(|_| Self::starting_at(self.settled_floor(log), mode))
+    }
+}
+
+impl Cursor {
+    fn write(&self, out: &mut Writer) {
+        out.u64(self.position);
+        out.u32(self.moves);
+        out.u32(u32::from(self.saved.is_some()));
+        if let Some(saved) = &self.saved {
+            out.u32(u32::try_from(saved.len()).unwrap_or(u32::MAX));
+            out.0.extend_from_slice(saved);
+        }
+    }
+
+    /// Reads what follows the position.
+    fn read(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
+        self.moves = input.u32()?;
+        if input.u32()? != 0 {
+            self.saved = Some(Bytes::copy_from_slice(input.long()?));
+        }
+        Ok(())
     }
 }

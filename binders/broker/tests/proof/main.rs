@@ -8,5 +8,6 @@ mod histories;
 mod model;
 mod regressions;
 mod run;
+mod sharing;
 mod step;
 mod world;

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use mq_broker::{DestinationOptions, Durability, Full as RealFull, Subscribe};
+use mq_broker::{DestinationOptions, Durability, Full as RealFull};
 use mq_core::{binder::ReplayFrom, error::ErrorKind, message::Message as Real};
 
 use crate::{
     model::{Destination, Full, Message, Model},
+    sharing::{is_covered, refused_in_log},
     step::{DESTINATIONS, Draft, GROUPS, PUBLISHERS, Seek, Step},
-    world::{Consumer, World, real},
+    world::{World, real},
 };
 
 type Addressed = Vec<(String, Message)>;
@@ -24,7 +25,14 @@ impl World {
                 self.number(which, PUBLISHERS[who], back, &drafts).await;
             }
             Step::Together(drafts) => self.together(&drafts).await,
-            Step::Join(which, group) => self.join(DESTINATIONS[which], GROUPS[group]).await,
+            Step::Join(which, group, mode) => {
+                self.join(DESTINATIONS[which], GROUPS[group], Some(mode))
+                    .await;
+            }
+            Step::Mode(which, group, mode) => {
+                self.change_mode(DESTINATIONS[which], GROUPS[group], mode)
+                    .await;
+            }
             Step::Leave(who) => self.leave(who),
             Step::Receive(who, max) => {
                 if let Some(who) = self.who(who) {
@@ -50,7 +58,7 @@ impl World {
         }
     }
 
-    fn who(&self, who: usize) -> Option<usize> {
+    pub(crate) fn who(&self, who: usize) -> Option<usize> {
         who.checked_rem(self.consumers.len())
     }
 
@@ -201,46 +209,6 @@ impl World {
         }
     }
 
-    pub(crate) async fn join(&mut self, name: &str, group: &str) {
-        if !self.model.destinations.contains_key(name) || self.consumers.len() >= 6 {
-            return;
-        }
-        self.look_at(name).await;
-        let said = self
-            .broker()
-            .subscribe(&Subscribe::to(name).group(group))
-            .await;
-        let mut after = self.model.clone();
-        let destination = after.destinations.get_mut(name).expect("there");
-        let is_new = !destination.groups.contains_key(group);
-        destination.add_group(group, &vec![0; destination.partitions.len()]);
-        let subscription = match (is_new, said) {
-            (true, said) => self.end(said, after, true),
-            (false, said) => {
-                assert!(said.is_ok() || self.disk.is_crashed());
-                said.ok()
-            }
-        };
-        if let Some(subscription) = subscription {
-            self.consumers.push(Consumer {
-                number: self.next_consumer,
-                destination: name.to_owned(),
-                group: group.to_owned(),
-                subscription,
-                held: Vec::new(),
-            });
-            self.next_consumer += 1;
-        }
-    }
-
-    fn leave(&mut self, who: usize) {
-        if let Some(who) = self.who(who) {
-            let gone = self.consumers.remove(who);
-            let destination = self.model.destinations.get_mut(&gone.destination);
-            destination.expect("there").leave(&gone.group, gone.number);
-        }
-    }
-
     async fn ack(&mut self, who: usize, first: usize, count: usize) {
         let Some(who) = self.who(who) else { return };
         let consumer = &mut self.consumers[who];
@@ -251,6 +219,9 @@ impl World {
             return;
         }
         let (mut after, places) = (self.model.clone(), places(&acked));
+        if self.model.destinations[&consumer.destination].is_log(&consumer.group) {
+            consumer.held.retain(|one| !is_covered(one, &places));
+        }
         let destination = after
             .destinations
             .get_mut(&consumer.destination)
@@ -271,6 +242,9 @@ impl World {
         let Some(which) = which.checked_rem(consumer.held.len()) else {
             return;
         };
+        if self.model.destinations[&consumer.destination].is_log(&consumer.group) {
+            return refused_in_log(consumer.held[which].release(Duration::ZERO, 1).await);
+        }
         let one = consumer.held.remove(which);
         let attempts = one.attempts() + 1;
         let due = after.map(|after| SystemTime::now() + after);
@@ -292,6 +266,9 @@ impl World {
             return;
         };
         let one = &consumer.held[which];
+        if self.model.destinations[&consumer.destination].is_log(&consumer.group) {
+            return refused_in_log(one.hold(SystemTime::now(), 1).await);
+        }
         let attempts = one.attempts() + 1;
         let said = one
             .hold(SystemTime::now() + Duration::from_secs(60), attempts)
@@ -313,6 +290,9 @@ impl World {
             return;
         };
         let name = consumer.destination.clone();
+        if self.model.destinations[&name].is_log(&consumer.group) {
+            return refused_in_log(consumer.held[which].dead_letter("no good").await);
+        }
         // What everybody is done with, as the group was moved, may be gone.
         self.look_at(&name).await;
         let consumer = &self.consumers[who];
@@ -363,6 +343,10 @@ impl World {
             return;
         }
         let acked: Vec<_> = consumer.held.drain(..count).collect();
+        if self.model.destinations[&consumer.destination].is_log(&consumer.group) {
+            let places = places(&acked);
+            consumer.held.retain(|one| !is_covered(one, &places));
+        }
         let destination = after
             .destinations
             .get_mut(&consumer.destination)
@@ -431,8 +415,11 @@ impl World {
             }
         };
         destination.seek(group, &from);
+        let is_log = destination.is_log(group);
         let said = self.broker().seek(name, group, to).await;
-        self.end(said, after, true);
+        if self.end(said, after, true).is_some() && is_log {
+            self.drop_held(name, group);
+        }
     }
 
     async fn delete(&mut self, name: &str) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mq_broker::storage::sim::Seeded;
+use mq_broker::{GroupMode, storage::sim::Seeded};
 
 use crate::model::Full;
 
@@ -45,7 +45,9 @@ pub(crate) enum Step {
     Number(usize, usize, u64, Vec<Draft>),
     /// To several destinations, all or nothing.
     Together(Vec<(usize, Draft)>),
-    Join(usize, usize),
+    /// A group that is not there yet gets this mode.
+    Join(usize, usize, GroupMode),
+    Mode(usize, usize, GroupMode),
     Leave(usize),
     Receive(usize, usize),
     /// A consumer's deliveries from the first of these on, so many.
@@ -110,6 +112,17 @@ pub(crate) fn create(chance: &mut Seeded, destination: usize) -> Step {
     }
 }
 
+fn mode(chance: &mut Seeded) -> GroupMode {
+    *chance.pick(&[
+        GroupMode::Key,
+        GroupMode::Key,
+        GroupMode::Key,
+        GroupMode::Queue,
+        GroupMode::Exclusive,
+        GroupMode::Log,
+    ])
+}
+
 /// Some step, the frequent ones more often.
 pub(crate) fn any(chance: &mut Seeded) -> Step {
     let (which, who) = (index(chance, 3), index(chance, 8));
@@ -117,7 +130,7 @@ pub(crate) fn any(chance: &mut Seeded) -> Step {
         0..24 => Step::Publish(which, drafts(chance)),
         24..30 => Step::Number(which, index(chance, 2), chance.below(3), drafts(chance)),
         30..33 => Step::Together(addressed(chance)),
-        33..41 => Step::Join(which, index(chance, 2)),
+        33..41 => Step::Join(which, index(chance, 2), mode(chance)),
         41..44 => Step::Leave(who),
         44..62 => Step::Receive(who, 1 + index(chance, 5)),
         62..72 => Step::Ack(who, index(chance, 4), 1 + index(chance, 4)),
@@ -143,6 +156,7 @@ pub(crate) fn any(chance: &mut Seeded) -> Step {
         93 => Step::Delete(which),
         94..96 => Step::Checkpoint,
         96 | 97 => Step::Close,
+        98 => Step::Mode(which, index(chance, 2), mode(chance)),
         _ => Step::Kill,
     }
 }

@@ -338,6 +338,7 @@ impl World {
                     .eq(self.model.destinations[&name].groups.keys()),
                 "groups"
             );
+            self.look_at_groups(&name);
         }
         for (name, last) in self.model.publishers.clone() {
             let publisher = self.broker().publisher(&name).await.expect("there");
@@ -386,19 +387,26 @@ impl World {
         );
         self.wait_for_dues(&name, &group);
         let now = SystemTime::now();
-        let expected = self.model.destinations[&name].deliverable(&group, now);
+        let number = self.consumers[who].number;
+        let expected = self.model.destinations[&name].deliverable(&group, number, now);
         if expected.is_empty() {
             let subscription = &mut self.consumers[who].subscription;
             let got = poll_once(subscription.receive(max));
             let got = got.filter(|_| !self.disk.is_crashed());
-            assert!(got.is_none(), "nothing was to be delivered, but {got:?}");
+            let got = got
+                .map(|got| got.map(|all| all.iter().map(Delivered::position).collect::<Vec<_>>()));
+            assert!(
+                got.is_none(),
+                "nothing was to be delivered to {group} of {name}, but {got:?}: {:?}",
+                self.model.destinations[&name].reasons(&group, number, now)
+            );
             return 0;
         }
         let mut count = 0;
         // What is read from the disk may come in several parts: the consumer has all of it, and has to be given it.
         while count < max
             && !self.model.destinations[&name]
-                .deliverable(&group, now)
+                .deliverable(&group, number, now)
                 .is_empty()
         {
             let subscription = &mut self.consumers[who].subscription;
@@ -433,7 +441,7 @@ impl World {
         let count = got.len();
         for one in got {
             let at: Place = (one.partition(), one.position());
-            if let Some(why) = destination.forbids(&consumer.group, at, now) {
+            if let Some(why) = destination.forbids(&consumer.group, consumer.number, at, now) {
                 panic!(
                     "{} {at:?} was delivered to {}, but {why}",
                     consumer.destination, consumer.group
@@ -442,7 +450,7 @@ impl World {
             let kept = destination.kept(at).expect("allowed");
             let expected = body(kept.message.id, kept.message.size);
             assert!(one.message().as_bytes() == expected, "another body");
-            let lane = &destination.groups[&consumer.group].0[at.0 as usize];
+            let lane = &destination.groups[&consumer.group].lanes[at.0 as usize];
             let attempts = lane.attempts.get(&at.1).copied().unwrap_or(0);
             assert_eq!(one.attempts(), attempts, "attempts of {at:?}");
             destination.deliver(&consumer.group, at, consumer.number);
