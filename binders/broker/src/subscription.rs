@@ -75,6 +75,7 @@ impl Subscription {
             window: subscribe.window,
             lease: subscribe.lease,
             mode: subscribe.mode,
+            may_change: false,
             announces: false,
         };
         let (reading, lanes) = Reading::open(shared, &wanted).await?;

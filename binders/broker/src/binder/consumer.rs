@@ -45,20 +45,21 @@ pub(super) async fn open(
         window: spec.window,
         lease: None,
         mode: (mode != GroupMode::default()).then_some(mode),
+        may_change: session.may_change(),
         announces: true,
     };
     let (reading, lanes) = Reading::open(session.open()?, &wanted).await?;
     session.add(reading.key())?;
+    // Logs are read by one member each, which is told when that is this one.
+    let mut assigned: Vec<_> = lanes
+        .into_iter()
+        .filter(|lane| lane.position.is_none())
+        .collect();
+    assigned.extend(session.open()?.lock().first_gained(reading.key()));
     Ok(Box::new(BrokerConsumer {
         session: session.clone(),
         reading,
-        // Logs are read by one member each, which is told when that is this one.
-        assigned: Some(
-            lanes
-                .into_iter()
-                .filter(|lane| lane.position.is_none())
-                .collect(),
-        ),
+        assigned: Some(assigned),
         letters,
     }))
 }

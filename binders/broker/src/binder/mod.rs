@@ -188,6 +188,8 @@ impl Binder for BrokerBinder {
         mode: Provision,
     ) -> Result<ProvisionReport> {
         self.open()?;
+        self.session
+            .fix(matches!(mode, Provision::None | Provision::Verify));
         match mode {
             Provision::None => Ok(ProvisionReport::default()),
             Provision::Verify => self.verify(plan),
@@ -252,7 +254,9 @@ impl BrokerBinder {
             }
             for group in &wanted.groups {
                 if !self.has_group(&wanted.name, group) {
-                    self.broker.create_group(&wanted.name, group).await?;
+                    self.broker
+                        .create_group_as(&wanted.name, group, self.mode)
+                        .await?;
                     report.created.push(format!("{}.{group}", wanted.name));
                 }
             }

@@ -39,6 +39,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) lease: Option<Duration>,
     /// How a new group hands out, and an old one is expected to.
     pub(crate) mode: Option<GroupMode>,
+    /// Whether a group without members may be changed to that.
+    pub(crate) may_change: bool,
     /// Whether [`Reading::receive`] is to return what changes for it.
     pub(crate) announces: bool,
 }
@@ -60,7 +62,9 @@ impl Reading {
                     wanted.mode,
                 )
                 .await?;
-            check_mode(shared, wanted, route.id, group)?;
+            if let Some(change) = wanted_mode(shared, wanted, route.id, group)? {
+                shared.change(&[change]).await?;
+            }
             groups.push((route.id, group));
         }
         let lease = wanted
@@ -216,25 +220,38 @@ impl Reading {
     }
 }
 
-/// Whether the group hands out as it is expected to.
-fn check_mode(shared: &Shared, wanted: &Wanted<'_>, destination: u32, group: u32) -> Result<()> {
+/// Whether the group hands out as it is expected to; the change that makes it do so, where that is wanted and disturbs nobody.
+fn wanted_mode(
+    shared: &Shared,
+    wanted: &Wanted<'_>,
+    destination: u32,
+    group: u32,
+) -> Result<Option<Change>> {
     let state = shared.lock();
     let found = state.destinations.get(&destination);
     let found = found.ok_or_else(error::deleted)?;
     let name = wanted.group.unwrap_or_default();
-    let mode = found.mode_of(group).unwrap_or_default();
+    let (mode, members) = found.mode_of(group).unwrap_or_default();
     // Who wants to be told of turns settles by position in a log, and only there.
     let expected = match wanted.mode {
         None if wanted.announces && mode == GroupMode::Log => Some(GroupMode::Key),
         expected => expected,
     };
-    if let Some(other) = expected.filter(|expected| *expected != mode) {
-        return Err(error::other_mode(&found.route.name, name, mode, other));
-    }
-    if mode == GroupMode::Log && wanted.lease.is_some() {
+    let expected = expected.unwrap_or(mode);
+    if expected == GroupMode::Log && wanted.lease.is_some() {
         return Err(error::no_lease(&found.route.name, name));
     }
-    Ok(())
+    if expected == mode {
+        return Ok(None);
+    }
+    if members > 0 || !wanted.may_change {
+        return Err(error::other_mode(&found.route.name, name, mode, expected));
+    }
+    Ok(Some(Change::Mode {
+        destination,
+        group,
+        mode: expected,
+    }))
 }
 
 /// A picked message with its body.
@@ -242,7 +259,8 @@ fn record(pick: &Pick, number: u32, bytes: &bytes::Bytes) -> Result<Record> {
     let message = record::decode(bytes).map_err(error::malformed)?;
     let mut record = Record::new(message, LaneId(pick.lane), pick.position);
     record.epoch = number;
-    record.deliveries = Some(u32::from(pick.deliveries));
+    // In a log, nobody counts.
+    record.deliveries = Some(u32::from(pick.deliveries)).filter(|count| *count > 0);
     if let Some(note) = pick.note {
         record.attempts = note.attempts;
         record.due = note.is_held.then(|| record::time(note.due));

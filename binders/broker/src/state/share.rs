@@ -1,6 +1,6 @@
 //! Whose turn it is: groups in which not every member has a share of everything.
 
-use mq_core::binder::LaneId;
+use mq_core::binder::{AssignedLane, LaneId};
 
 use super::{
     State,
@@ -22,9 +22,10 @@ impl Group {
 }
 
 impl Destination {
-    /// How the group of this number hands out.
-    pub(crate) fn mode_of(&self, group: u32) -> Option<GroupMode> {
-        Some(self.groups.get(&group)?.mode)
+    /// How the group of this number hands out, and to how many members.
+    pub(crate) fn mode_of(&self, group: u32) -> Option<(GroupMode, usize)> {
+        let group = self.groups.get(&group)?;
+        Some((group.mode, group.members.len()))
     }
 }
 
@@ -159,6 +160,17 @@ impl State {
     /// Whether the group of a lane reads a log.
     pub(crate) fn is_log(&mut self, own: LaneKey) -> bool {
         self.lane(own).is_some_and(|lane| lane.cursor.is_some())
+    }
+
+    /// The logs that a consumer has got by joining.
+    pub(crate) fn first_gained(&mut self, key: MemberKey) -> Vec<AssignedLane> {
+        let turns = self.member(key).and_then(|member| member.turns.as_mut());
+        let turns = turns.map(std::mem::take).unwrap_or_default();
+        let gained = turns.into_iter().filter_map(|turn| match turn {
+            Turn::Gained(lane) => self.assigned(key, lane),
+            Turn::Leaving(_) => None,
+        });
+        gained.collect()
     }
 
     /// Whether the consumer is told what changes for it.

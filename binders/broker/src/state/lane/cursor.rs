@@ -74,7 +74,7 @@ impl Lane {
             if !entry.is(Entry::HANDLED) {
                 cursor.handed.push_back(position);
                 taker.room -= 1;
-                taker.hand(entry, position, 1, None);
+                taker.hand(entry, position, 0, None);
             }
         }
     }
