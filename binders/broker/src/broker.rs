@@ -463,7 +463,7 @@ impl Broker {
         let state = self.shared.lock();
         let (_, found) = known(&state, destination)?;
         found
-            .lag(group, Shared::now())
+            .lag(group, self.shared.clock.now())
             .ok_or_else(|| error::no_group(destination, group))
     }
 
@@ -574,6 +574,10 @@ impl Broker {
     /// # Errors
     /// There is no such destination or group, or the broker does not work.
     pub async fn seek(&self, destination: &str, group: &str, from: ReplayFrom) -> Result<()> {
+        let from = match from {
+            ReplayFrom::Time(time) => ReplayFrom::Time(self.shared.clock.of(time)),
+            other => other,
+        };
         let change = {
             let state = self.shared.lock();
             let (_, found) = known(&state, destination)?;

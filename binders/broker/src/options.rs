@@ -1,9 +1,11 @@
 //! What can be chosen.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use mq_core::units;
 use serde::Deserialize;
+
+use crate::time::{SystemTimeSource, TimeSource};
 
 /// When a publication or settlement is confirmed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -170,6 +172,8 @@ pub struct BrokerOptions {
     /// Whether to go on without what cannot be read of a damaged journal; false by default.
     /// Settlements behind the damage are passed over, as they may speak of other messages: what they settled is handed out again.
     pub repair: bool,
+    /// Where the time comes from: the operating system by default.
+    pub time: Arc<dyn TimeSource>,
 }
 
 impl Default for BrokerOptions {
@@ -186,6 +190,7 @@ impl Default for BrokerOptions {
             named: BTreeMap::new(),
             auto_create: true,
             repair: false,
+            time: Arc::new(SystemTimeSource),
         }
     }
 }

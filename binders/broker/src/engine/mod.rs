@@ -2,6 +2,7 @@
 
 mod block;
 mod bodies;
+mod clock;
 mod commit;
 mod keeper;
 mod lock;

@@ -300,7 +300,9 @@ impl Shared {
                 due: if after.is_zero() {
                     0
                 } else {
-                    Self::now().saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX))
+                    self.clock
+                        .now()
+                        .saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX))
                 },
             },
             Action::Hold { due, attempts } => {
@@ -315,7 +317,7 @@ impl Shared {
             Action::Extend(by) => {
                 let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
                 self.lock()
-                    .extend(key, lane, position, Self::now().saturating_add(by));
+                    .extend(key, lane, position, self.clock.now().saturating_add(by));
                 return Ok(());
             }
             Action::DeadLetter { reason } => {

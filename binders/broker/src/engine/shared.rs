@@ -8,13 +8,13 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
-    time::SystemTime,
 };
 
 use mq_core::error::{Error, Result};
 
 use super::{
     bodies::Bodies,
+    clock::Clock,
     commit::{Gather, Ticket},
     keeper::News,
 };
@@ -22,7 +22,7 @@ use crate::{
     error,
     journal::{Pool, SEGMENT_HEADER, Segments},
     options::{BrokerOptions, DestinationOptions, Durability, MAX_PARTITIONS},
-    record::{Change, nanos},
+    record::Change,
     state::{Route, State},
     storage::Storage,
 };
@@ -35,6 +35,7 @@ pub(crate) struct Shared {
     pub(super) pool: Arc<Pool>,
     pub(super) bodies: Bodies,
     pub(super) gather: Gather,
+    pub(crate) clock: Clock,
     state: Mutex<State>,
     routes: RwLock<HashMap<Arc<str>, Arc<Route>>>,
     /// Why the broker does not work any more.
@@ -67,6 +68,7 @@ impl Shared {
         let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
         Self {
             bodies: Bodies::new(segments.clone(), options.memory),
+            clock: Clock::new(options.time.clone(), state.time, state.ahead),
             options,
             storage,
             segments,
@@ -83,11 +85,6 @@ impl Shared {
     /// The state.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Now, in nanoseconds since the Unix epoch.
-    pub(crate) fn now() -> u64 {
-        nanos(SystemTime::now())
     }
 
     /// Has the keeper write a snapshot and take back what it can; blocks until it is there.

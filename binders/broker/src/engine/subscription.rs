@@ -28,6 +28,9 @@ pub(crate) struct Reading {
     scratch: Vec<Pick>,
 }
 
+/// So often a consumer looks whether something has become due.
+const LOOK: Duration = Duration::from_secs(60);
+
 /// What is to be read, and as whom.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted<'a> {
@@ -125,7 +128,7 @@ impl Reading {
     /// Waits until there is something, and picks it.
     async fn pick(&mut self, max: usize) -> Result<Option<Turn>> {
         loop {
-            let now = Shared::now();
+            let now = self.shared.clock.now();
             let taken = self
                 .shared
                 .lock()
@@ -138,7 +141,8 @@ impl Reading {
                 Taken::Turn(turn) => return Ok(Some(turn)),
                 Taken::Nothing(None) => self.notify.notified().await,
                 Taken::Nothing(Some(due)) => {
-                    let wait = Duration::from_nanos(due.saturating_sub(now));
+                    // Timers stand still while the machine sleeps.
+                    let wait = Duration::from_nanos(due.saturating_sub(now)).min(LOOK);
                     // Both ends of the wait mean the same: look again.
                     let _ = tokio::time::timeout(wait, self.notify.notified()).await;
                 }
@@ -292,6 +296,10 @@ impl Shared {
         start: Start,
         mode: Option<GroupMode>,
     ) -> Result<u32> {
+        let start = match start {
+            Start::Time(time) => Start::Time(self.clock.of(time)),
+            other => other,
+        };
         loop {
             let (id, change) = {
                 let mut state = self.lock();

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     journal::{
-        Writer,
+        Stamp, Writer,
         frame::{HEADER, Header},
     },
     options::INTERVAL,
@@ -58,10 +58,12 @@ impl Thread<'_> {
         if let Some(reason) = self.shared.failure() {
             return frame.commit.finish(Outcome::Poisoned(reason.to_owned()));
         }
-        self.time = Shared::now().max(self.time + 1);
-        let written = self
-            .writer
-            .append(&mut frame.buffer, frame.records, self.time);
+        self.time = self.shared.clock.now().max(self.time + 1);
+        let stamp = Stamp {
+            time: self.time,
+            ahead: self.shared.clock.ahead(),
+        };
+        let written = self.writer.append(&mut frame.buffer, frame.records, stamp);
         match written {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {

@@ -11,4 +11,4 @@ pub(crate) use pool::Pool;
 pub(crate) use reader::{Damage, Reader, Scanned, holds_frames};
 pub(crate) use segment::{Found, SEGMENT_HEADER, SegmentHeader, name, number_of};
 pub(crate) use segments::Segments;
-pub(crate) use writer::Writer;
+pub(crate) use writer::{Stamp, Writer};

@@ -31,6 +31,7 @@ impl State {
     pub(crate) fn apply(&mut self, header: &Header, body: &[u8]) -> Result<Applied, Malformed> {
         let mut applied = Applied::default();
         self.time = header.time;
+        self.ahead = header.ahead;
         for record in records(body) {
             let (place, record) = record?;
             if record[PREFIX - 1] == kind::PUBLISH {
@@ -60,7 +61,9 @@ impl State {
         {
             return Applied::DUPLICATE;
         }
-        let due = head.due.filter(|due| *due > time);
+        // Users say the time of day.
+        let due = head.due.map(|due| due.saturating_add_signed(self.ahead));
+        let due = due.filter(|due| *due > time);
         let entry = Entry {
             lsn: NonZeroU64::new(lsn).unwrap_or(NonZeroU64::MIN),
             key: target.key,

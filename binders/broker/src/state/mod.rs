@@ -66,8 +66,10 @@ pub(crate) struct State {
     pub(crate) lsn: u64,
     /// The checksum of the last applied frame.
     pub(crate) crc: u32,
-    /// When it was written.
+    /// When it was written, by the broker's own time.
     pub(crate) time: u64,
+    /// How much that was ahead of the time of day, in nanoseconds.
+    pub(crate) ahead: i64,
     /// Whether frames that are lost may have held messages: positions in later frames are not those that they speak of.
     pub(crate) is_shifted: bool,
 }

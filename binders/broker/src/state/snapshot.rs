@@ -63,6 +63,7 @@ impl State {
         out.u64(self.lsn);
         out.u32(self.crc);
         out.u64(self.time);
+        out.u64(self.ahead.cast_unsigned());
         out.u32(self.next_destination);
         out.len(self.publishers.len());
         for (name, publisher) in &self.publishers {
@@ -98,6 +99,9 @@ impl State {
         state.lsn = input.u64()?;
         state.crc = input.u32()?;
         state.time = input.u64()?;
+        if format > 1 {
+            state.ahead = input.u64()?.cast_signed();
+        }
         let next = input.u32()?;
         for _ in 0..input.u64()? {
             if let Change::Producer { id, name } = change(&mut input)? {

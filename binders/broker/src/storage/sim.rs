@@ -5,6 +5,7 @@
 
 mod inode;
 mod seeded;
+mod time;
 
 use std::{
     collections::BTreeMap,
@@ -13,6 +14,7 @@ use std::{
 };
 
 pub use seeded::Seeded;
+pub use time::Time;
 
 use super::{File, Storage};
 use inode::Inode;

@@ -43,6 +43,9 @@ async fn history(seed: u64) -> Counts {
             0 => step::create(&mut chance, 0),
             _ => step::any(&mut chance),
         };
+        if chance.below(20) == 0 {
+            world.set_clock(&mut chance);
+        }
         act(&mut world, &mut chance, &some).await;
     }
     world.go_on(world.disk.image(chance.number()), true).await;

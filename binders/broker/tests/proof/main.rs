@@ -1,5 +1,6 @@
 //! The broker is proven against a model, and against every failure of a disk.
 
+mod clock;
 mod crash;
 mod damage;
 mod formats;

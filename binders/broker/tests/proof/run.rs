@@ -9,7 +9,7 @@ use crate::{
     model::{Destination, Full, Message, Model},
     sharing::{is_covered, refused_in_log},
     step::{DESTINATIONS, Draft, GROUPS, PUBLISHERS, Seek, Step},
-    world::{World, real},
+    world::World,
 };
 
 type Addressed = Vec<(String, Message)>;
@@ -140,7 +140,7 @@ impl World {
         let stamp = SystemTime::now();
         let drawn = drafts.iter().map(|draft| self.draw(name, draft, stamp));
         let messages: Vec<_> = drawn.collect();
-        let reals: Vec<_> = messages.iter().map(real).collect();
+        let reals: Vec<_> = messages.iter().map(|one| self.real(one)).collect();
         let mut after = self.model.clone();
         let stored = after.publish(name, &messages[..fitting], numbers);
         let mut said = match numbers {
@@ -197,7 +197,7 @@ impl World {
         if all.is_empty() {
             return;
         }
-        let said = self.broker().publish_all(&addressed(&all)).await;
+        let said = self.broker().publish_all(&self.addressed(&all)).await;
         if !has_room {
             let error = said.expect_err("there was no room");
             assert!(error.is_temporary() || self.disk.is_crashed(), "{error:?}");
@@ -328,6 +328,7 @@ impl World {
         let Some(who) = self.who(who) else { return };
         let mut after = self.model.clone();
         let (all, stored, is_durable, has_room) = self.address(drafts, &mut after);
+        let reals = self.addressed(&all);
         let consumer = &mut self.consumers[who];
         let count = count.min(consumer.held.len());
         if all.is_empty() || count == 0 {
@@ -335,7 +336,7 @@ impl World {
         }
         let said = consumer
             .subscription
-            .commit(&addressed(&all), &consumer.held[..count])
+            .commit(&reals, &consumer.held[..count])
             .await;
         if !has_room {
             let error = said.expect_err("there was no room");
@@ -411,7 +412,10 @@ impl World {
                     return;
                 };
                 let time = destination.kept(kept[number]).expect("kept").message.stamp;
-                (ReplayFrom::Time(time), since(destination, time))
+                (
+                    ReplayFrom::Time(self.time.of(time)),
+                    since(destination, time),
+                )
             }
         };
         destination.seek(group, &from);
@@ -450,9 +454,11 @@ fn places(delivered: &[mq_broker::Delivered]) -> Vec<(u32, u64)> {
         .collect()
 }
 
-fn addressed(all: &[(String, Message)]) -> Vec<Real> {
-    let each = all
-        .iter()
-        .map(|(name, message)| real(message).destination(name.as_str()));
-    each.collect()
+impl World {
+    fn addressed(&self, all: &[(String, Message)]) -> Vec<Real> {
+        let each = all
+            .iter()
+            .map(|(name, message)| self.real(message).destination(name.as_str()));
+        each.collect()
+    }
 }

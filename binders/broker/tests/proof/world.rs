@@ -3,13 +3,16 @@
 use std::{
     future::Future,
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::{Duration, SystemTime},
 };
 
 use mq_broker::{
-    Broker, BrokerOptions, Delivered, Subscription,
+    Broker, BrokerOptions, Delivered, Subscription, SystemTimeSource, TimeSource,
     storage::{
         Storage,
         sim::{Disk, Seeded},
@@ -80,6 +83,7 @@ pub(crate) struct World {
     unknown: Option<Model>,
     next_id: u64,
     pub(crate) next_consumer: usize,
+    pub(crate) time: Wrong,
 }
 
 /// Options for small journals.
@@ -112,15 +116,30 @@ pub(crate) fn body(id: u64, size: usize) -> Vec<u8> {
     body
 }
 
-pub(crate) fn real(message: &Message) -> Real {
-    let real = Real::new(body(message.id, message.size)).partition(message.partition);
-    let real = match message.due {
-        Some(due) => real.deliver_at(due),
-        None => real,
-    };
-    match message.key {
-        Some(key) => real.key(vec![key]),
-        None => real,
+/// The clocks of the system, of which the one that people set is wrong by some nanoseconds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wrong(Arc<AtomicI64>);
+
+impl Wrong {
+    /// What the wrong clock shows at this time.
+    pub(crate) fn of(&self, time: SystemTime) -> SystemTime {
+        let by = self.0.load(Ordering::Relaxed);
+        let distance = Duration::from_nanos(by.unsigned_abs());
+        if by < 0 {
+            time - distance
+        } else {
+            time + distance
+        }
+    }
+}
+
+impl TimeSource for Wrong {
+    fn wall(&self) -> SystemTime {
+        self.of(SystemTime::now())
+    }
+
+    fn steady(&self) -> Duration {
+        SystemTimeSource.steady()
     }
 }
 
@@ -134,7 +153,9 @@ fn poll_once<F: Future>(future: F) -> Option<F::Output> {
 }
 
 impl World {
-    pub(crate) fn new(disk: Disk, options: BrokerOptions) -> Result<Self> {
+    pub(crate) fn new(disk: Disk, mut options: BrokerOptions) -> Result<Self> {
+        let time = Wrong::default();
+        options.time = Arc::new(time.clone());
         let broker = open(&disk, &options)?;
         let mut world = Self {
             disk,
@@ -147,6 +168,7 @@ impl World {
             unknown: None,
             next_id: 1,
             next_consumer: 1,
+            time,
         };
         world.points.push(world.point());
         Ok(world)
@@ -169,7 +191,31 @@ impl World {
             unknown: self.unknown.clone(),
             next_id: self.next_id,
             next_consumer: self.next_consumer,
+            time: self.time.clone(),
         }
+    }
+
+    /// A message of the model as it is published.
+    pub(crate) fn real(&self, message: &Message) -> Real {
+        let real = Real::new(body(message.id, message.size)).partition(message.partition);
+        let real = match message.due {
+            Some(due) => real.deliver_at(self.time.of(due)),
+            None => real,
+        };
+        match message.key {
+            Some(key) => real.key(vec![key]),
+            None => real,
+        }
+    }
+
+    /// Somebody sets the clock by up to ten minutes, and the broker has noticed before anything else happens.
+    pub(crate) fn set_clock(&mut self, chance: &mut Seeded) {
+        let by = i64::try_from(chance.below(1_200_000_000_000)).unwrap_or(0) - 600_000_000_000;
+        self.time.0.store(by, Ordering::Relaxed);
+        self.disk.crash_at(u64::MAX);
+        let noticed = self.broker().checkpoint();
+        self.end(noticed, self.model.clone(), false);
+        self.was_quiet();
     }
 
     pub(crate) fn id(&mut self) -> u64 {
