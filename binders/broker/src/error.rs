@@ -127,6 +127,11 @@ pub(crate) fn full(destination: &str) -> Error {
     .context("destination", destination)
 }
 
+pub(crate) fn numbered_in_memory(destination: &str) -> Error {
+    let text = "the destination is in memory, so that its messages are lost with the process, and their numbers would not be; publish without numbers, or give it another durability";
+    Error::new(ErrorKind::Unsupported, text).context("destination", destination)
+}
+
 /// An earlier message of the key, or of the publisher, has failed in the same call.
 pub(crate) fn behind_failed(whose: &str) -> Error {
     let text = format!("an earlier message of the same {whose} was not stored");

@@ -112,7 +112,7 @@ pub struct DestinationOptions {
     pub durability: Durability,
     /// Messages that are not settled by every group, at most; 100 million by default.
     pub max_messages: u64,
-    /// Their bytes, at most; 64 GiB by default. Counts payload, key and headers, and about 80 bytes for each message.
+    /// Their bytes, at most; 64 GiB by default, and 256 MiB in memory. Counts payload, key and headers, and about 80 bytes for each message.
     #[serde(with = "units::bytes")]
     pub max_bytes: u64,
     /// What happens beyond that.
@@ -135,12 +135,28 @@ impl Default for DestinationOptions {
             partitions: 1,
             durability: Durability::default(),
             max_messages: 100_000_000,
-            max_bytes: 64 << 30,
+            max_bytes: MAX_BYTES,
             full: Full::default(),
             retain: 10_000,
             max_attempts: 0,
             max_crashes: 10,
             expired: Expired::default(),
+        }
+    }
+}
+
+/// The bytes of a destination for which nobody has said otherwise.
+const MAX_BYTES: u64 = 64 << 30;
+/// The same in memory.
+const MAX_IN_MEMORY: u64 = 256 << 20;
+
+impl DestinationOptions {
+    /// Bytes that it may hold.
+    pub(crate) fn room(&self) -> u64 {
+        if self.durability == Durability::Memory && self.max_bytes >= MAX_BYTES {
+            MAX_IN_MEMORY
+        } else {
+            self.max_bytes
         }
     }
 }
@@ -174,6 +190,9 @@ pub struct BrokerOptions {
     pub repair: bool,
     /// Where the time comes from: the operating system by default.
     pub time: Arc<dyn TimeSource>,
+    /// Whether the state that was found is kept for tests to look at.
+    #[doc(hidden)]
+    pub is_inspected: bool,
 }
 
 impl Default for BrokerOptions {
@@ -191,6 +210,7 @@ impl Default for BrokerOptions {
             auto_create: true,
             repair: false,
             time: Arc::new(SystemTimeSource),
+            is_inspected: false,
         }
     }
 }

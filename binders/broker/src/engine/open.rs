@@ -10,6 +10,7 @@ use std::{
 use mq_core::error::Result;
 
 use super::{
+    block::block_on,
     keeper::{self, Keeper},
     lock, mark,
     shared::Shared,
@@ -22,8 +23,8 @@ use crate::{
         self, Damage, Pool, Reader, Scanned, SegmentHeader, Segments, Writer, frame::ALIGN,
         holds_frames, name, number_of,
     },
-    options::BrokerOptions,
-    record::Malformed,
+    options::{BrokerOptions, Durability},
+    record::{Change, Malformed},
     state::{Invalid, State},
     storage::Storage,
 };
@@ -97,10 +98,22 @@ impl Running {
             mark: mark.filter(|_| scanned.damage.is_empty()),
         };
         running.keeper = Some(spawn("mq-keeper", move || keeper.run(&news))?);
-        if !orphans.is_empty() {
-            drop(shared.write(&orphans, crate::options::Durability::Os)?);
-        }
+        running.begin(&orphans)?;
         Ok(running)
+    }
+
+    /// Writes down what follows from a new process.
+    fn begin(&self, orphans: &[Change]) -> Result<()> {
+        let shared = &self.shared;
+        if !orphans.is_empty() {
+            drop(shared.write(orphans, Durability::Os)?);
+        }
+        if !shared.lock().memory.is_empty() {
+            // New messages must not get positions of lost ones.
+            let ticket = shared.write(&[Change::Boot], Durability::Commit)?;
+            block_on(ticket.wait())?;
+        }
+        Ok(())
     }
 
     /// Writes what is gathered, ends the threads and gives the folder back; blocks on the disk.

@@ -15,7 +15,7 @@ use super::{publish::Checks, shared::Shared};
 use crate::{
     error,
     options::Durability,
-    record::{Change, LaneKey, nanos, ranges},
+    record::{Change, FLEETING, LaneKey, nanos, ranges},
     state::{Checked, MemberKey, Pick, Route},
 };
 
@@ -387,6 +387,11 @@ impl Shared {
 
     /// Reads one message.
     pub(crate) async fn message(self: &Arc<Self>, pick: &Pick) -> Result<Message> {
+        if pick.lsn & FLEETING != 0 {
+            let bytes = self.bodies.fleeting(pick);
+            let bytes = bytes.ok_or_else(|| error::unreadable(pick.lsn))?;
+            return crate::record::decode(&bytes).map_err(error::malformed);
+        }
         let mut bytes = None;
         self.bodies
             .recall(std::slice::from_ref(pick), |_, found| bytes = Some(found));

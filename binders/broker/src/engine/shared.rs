@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     routes: RwLock<HashMap<Arc<str>, Arc<Route>>>,
     /// Why the broker does not work any more.
     failure: OnceLock<String>,
+    /// Where the journal ended when it was opened, and the state then, where that is asked for.
+    pub(crate) opened: Option<(u64, Vec<u8>)>,
     /// Whether the disk has less room than is to be reserved.
     pub(super) is_tight: AtomicBool,
     /// Tells the keeper that there may be something to do.
@@ -64,6 +66,7 @@ impl Shared {
         state: State,
         keeper: SyncSender<News>,
     ) -> Self {
+        let opened = options.is_inspected.then(|| (state.lsn, state.snapshot()));
         let capacity = segments.size() - SEGMENT_HEADER;
         let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
         Self {
@@ -77,6 +80,7 @@ impl Shared {
             state: Mutex::new(state),
             routes: RwLock::default(),
             failure: OnceLock::new(),
+            opened,
             is_tight: AtomicBool::new(false),
             keeper,
         }
@@ -206,9 +210,6 @@ impl Shared {
 }
 
 fn check_destination(name: &str, options: &DestinationOptions) -> Result<()> {
-    if options.durability == Durability::Memory {
-        return Err(error::unsupported("durability `memory`"));
-    }
     if name.is_empty() || name.len() > 255 || name.chars().any(char::is_control) {
         return Err(error::config(
             "a destination's name has 1 to 255 bytes and no control characters",

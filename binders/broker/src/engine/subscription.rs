@@ -13,7 +13,7 @@ use super::shared::Shared;
 use crate::{
     error,
     options::{Durability, GroupMode},
-    record::{self, Change},
+    record::{self, Change, FLEETING},
     state::{Ended, Joining, MemberKey, Pick, Taken, Turn},
 };
 
@@ -118,7 +118,7 @@ impl Reading {
             }
             let room = max.min(self.picked.len());
             self.recall(records, room);
-            if records.len() == before {
+            if records.len() == before && !self.picked.is_empty() {
                 self.read(records, room).await?;
             }
         }
@@ -162,6 +162,13 @@ impl Reading {
 
     /// Hands over what is in memory.
     fn recall(&mut self, records: &mut Vec<Record>, room: usize) {
+        if self
+            .picked
+            .front()
+            .is_some_and(|pick| pick.lsn & FLEETING != 0)
+        {
+            return self.recall_fleeting(records, room);
+        }
         let picks = self.picked.make_contiguous();
         let number = self.key.number;
         let mut bad = None;
@@ -175,6 +182,29 @@ impl Reading {
             tracing::error!(%error, "a message in memory is not what was written; please report it");
         }
         self.picked.drain(..count);
+    }
+
+    /// Hands over what is nowhere but in memory; what has gone since it was picked is passed over.
+    fn recall_fleeting(&mut self, records: &mut Vec<Record>, room: usize) {
+        for _ in 0..room {
+            let Some(pick) = self.picked.front().filter(|pick| pick.lsn & FLEETING != 0) else {
+                return;
+            };
+            match self.shared.bodies.fleeting(pick) {
+                Some(bytes) => match record(pick, self.key.number, &bytes) {
+                    Ok(record) => records.push(record),
+                    Err(error) => {
+                        tracing::error!(%error, "a message in memory is not what was written; please report it");
+                    }
+                },
+                None => {
+                    let mut state = self.shared.lock();
+                    state.drop_gone(self.key, pick.lane, pick.position);
+                    state.wake();
+                }
+            }
+            self.picked.pop_front();
+        }
     }
 
     /// Reads from the disk; what is picked stays picked when the future is dropped.

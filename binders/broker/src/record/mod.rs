@@ -5,11 +5,13 @@
 
 mod change;
 mod codec;
+mod fleeting;
 mod message;
 mod read;
 
 pub(crate) use change::{Change, LaneKey, ranges};
 pub(crate) use codec::{mode, mode_code};
+pub(crate) use fleeting::{FLEETING, is_fleeting, without_fleeting};
 pub(crate) use message::{PublishHead, Target, decode, encode, is_intact, nanos, size, time};
 pub(crate) use read::{Fields, Malformed};
 

@@ -28,7 +28,12 @@ impl State {
             let mut info = DestinationInfo::new(route.name.clone(), route.options.partitions);
             let logs = destination.logs.iter();
             info.messages = Some(logs.map(|log| log.entries.len() as u64).sum());
-            info.published = Some(destination.logs.iter().map(Log::end).sum());
+            let unused = destination.unused(self.boots);
+            let ends = destination
+                .logs
+                .iter()
+                .map(|log| log.end().saturating_sub(unused));
+            info.published = Some(ends.sum());
             let entries = destination.logs.iter().flat_map(|log| log.entries.iter());
             info.bytes = Some(entries.map(|(_, entry)| u64::from(entry.len)).sum());
             info

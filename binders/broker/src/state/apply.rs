@@ -37,7 +37,9 @@ impl State {
             if record[PREFIX - 1] == kind::PUBLISH {
                 let lsn = header.lsn + (HEADER + place) as u64;
                 let head = PublishHead::read(record)?;
-                applied.0.push(self.store(&head, lsn, header.time));
+                applied
+                    .0
+                    .push(self.store(&head, lsn, header.time, header.ahead));
             } else {
                 self.change(Change::decode(record)?);
             }
@@ -48,7 +50,7 @@ impl State {
     }
 
     #[inline]
-    fn store(&mut self, head: &PublishHead, lsn: u64, time: u64) -> u64 {
+    pub(super) fn store(&mut self, head: &PublishHead, lsn: u64, time: u64, ahead: i64) -> u64 {
         let target = &head.target;
         let Some(destination) = self.destinations.get_mut(&target.destination) else {
             return Applied::DUPLICATE;
@@ -62,7 +64,7 @@ impl State {
             return Applied::DUPLICATE;
         }
         // Users say the time of day.
-        let due = head.due.map(|due| due.saturating_add_signed(self.ahead));
+        let due = head.due.map(|due| due.saturating_add_signed(ahead));
         let due = due.filter(|due| *due > time);
         let entry = Entry {
             lsn: NonZeroU64::new(lsn).unwrap_or(NonZeroU64::MIN),
@@ -134,7 +136,7 @@ impl State {
         }
     }
 
-    fn change(&mut self, change: Change) {
+    pub(super) fn change(&mut self, change: Change) {
         if self.is_shifted && change.has_positions() {
             return self.change_without_positions(change);
         }
@@ -186,6 +188,7 @@ impl State {
                 moves,
                 saved,
             } => self.commit(lane, position, moves, saved),
+            Change::Boot => self.boot(),
             _ => {}
         }
     }
@@ -272,7 +275,12 @@ impl State {
         }
         let route = Arc::new(Route::new(id, name, options));
         self.names.insert(route.name.clone(), id);
-        self.destinations.insert(id, Destination::new(route));
+        let mut destination = Destination::new(route);
+        if destination.is_in_memory() {
+            destination.begin_at(self.boots);
+        }
+        self.destinations.insert(id, destination);
+        self.list_memory();
     }
 
     fn delete(&mut self, id: u32) {
@@ -280,6 +288,7 @@ impl State {
             return;
         };
         self.names.remove(&destination.route.name);
+        self.list_memory();
         for log in &destination.logs {
             for (_, entry) in log.entries.iter() {
                 self.live.drop(entry);

@@ -52,7 +52,7 @@ impl Route {
         // What is larger than the limit alone has its place in an empty destination.
         let fits = before == 0
             || (before + messages <= self.options.max_messages
-                && size + bytes <= self.options.max_bytes);
+                && size + bytes <= self.options.room());
         if !fits {
             self.free(messages, bytes);
         }
@@ -121,7 +121,7 @@ impl Stored {
     }
 
     pub(super) fn fits(self, options: &DestinationOptions) -> bool {
-        self.messages <= options.max_messages && self.bytes <= options.max_bytes
+        self.messages <= options.max_messages && self.bytes <= options.room()
     }
 }
 

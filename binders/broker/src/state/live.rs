@@ -8,6 +8,8 @@ use super::log::Entry;
 #[derive(Debug, Default)]
 pub(super) struct Live {
     counts: BTreeMap<u64, u64>,
+    /// Messages that were in memory only, and are not kept any longer.
+    gone: Vec<u64>,
     /// Bytes of a segment.
     segment: u64,
 }
@@ -23,6 +25,9 @@ impl Live {
     /// A message is kept.
     #[inline]
     pub(super) fn add(&mut self, entry: &Entry) {
+        if entry.is_fleeting() {
+            return;
+        }
         let segment = entry.lsn.get() / self.segment;
         *self.counts.entry(segment).or_default() += 1;
     }
@@ -30,9 +35,22 @@ impl Live {
     /// A message is not kept any longer.
     #[inline]
     pub(super) fn drop(&mut self, entry: &Entry) {
+        if entry.is_fleeting() {
+            return self.gone.push(entry.lsn.get());
+        }
         if let Some(count) = self.counts.get_mut(&(entry.lsn.get() / self.segment)) {
             *count -= 1;
         }
+    }
+
+    /// A message in memory is not kept after all.
+    pub(super) fn forget(&mut self, place: u64) {
+        self.gone.push(place);
+    }
+
+    /// The places of messages that were in memory only and have gone since this was asked last.
+    pub(super) fn take_gone(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.gone)
     }
 
     pub(super) fn is_free(&self, segment: u64) -> bool {

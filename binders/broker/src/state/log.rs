@@ -9,6 +9,7 @@ use std::{
 use mq_core::binder::Positions;
 
 use super::tally::Tally;
+use crate::record::FLEETING;
 
 /// A message that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,12 @@ impl Entry {
     pub(crate) const HANDLED: u32 = 2;
     /// It waits for its time.
     pub(crate) const SCHEDULED: u32 = 4;
+
+    /// Whether it is in memory only.
+    #[inline]
+    pub(crate) fn is_fleeting(&self) -> bool {
+        self.lsn.get() & FLEETING != 0
+    }
 
     #[inline]
     pub(crate) fn is(&self, mark: u32) -> bool {

@@ -11,6 +11,7 @@ mod lane;
 mod live;
 mod log;
 mod member;
+mod memory;
 mod settle;
 mod snapshot;
 mod space;
@@ -70,6 +71,10 @@ pub(crate) struct State {
     pub(crate) time: u64,
     /// How much that was ahead of the time of day, in nanoseconds.
     pub(crate) ahead: i64,
+    /// How often the broker was opened with destinations in memory.
+    pub(crate) boots: u32,
+    /// Destinations in memory.
+    pub(crate) memory: Arc<BTreeSet<u32>>,
     /// Whether frames that are lost may have held messages: positions in later frames are not those that they speak of.
     pub(crate) is_shifted: bool,
 }
@@ -108,6 +113,7 @@ impl State {
     pub(crate) fn missing(&self, segments: &[u64], size: u64) -> Option<u64> {
         let logs = self.destinations.values().flat_map(|found| &found.logs);
         let entries = logs.flat_map(|log| log.entries.iter());
+        let entries = entries.filter(|(_, entry)| !entry.is_fleeting());
         let mut used = entries.map(|(_, entry)| entry.lsn.get() / size);
         used.find(|segment| !segments.contains(segment))
     }

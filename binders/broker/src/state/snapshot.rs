@@ -65,6 +65,7 @@ impl State {
         out.u64(self.time);
         out.u64(self.ahead.cast_unsigned());
         out.u32(self.next_destination);
+        out.u32(self.boots);
         out.len(self.publishers.len());
         for (name, publisher) in &self.publishers {
             let (id, name) = (publisher.id, name.clone());
@@ -103,6 +104,9 @@ impl State {
             state.ahead = input.u64()?.cast_signed();
         }
         let next = input.u32()?;
+        if format > 1 {
+            state.boots = input.u32()?;
+        }
         for _ in 0..input.u64()? {
             if let Change::Producer { id, name } = change(&mut input)? {
                 let last = input.u64()?;
@@ -124,6 +128,9 @@ impl State {
         let destination = self.destinations.get_mut(&id);
         let destination = destination.ok_or(Malformed("two destinations have one name"))?;
         destination.read(format, input)?;
+        if destination.is_in_memory() {
+            destination.begin_at(self.boots);
+        }
         for log in &destination.logs {
             for (_, entry) in log.entries.iter() {
                 self.live.add(entry);
@@ -152,7 +159,13 @@ impl Destination {
             options: self.route.options.clone(),
         };
         change.encode(&mut out.0);
-        self.logs.iter().for_each(|log| log.write(now, out));
+        // What is in memory is in no snapshot.
+        let empty: Vec<Log> = match self.is_in_memory() {
+            true => self.logs.iter().map(|_| Log::default()).collect(),
+            false => Vec::new(),
+        };
+        let logs = if empty.is_empty() { &self.logs } else { &empty };
+        logs.iter().for_each(|log| log.write(now, out));
         out.u32(self.next_group);
         out.len(self.groups.len());
         for (id, group) in &self.groups {
@@ -164,8 +177,12 @@ impl Destination {
             };
             change.encode(&mut out.0);
             out.u32(mode_code(group.mode));
-            for (lane, log) in group.lanes.iter().zip(&self.logs) {
-                lane.write(log, out);
+            for (lane, log) in group.lanes.iter().zip(logs) {
+                if empty.is_empty() {
+                    lane.write(log, out);
+                } else {
+                    Lane::starting_at(0, group.mode).write(log, out);
+                }
             }
         }
     }

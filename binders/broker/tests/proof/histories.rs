@@ -85,7 +85,7 @@ impl World {
         });
         let all: Vec<_> = all.collect();
         self.consumers.clear();
-        self.model.restart();
+        self.model.leave_all();
         for (name, group) in all {
             self.join(&name, &group, None).await;
             while self.receive(0, 100).await > 0 {

@@ -5,7 +5,7 @@ use std::{
     time::SystemTime,
 };
 
-use mq_broker::GroupMode;
+use mq_broker::{Durability, GroupMode};
 
 use crate::sharing::Reader;
 
@@ -46,8 +46,7 @@ pub(crate) struct Destination {
     pub(crate) groups: BTreeMap<String, Group>,
     pub(crate) limit: u64,
     pub(crate) full: Full,
-    /// Whether confirmations wait for the disk.
-    pub(crate) is_durable: bool,
+    pub(crate) durability: Durability,
     order: u64,
 }
 
@@ -112,13 +111,33 @@ impl Lane {
 }
 
 impl Destination {
-    pub(crate) fn new(partitions: usize, limit: u64, full: Full, is_durable: bool) -> Self {
+    pub(crate) fn new(partitions: usize, limit: u64, full: Full, durability: Durability) -> Self {
         Self {
             partitions: vec![Partition::default(); partitions],
             limit,
             full,
-            is_durable,
+            durability,
             ..Self::default()
+        }
+    }
+
+    /// Whether confirmations wait for the disk.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durability == Durability::Commit
+    }
+
+    /// Everything that is in memory is gone; positions go on from here.
+    pub(crate) fn lose(&mut self, first: u64) {
+        for partition in &mut self.partitions {
+            partition.kept.clear();
+            partition.next = first;
+        }
+        for lane in self.groups.values_mut().flat_map(|group| &mut group.lanes) {
+            *lane = Lane {
+                from: first,
+                reader: Reader::at(first),
+                ..Lane::default()
+            };
         }
     }
 
@@ -399,8 +418,17 @@ impl Model {
         stored
     }
 
-    /// The process has ended: nobody has anything.
-    pub(crate) fn restart(&mut self) {
+    /// The process has ended: nobody has anything, and what was in memory is gone.
+    pub(crate) fn restart(&mut self, boots: u32) {
+        self.leave_all();
+        let all = self.destinations.values_mut();
+        for destination in all.filter(|one| one.durability == Durability::Memory) {
+            destination.lose(u64::from(boots) << 40);
+        }
+    }
+
+    /// Every consumer leaves.
+    pub(crate) fn leave_all(&mut self) {
         let groups = self.destinations.values_mut();
         let groups = groups.flat_map(|one| one.groups.values_mut());
         for group in groups {

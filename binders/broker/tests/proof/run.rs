@@ -66,7 +66,7 @@ impl World {
         let Step::Create {
             destination,
             partitions,
-            is_durable,
+            durability,
             limit,
             full,
             retain,
@@ -82,10 +82,11 @@ impl World {
             Full::Reject => RealFull::Reject,
             Full::DropOldest => RealFull::DropOldest,
         };
-        if !is_durable {
-            options.durability = Durability::Os;
+        options.durability = durability;
+        let mut made = Destination::new(partitions as usize, limit, full, durability);
+        if durability == Durability::Memory {
+            made.lose(u64::from(self.broker().boots()) << 40);
         }
-        let made = Destination::new(partitions as usize, limit, full, is_durable);
         self.make(DESTINATIONS[destination], &options, made).await;
     }
 
@@ -112,7 +113,8 @@ impl World {
     }
 
     async fn number(&mut self, which: usize, publisher: &str, back: u64, drafts: &[Draft]) {
-        if !self.model.destinations.contains_key(DESTINATIONS[which]) {
+        let known = self.model.destinations.get(DESTINATIONS[which]);
+        if known.is_none_or(|known| known.durability == Durability::Memory) {
             return;
         }
         if !self.model.publishers.contains_key(publisher) {
@@ -134,7 +136,7 @@ impl World {
         let Some(destination) = self.model.destinations.get(name) else {
             return;
         };
-        let is_durable = destination.is_durable;
+        let is_durable = destination.is_durable();
         let fitting = (1..=drafts.len() as u64).take_while(|more| destination.has_room(*more));
         let fitting = fitting.count();
         let stamp = SystemTime::now();
@@ -181,7 +183,7 @@ impl World {
             let Some(destination) = self.model.destinations.get(name) else {
                 continue;
             };
-            is_durable |= destination.is_durable;
+            is_durable |= destination.is_durable();
             let more = all.iter().filter(|(other, _)| other == name).count() as u64 + 1;
             has_room &= destination.has_room(more);
             let message = self.draw(name, draft, stamp);
@@ -227,7 +229,7 @@ impl World {
             .get_mut(&consumer.destination)
             .expect("there");
         destination.ack(&consumer.group, &places);
-        let is_durable = destination.is_durable;
+        let is_durable = destination.is_durable();
         let said = consumer.subscription.ack(&acked).await;
         if said.is_ok() {
             let again = acked[0].ack().await;
@@ -255,7 +257,7 @@ impl World {
             .get_mut(&consumer.destination)
             .expect("there");
         destination.release(&consumer.group, at, attempts, due);
-        let is_durable = destination.is_durable;
+        let is_durable = destination.is_durable();
         self.end(said, model, is_durable);
     }
 
@@ -279,7 +281,7 @@ impl World {
             .get_mut(&consumer.destination)
             .expect("there");
         destination.hold(&consumer.group, at, attempts);
-        let is_durable = destination.is_durable;
+        let is_durable = destination.is_durable();
         self.end(said, model, is_durable);
     }
 
@@ -304,7 +306,7 @@ impl World {
         let Some(kept) = self.model.destinations[&name].kept(at).cloned() else {
             return;
         };
-        let made = Destination::new(1, u64::MAX, Full::Reject, true);
+        let made = Destination::new(1, u64::MAX, Full::Reject, Durability::Commit);
         self.make(&letters, &DestinationOptions::default(), made)
             .await;
         if self.is_broken() {
@@ -353,7 +355,7 @@ impl World {
             .get_mut(&consumer.destination)
             .expect("there");
         destination.ack(&consumer.group, &places(&acked));
-        let is_durable = is_durable || destination.is_durable;
+        let is_durable = is_durable || destination.is_durable();
         let places = said.map(|all| all.into_iter().map(|one| one.position).collect::<Vec<_>>());
         if let Some(places) = self.end(places, after, is_durable) {
             assert_eq!(places, stored);
@@ -403,10 +405,14 @@ impl World {
         let (to, from) = match to {
             Seek::Earliest => (ReplayFrom::Earliest, vec![0; destination.partitions.len()]),
             Seek::Latest => (ReplayFrom::Latest, destination.ends()),
-            Seek::Position(at) => (
-                ReplayFrom::Position(at),
-                destination.ends().iter().map(|end| at.min(*end)).collect(),
-            ),
+            Seek::Position(at) => {
+                // Positions in memory do not begin with 0.
+                let ends = destination.ends();
+                let first = ends.iter().min().copied().unwrap_or(0);
+                let at = first.saturating_sub(5) + at;
+                let from = ends.iter().map(|end| at.min(*end)).collect();
+                (ReplayFrom::Position(at), from)
+            }
             Seek::Time(number) => {
                 let Some(number) = number.checked_rem(kept.len()) else {
                     return;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mq_broker::{GroupMode, storage::sim::Seeded};
+use mq_broker::{Durability, GroupMode, storage::sim::Seeded};
 
 use crate::model::Full;
 
@@ -35,7 +35,7 @@ pub(crate) enum Step {
     Create {
         destination: usize,
         partitions: u32,
-        is_durable: bool,
+        durability: Durability,
         limit: u64,
         full: Full,
         retain: u64,
@@ -105,7 +105,14 @@ pub(crate) fn create(chance: &mut Seeded, destination: usize) -> Step {
     Step::Create {
         destination,
         partitions: 1 + chance.below(2) as u32,
-        is_durable: chance.below(4) > 0,
+        durability: *chance.pick(&[
+            Durability::Commit,
+            Durability::Commit,
+            Durability::Commit,
+            Durability::Commit,
+            Durability::Os,
+            Durability::Memory,
+        ]),
         limit: if is_small { 3 } else { 1_000_000 },
         full: *chance.pick(&[Full::Reject, Full::DropOldest]),
         retain: *chance.pick(&[0, 2, 10_000]),

@@ -156,6 +156,7 @@ impl World {
     pub(crate) fn new(disk: Disk, mut options: BrokerOptions) -> Result<Self> {
         let time = Wrong::default();
         options.time = Arc::new(time.clone());
+        options.is_inspected = true;
         let broker = open(&disk, &options)?;
         let mut world = Self {
             disk,
@@ -279,7 +280,7 @@ impl World {
         let again = self.open_or_crash();
         self.counts.openings += 1;
         self.find_place(loses || again);
-        self.model.restart();
+        self.model.restart(self.broker().boots());
         self.look().await;
         self.points = vec![self.point()];
     }
@@ -299,7 +300,7 @@ impl World {
 
     /// Finds out how far the journal goes.
     fn find_place(&mut self, loses: bool) {
-        let (lsn, bytes) = self.broker().inspect();
+        let (lsn, bytes) = self.broker().opened().expect("asked for");
         let place = self.points.iter().rposition(|point| point.lsn <= lsn);
         let place = place.expect("what was confirmed is there after a crash");
         let point = &self.points[place];
@@ -332,7 +333,8 @@ impl World {
     /// Whether another recovery of the same disk gives the same state.
     pub(crate) fn recover_again(&mut self) {
         let again = open(&self.disk.killed(), &self.options).expect("recovery is repeatable");
-        let same = again.inspect() == self.broker().inspect();
+        let was = open(&self.disk.killed(), &self.options).expect("recovery is repeatable");
+        let same = again.opened() == was.opened();
         assert!(same, "a recovery of a recovery differs");
         self.counts.openings += 1;
         self.counts.states += 1;
