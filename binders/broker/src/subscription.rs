@@ -74,6 +74,9 @@ impl Subscription {
             start: subscribe.start,
             window: subscribe.window,
             lease: subscribe.lease,
+            mode: subscribe.mode,
+            may_change: false,
+            announces: false,
         };
         let (reading, lanes) = Reading::open(shared, &wanted).await?;
         let lanes = lanes.into_iter();
@@ -92,7 +95,8 @@ impl Subscription {
     /// The subscription has ended, or a message cannot be read from the disk.
     pub async fn receive(&mut self, max: usize) -> Result<Vec<Delivered>> {
         if self.records.is_empty() {
-            self.reading.receive(&mut self.records, max.max(1)).await?;
+            let turn = self.reading.receive(&mut self.records, max.max(1)).await?;
+            debug_assert!(turn.is_none(), "nothing is announced to the library");
         }
         let count = max.max(1).min(self.records.len());
         let records = self.records.drain(..count);
@@ -110,6 +114,8 @@ impl Subscription {
     }
 
     /// Acknowledges many messages at once.
+    ///
+    /// In a group of mode [`Log`](crate::GroupMode::Log), each counts for everything before it in its partition too.
     ///
     /// # Errors
     /// One of them is not with this subscription any more (the others are settled), or the broker does not work.
@@ -186,6 +192,9 @@ impl Delivered {
     }
 
     /// Acknowledges it.
+    ///
+    /// In a group of mode [`Log`](crate::GroupMode::Log), that counts for everything before it in its partition too, and the other
+    /// calls are [`Unsupported`](mq_core::error::ErrorKind::Unsupported).
     ///
     /// # Errors
     /// It is not with this subscription any more, or the broker does not work.

@@ -3,8 +3,11 @@
 mod block;
 mod bodies;
 mod chunk;
+mod clock;
 mod commit;
 mod keeper;
+mod lock;
+mod mark;
 mod open;
 mod publish;
 mod settle;
@@ -15,5 +18,6 @@ mod thread;
 
 pub(crate) use open::Running;
 pub(crate) use publish::Checks;
+pub(crate) use settle::MAX_SAVED;
 pub(crate) use shared::Shared;
 pub(crate) use subscription::{Reading, Wanted};

@@ -171,6 +171,9 @@ impl Shared {
             Err(error) => return results.refuse(error),
         };
         if let Some((id, sequence)) = publisher {
+            if route.options.durability == Durability::Memory {
+                return results.refuse(error::numbered_in_memory(&route.name));
+            }
             (target.producer, target.sequence) = (id, sequence);
         }
         if let Some(error) = results.behind(&target) {
@@ -253,7 +256,7 @@ impl Shared {
 
     /// Takes room, if there is some; `false` is to wait.
     fn reserve(&self, route: &Route, messages: u64, bytes: u64) -> Result<bool> {
-        if self.is_tight() {
+        if self.is_tight() && route.options.durability != Durability::Memory {
             return Err(error::disk_full());
         }
         if route.options.full == Full::DropOldest {

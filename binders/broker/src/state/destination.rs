@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{lane::Lane, log::Log};
-use crate::options::DestinationOptions;
+use crate::options::{DestinationOptions, GroupMode};
 
 /// What publishers need of a destination, without the state's lock.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Route {
         // What is larger than the limit alone has its place in an empty destination.
         let fits = before == 0
             || (before + messages <= self.options.max_messages
-                && size + bytes <= self.options.max_bytes);
+                && size + bytes <= self.options.room());
         if !fits {
             self.free(messages, bytes);
         }
@@ -121,7 +121,7 @@ impl Stored {
     }
 
     pub(super) fn fits(self, options: &DestinationOptions) -> bool {
-        self.messages <= options.max_messages && self.bytes <= options.max_bytes
+        self.messages <= options.max_messages && self.bytes <= options.room()
     }
 }
 
@@ -132,8 +132,9 @@ pub(crate) struct Group {
     pub(super) name: Arc<str>,
     /// One for each partition.
     pub(super) lanes: Vec<Lane>,
-    /// Its consumers, by their places.
+    /// Its consumers, by their places, in the order in which they came.
     pub(super) members: Vec<usize>,
+    pub(super) mode: GroupMode,
 }
 
 /// A destination.
