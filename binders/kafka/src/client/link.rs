@@ -1,17 +1,22 @@
 //! What is known of the connection to the cluster, from every client of the instance.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
 use mq_core::{
     binder::Health,
-    error::{Error, Result},
+    error::{BoxError, Error, ErrorKind, Result},
 };
 use tokio::sync::watch;
 
-use crate::error;
+use super::statistics::Statistics;
+use crate::{
+    config::{HeaderStyle, Token, Tokens},
+    error,
+    headers::SpringPartitioner,
+};
 
 /// The state of an instance.
 ///
@@ -19,25 +24,76 @@ use crate::error;
 #[derive(Debug)]
 pub(crate) struct Link {
     name: Arc<str>,
+    state: Mutex<State>,
     /// `None` until the probe has asked; then why brokers are away, if they are.
     down: watch::Sender<Option<Option<String>>>,
     closed: watch::Sender<bool>,
     /// Something has happened that the probe should look at.
     suspicious: AtomicBool,
+    tokens: Tokens,
+    headers: HeaderStyle,
+    partitioner: SpringPartitioner,
+    statistics: Statistics,
+}
+
+/// What clients have told of the cluster.
+#[derive(Debug, Default)]
+struct State {
+    /// Why the cluster does not let us in, with the way to fix it.
+    refusal: Option<String>,
+    /// The last thing that went wrong with a connection.
+    note: Option<String>,
 }
 
 impl Link {
-    pub(crate) fn new(name: Arc<str>) -> Self {
+    pub(crate) fn new(name: Arc<str>, headers: HeaderStyle, tokens: Tokens) -> Self {
         Self {
             name,
+            state: Mutex::default(),
             down: watch::Sender::new(None),
             closed: watch::Sender::new(false),
             suspicious: AtomicBool::new(true),
+            tokens,
+            headers,
+            partitioner: SpringPartitioner::default(),
+            statistics: Statistics::default(),
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How headers are called.
+    pub(crate) fn headers(&self) -> HeaderStyle {
+        self.headers
+    }
+
+    /// The partitioner, where librdkafka's own is not to be used.
+    pub(crate) fn partitioner(&self) -> Option<&SpringPartitioner> {
+        (self.headers == HeaderStyle::Spring).then_some(&self.partitioner)
+    }
+
+    pub(crate) fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    pub(crate) fn has_tokens(&self) -> bool {
+        self.tokens.0.is_some()
+    }
+
+    /// The current token.
+    pub(crate) fn token(&self) -> Result<Token, BoxError> {
+        let source = self
+            .tokens
+            .0
+            .as_ref()
+            .ok_or("there is no source of tokens")?;
+        source.token()
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -57,15 +113,59 @@ impl Link {
         drop(self.down.subscribe().wait_for(Option::is_some).await);
     }
 
-    /// Brokers answer, or do not for this reason.
-    pub(crate) fn set(&self, down: Option<String>) {
-        let was_up = matches!(&*self.down.borrow(), Some(None));
-        match &down {
-            Some(reason) if was_up => tracing::warn!(binder = %self.name, reason, "Kafka is away"),
-            None if !was_up => tracing::info!(binder = %self.name, "Kafka is there"),
-            _ => {}
+    /// Brokers answer.
+    pub(crate) fn up(&self) {
+        *self.state() = State::default();
+        if self.down.send_replace(Some(None)) != Some(None) {
+            tracing::info!(binder = %self.name, "Kafka is there");
         }
-        self.down.send_replace(Some(down));
+    }
+
+    /// Brokers do not answer; what clients have told of the reason says more than this one.
+    pub(crate) fn down(&self, reason: &str) {
+        let state = self.state();
+        let text = match (&state.refusal, &state.note) {
+            (Some(refusal), _) => refusal.clone(),
+            (None, Some(note)) => format!(
+                "no broker can be reached: {note}; check `servers`, and whether the cluster is up"
+            ),
+            (None, None) => reason.to_owned(),
+        };
+        drop(state);
+        let before = self.down.send_replace(Some(Some(text.clone())));
+        if !matches!(before, Some(Some(_))) {
+            tracing::warn!(binder = %self.name, reason = text, "Kafka is away");
+        }
+    }
+
+    /// A connection failed, or ended; the next one may not.
+    pub(crate) fn note(&self, reason: &str) {
+        self.state().note = Some(reason.to_owned());
+    }
+
+    /// The cluster does not let us in.
+    pub(crate) fn refuse(&self, reason: &str) {
+        let mut state = self.state();
+        if state.refusal.as_deref() != Some(reason) {
+            tracing::warn!(binder = %self.name, reason, "Kafka refuses the connection");
+        }
+        state.refusal = Some(reason.to_owned());
+    }
+
+    /// Whether the cluster does not let us in.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.state().refusal.is_some()
+    }
+
+    /// The error behind one that only says that nothing was answered.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::Unavailable {
+            return error;
+        }
+        match &self.state().refusal {
+            Some(refusal) => Error::new(ErrorKind::Unauthorized, refusal.clone()),
+            None => error,
+        }
     }
 
     /// A client has trouble: the probe is to look at once.
