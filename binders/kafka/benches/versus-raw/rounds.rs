@@ -66,6 +66,8 @@ struct Bench {
     servers: String,
     topics: Topics,
     rounds: usize,
+    /// Distinguishes this run's topics and groups from those of others.
+    run: String,
     /// Numbers groups and outputs.
     count: usize,
     transaction: u64,
@@ -79,13 +81,14 @@ impl Bench {
             topics: Topics::new(&servers)?,
             servers,
             rounds: rounds.transpose()?.unwrap_or(ROUNDS),
+            run: format!("{:06x}", fastrand::u32(..1 << 24)),
             count: 0,
             transaction: TRANSACTION,
         })
     }
 
     fn run(&mut self, scenario: &Scenario, figures: &mut Figures) -> Outcome<()> {
-        let input = format!("in-{}", scenario.name);
+        let input = format!("{}-{}", scenario.name, self.run);
         let reads = !matches!(scenario.work, Work::Publish | Work::Singles);
         if reads {
             self.topics.create(&self.runtime, &input)?;
@@ -117,7 +120,7 @@ impl Bench {
 
     fn one(&mut self, scenario: &Scenario, side: Side, input: &str) -> Outcome<Used> {
         self.count += 1;
-        let output = format!("out-{}", self.count);
+        let output = format!("out-{}-{}", self.run, self.count);
         self.topics.create(&self.runtime, &output)?;
         let job = Job {
             side,
@@ -127,7 +130,7 @@ impl Bench {
             servers: self.servers.clone(),
             input: input.to_owned(),
             output: output.clone(),
-            group: format!("group-{}", self.count),
+            group: format!("group-{}-{}", self.run, self.count),
             transaction: self.transaction,
         };
         let used = job.in_child()?;

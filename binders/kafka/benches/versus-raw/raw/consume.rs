@@ -10,6 +10,7 @@ use rdkafka::{
     Message, Offset, TopicPartitionList,
     config::FromClientConfig,
     consumer::{BaseConsumer, CommitMode, Consumer},
+    message::BorrowedMessage,
 };
 
 use super::{PATIENCE, plain, reading};
@@ -37,10 +38,7 @@ pub(crate) fn consume(job: &Job) -> Outcome<Used> {
     let mut begin = None;
     let (mut count, mut committed) = (0, Instant::now());
     while count < job.messages {
-        let Some(message) = consumer.poll(PATIENCE) else {
-            return Err("no message has come".into());
-        };
-        let message = message?;
+        let message = next(&consumer)?;
         begin.get_or_insert_with(Instant::now);
         black_box(message.payload());
         positions.insert(message.partition(), message.offset() + 1);
@@ -65,12 +63,32 @@ fn with_defaults(job: &Job) -> Outcome<Used> {
     consumer.subscribe(&[&job.input])?;
     let mut begin = None;
     for _ in 0..job.messages {
-        let message = consumer.poll(PATIENCE).ok_or("no message has come")??;
+        let message = next(&consumer)?;
         begin.get_or_insert_with(Instant::now);
         black_box(message.payload());
     }
     consumer.commit_consumer_state(CommitMode::Sync)?;
     Ok(since(begin.unwrap_or_else(Instant::now), before))
+}
+
+/// The next message. What is no message ends a call without one.
+#[inline]
+pub(super) fn next(consumer: &BaseConsumer) -> Outcome<BorrowedMessage<'_>> {
+    match consumer.poll(PATIENCE) {
+        Some(message) => Ok(message?),
+        None => next_after_others(consumer),
+    }
+}
+
+#[cold]
+fn next_after_others(consumer: &BaseConsumer) -> Outcome<BorrowedMessage<'_>> {
+    let begin = Instant::now();
+    while begin.elapsed() < PATIENCE {
+        if let Some(message) = consumer.poll(PATIENCE) {
+            return Ok(message?);
+        }
+    }
+    Err("no message has come".into())
 }
 
 pub(super) fn list(job: &Job, positions: &BTreeMap<i32, i64>) -> Outcome<TopicPartitionList> {

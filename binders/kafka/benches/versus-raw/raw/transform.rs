@@ -10,7 +10,7 @@ use rdkafka::{
 
 use super::{
     PATIENCE,
-    consume::list,
+    consume::{list, next},
     publish::{check, client},
     reading, writing,
 };
@@ -35,7 +35,7 @@ pub(crate) fn transform(job: &Job) -> Outcome<Used> {
         let end = job.messages.min(count + job.transaction);
         let mut is_open = false;
         while count < end {
-            let message = consumer.poll(PATIENCE).ok_or("no message has come")??;
+            let message = next(&consumer)?;
             begin.get_or_insert_with(Instant::now);
             if !is_open {
                 producer.begin_transaction()?;
