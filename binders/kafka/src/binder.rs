@@ -55,19 +55,21 @@ pub(crate) fn capabilities(settings: &KafkaSettings) -> Capabilities {
 }
 
 impl KafkaBinder {
-    /// An instance with these settings. The cluster need not be there yet: the instance is down until it is.
+    /// An instance with these settings, once it is known whether the cluster is there. If it is not, the instance is down until it is.
     ///
     /// # Errors
     /// librdkafka refuses the settings.
-    pub fn connect(settings: KafkaSettings, context: &BinderContext) -> Result<Self> {
+    pub async fn connect(settings: KafkaSettings, context: &BinderContext) -> Result<Self> {
         let link = Arc::new(Link::new(context.name.clone()));
         let config = settings.client(Side::Admin, &context.application, &Native::new())?;
         let client = plain(&config, &link)?;
         let admin = KafkaAdmin::new(&settings, config, client.clone(), &link)?;
+        let probe = Probe::start(&client, &link)?;
+        link.known().await;
         Ok(Self {
             capabilities: capabilities(&settings),
             application: context.application.clone(),
-            probe: Probe::start(&client, &link)?,
+            probe,
             settings,
             link,
             admin,

@@ -2,8 +2,10 @@
 
 mod context;
 mod link;
+mod patience;
 mod probe;
 
 pub(crate) use context::{Context, Hooks};
 pub(crate) use link::Link;
+pub(crate) use patience::{is_moving, patiently};
 pub(crate) use probe::{Plain, Probe, plain};

@@ -141,11 +141,3 @@ pub(crate) fn of_code(what: &'static str, code: RDKafkaErrorCode, text: &str) ->
         _ => make(ErrorKind::Unavailable, "").temporary(),
     }
 }
-
-/// Whether the code says that no broker can be reached.
-pub(crate) fn is_down(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(RDKafkaErrorCode::AllBrokersDown)
-    )
-}

@@ -102,14 +102,14 @@ fn settings(address: &str) -> KafkaSettings {
     settings
 }
 
-fn connect(address: &str) -> Result<KafkaBinder> {
-    KafkaBinder::connect(settings(address), &BinderContext::new("kafka", "suite"))
+async fn connect(address: &str) -> Result<KafkaBinder> {
+    KafkaBinder::connect(settings(address), &BinderContext::new("kafka", "suite")).await
 }
 
 /// Instances on a Kafka broker that is started for this process, with connections that can be cut and a broker that can be killed.
 #[must_use]
 pub fn kafka_subject() -> Subject {
-    let connect = || async { connect(&place().await?.address) };
+    let connect = || async { connect(&place().await?.address).await };
     let possible = [Fault::Cut, Fault::Restart];
     Subject::new("kafka", connect)
         .patience(PATIENCE)
@@ -129,7 +129,7 @@ pub fn kafka_subject_at(address: &str) -> Subject {
     let address: Arc<str> = address.into();
     let connect = move || {
         let address = address.clone();
-        async move { connect(&address) }
+        async move { connect(&address).await }
     };
     Subject::new("kafka", connect).patience(PATIENCE).shared()
 }

@@ -14,7 +14,7 @@ use rdkafka::{
 
 use super::KafkaAdmin;
 use crate::{
-    client::{Context, Plain},
+    client::{Context, Plain, patiently},
     consumer::{FOUNDED, Place, offsets, value},
     error, headers,
 };
@@ -37,8 +37,8 @@ impl KafkaAdmin {
         for (topic, partition) in self.places(topic)? {
             asked.add_partition(&topic, partition);
         }
-        let found = client
-            .committed_offsets(asked, self.timeout())
+        let ask = || client.committed_offsets(asked.clone(), self.timeout());
+        let found = patiently(self.timeout(), ask)
             .map_err(|error| error::classify("asking for positions", &error))?;
         let mut positions = BTreeMap::new();
         for element in found.elements() {
@@ -87,7 +87,8 @@ impl KafkaAdmin {
                 value(&high, place).unwrap_or_default()
             ));
         }
-        match self.as_group(group)?.commit(&list, CommitMode::Sync) {
+        let client = self.as_group(group)?;
+        match patiently(self.timeout(), || client.commit(&list, CommitMode::Sync)) {
             Ok(()) => Ok(true),
             // Members are there already, and they begin by themselves.
             Err(error) if error::classify("", &error).kind() == ErrorKind::Lost => Ok(false),

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use rdkafka::{ClientContext, config::RDKafkaLogLevel, error::KafkaError};
 
 use super::Link;
-use crate::error;
-
 /// Callbacks that every client has, with those that it has by what it is for.
 #[derive(Debug)]
 pub(crate) struct Context<H> {
@@ -25,11 +23,8 @@ impl<H> Context<H> {
 
 /// What a client does about the errors that librdkafka reports globally.
 pub(crate) trait Hooks: Send + Sync + 'static {
-    /// No broker can be reached.
-    fn cut(&self) {}
-
-    /// Something else happened, for example a refused authentication.
-    fn trouble(&self, _error: &KafkaError, _reason: &str) {}
+    /// Something happened, for example a refused authentication. Whether brokers are there is the probe's question.
+    fn trouble(&self, _error: &KafkaError) {}
 }
 
 impl Hooks for () {}
@@ -56,12 +51,7 @@ impl<H: Hooks> ClientContext for Context<H> {
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(target: "mq_kafka::client", binder = self.link.name(), %error, "{reason}");
         self.link.suspect();
-        if error::is_down(&error) {
-            self.link.set(Some(reason.to_owned()));
-            self.hooks.cut();
-        } else {
-            self.hooks.trouble(&error, reason);
-        }
+        self.hooks.trouble(&error);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is known of the connection to the cluster, from every client of the instance.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -14,10 +14,13 @@ use tokio::sync::watch;
 use crate::error;
 
 /// The state of an instance.
+///
+/// The probe alone decides whether brokers are there: the errors of other clients may be old when they are read.
 #[derive(Debug)]
 pub(crate) struct Link {
     name: Arc<str>,
-    down: Mutex<Option<String>>,
+    /// `None` until the probe has asked; then why brokers are away, if they are.
+    down: watch::Sender<Option<Option<String>>>,
     closed: watch::Sender<bool>,
     /// Something has happened that the probe should look at.
     suspicious: AtomicBool,
@@ -27,7 +30,7 @@ impl Link {
     pub(crate) fn new(name: Arc<str>) -> Self {
         Self {
             name,
-            down: Mutex::new(Some("not connected yet".to_owned())),
+            down: watch::Sender::new(None),
             closed: watch::Sender::new(false),
             suspicious: AtomicBool::new(true),
         }
@@ -41,22 +44,28 @@ impl Link {
         if self.is_closed() {
             return Health::Down("closed".to_owned());
         }
-        match &*self.down.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(reason) => Health::Down(reason.clone()),
-            None => Health::Up,
+        match &*self.down.borrow() {
+            None => Health::Down("not connected yet".to_owned()),
+            Some(Some(reason)) => Health::Down(reason.clone()),
+            Some(None) => Health::Up,
         }
+    }
+
+    /// Waits until it is known whether brokers answer.
+    pub(crate) async fn known(&self) {
+        // The sender lives as long as `self`.
+        drop(self.down.subscribe().wait_for(Option::is_some).await);
     }
 
     /// Brokers answer, or do not for this reason.
     pub(crate) fn set(&self, down: Option<String>) {
-        let mut state = self.down.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.is_some() != down.is_some() {
-            match &down {
-                Some(reason) => tracing::warn!(binder = %self.name, reason, "Kafka is away"),
-                None => tracing::info!(binder = %self.name, "Kafka is there"),
-            }
+        let was_up = matches!(&*self.down.borrow(), Some(None));
+        match &down {
+            Some(reason) if was_up => tracing::warn!(binder = %self.name, reason, "Kafka is away"),
+            None if !was_up => tracing::info!(binder = %self.name, "Kafka is there"),
+            _ => {}
         }
-        *state = down;
+        self.down.send_replace(Some(down));
     }
 
     /// A client has trouble: the probe is to look at once.

@@ -72,7 +72,7 @@ fn run(client: &Plain, link: &Link) {
             asked = Some(Instant::now());
         }
         // Serves the client's errors and log.
-        drop(client.poll(Duration::ZERO));
+        while client.poll(Duration::ZERO).is_some() {}
         park_timeout(ALARM);
     }
 }

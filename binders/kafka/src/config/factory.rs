@@ -84,7 +84,7 @@ impl Connector for KafkaConnector {
     }
 
     async fn connect(&self, context: BinderContext) -> Result<Arc<dyn Binder>> {
-        let binder = KafkaBinder::connect(self.settings.clone(), &context)?;
+        let binder = KafkaBinder::connect(self.settings.clone(), &context).await?;
         Ok(Arc::new(binder))
     }
 }

@@ -37,6 +37,9 @@ const OWN: [&str; 11] = [
     "isolation.level",
 ];
 
+/// What a message needs on the wire beyond key, payload and headers, at most.
+const FRAME: u64 = 16 << 10;
+
 /// Reads a binding's `native` table.
 pub(crate) fn table(node: &Node) -> Result<Native> {
     if node.is_empty() {
@@ -87,7 +90,7 @@ impl KafkaSettings {
             .set("socket.connection.setup.timeout.ms", millis(self.timeout))
             .set("socket.nagle.disable", "true")
             .set("socket.keepalive.enable", "true")
-            .set("message.max.bytes", self.max_message.to_string());
+            .set("message.max.bytes", (self.max_message + FRAME).to_string());
     }
 
     fn reading(&self, config: &mut ClientConfig) {

@@ -60,6 +60,8 @@ fn commit(lanes: &Lanes, settlement: &Settlement) -> Result<Commit, SettleError>
         return Err(SettleError::Failed(Error::new(ErrorKind::TooLarge, text)));
     }
     Ok(Commit {
+        lane: settlement.lane,
+        epoch: settlement.epoch,
         topic: slot.topic.clone(),
         partition: slot.partition,
         position: settlement.position,
@@ -99,7 +101,9 @@ impl KafkaSettler {
         if is_first {
             let shared = self.shared.clone();
             // It answers whoever waits; nobody has to wait for its end.
-            drop(spawn_blocking(move || shared.commits.run(&client.0)));
+            drop(spawn_blocking(move || {
+                shared.commits.run(&shared, &client.0)
+            }));
         }
         match timeout(self.shared.timeout, answer).await {
             Ok(Ok(result)) => Ok(result),

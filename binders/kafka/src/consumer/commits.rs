@@ -3,20 +3,23 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::park_timeout,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use bytes::Bytes;
-use mq_core::error::Result;
+use mq_core::{binder::LaneId, error::Result};
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{CommitMode, Consumer},
     error::{KafkaError, KafkaResult},
+    types::RDKafkaErrorCode,
 };
 use tokio::sync::oneshot;
 
-use super::Client;
-use crate::error;
+use super::{Client, Shared};
+use crate::{client::is_moving, error};
 
 /// What stands before notes in the metadata of a commit; another reader's metadata does not begin like this.
 const PREFIX: &str = "mq1:";
@@ -25,9 +28,14 @@ const METADATA: usize = 4_096;
 /// Bytes of notes that fit into the metadata.
 pub(crate) const NOTES: usize = (METADATA - PREFIX.len()) / 4 * 3;
 
+/// Between two attempts of a commit.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// A position to commit.
 #[derive(Clone, Debug)]
 pub(crate) struct Commit {
+    pub(crate) lane: LaneId,
+    pub(crate) epoch: u32,
     pub(crate) topic: Arc<str>,
     pub(crate) partition: i32,
     pub(crate) position: u64,
@@ -82,10 +90,9 @@ impl Commits {
     }
 
     /// Commits what has gathered until nothing is left; blocks.
-    pub(crate) fn run(&self, client: &Client) {
-        while let Some(round) = self.next() {
-            let sent = list(round.commits.values())
-                .and_then(|list| client.commit(&list, CommitMode::Sync));
+    pub(crate) fn run(&self, shared: &Shared, client: &Client) {
+        while let Some(mut round) = self.next() {
+            let sent = send(&mut round, shared, client);
             for waiter in round.waiters {
                 // Whoever has given up waiting needs no answer.
                 drop(waiter.send(sent.clone()));
@@ -109,6 +116,42 @@ impl Commits {
         inner.is_over = true;
         inner.next = Round::default();
     }
+}
+
+/// Sends a round, again and again while the group is in motion: a lane that stays through a rebalance can be committed after it.
+fn send(round: &mut Round, shared: &Shared, client: &Client) -> Result<(), KafkaError> {
+    let begin = Instant::now();
+    loop {
+        let sent =
+            list(round.commits.values()).and_then(|list| client.commit(&list, CommitMode::Sync));
+        match sent {
+            Err(error) if is_in_motion(&error) && begin.elapsed() < shared.timeout => {
+                park_timeout(PAUSE);
+                let lanes = shared.lanes();
+                let is_ours = |commit: &Commit| lanes.current(commit.lane, commit.epoch).is_some();
+                if !round.commits.values().all(is_ours) {
+                    return Err(error);
+                }
+            }
+            sent => return sent,
+        }
+    }
+}
+
+/// Whether a commit was refused because members come and go, or their coordinator moves.
+fn is_in_motion(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as C;
+    let code = error.rdkafka_error_code();
+    let is_rebalance = matches!(
+        code,
+        Some(
+            C::RebalanceInProgress
+                | C::IllegalGeneration
+                | C::StaleMemberEpoch
+                | C::UnknownMemberId
+        )
+    );
+    is_rebalance || is_moving(error)
 }
 
 /// Commits as the client takes them.

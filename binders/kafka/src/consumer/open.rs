@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use mq_core::{
-    binder::{Consumer, ConsumerSpec, Event},
+    binder::{Consumer, ConsumerSpec},
     error::{Error, Result},
     policy::Start,
 };
@@ -11,11 +11,12 @@ use rdkafka::{
     ClientConfig, TopicPartitionList, config::FromClientConfigAndContext, consumer::Consumer as _,
     error::IsError, types::RDKafkaErrorCode,
 };
-use tokio::{sync::oneshot, task::spawn_blocking};
+use tokio::{runtime::Handle, sync::oneshot, task::spawn_blocking};
 
 use super::{
     Client, KafkaConsumer, Rebalances, Shared,
     shared::ClientBox,
+    start::{Beginning, Ends, ends},
     thread::{Reader, Reading},
 };
 use crate::{
@@ -63,15 +64,14 @@ impl Opening {
         let partitions = self.partitions(&client)?;
         let client = Arc::new(ClientBox(client));
         shared.set_client(&client);
-        // Whatever else comes, the first event is an assignment; those who read alone know theirs at once.
+        let beginning = self.beginning(&client.0, &partitions)?;
         let reading = if self.spec.group.is_some() {
-            shared.queue.push_event(Event::Assigned(Vec::new()));
             self.subscribe(&client.0)?;
             Reading::Group
         } else {
             Reading::Alone(partitions)
         };
-        self.start(shared, client, reading)
+        self.start(shared, client, reading, beginning)
     }
 
     fn named(&self, error: Error) -> Error {
@@ -99,6 +99,22 @@ impl Opening {
         Ok(list)
     }
 
+    /// Where a new group begins. Partitions are shared out later, and what comes meanwhile counts.
+    fn beginning(&self, client: &Client, partitions: &TopicPartitionList) -> Result<Beginning> {
+        let has_group = self.spec.group.is_some();
+        let start = if has_group {
+            self.spec.start
+        } else {
+            Start::Latest
+        };
+        let ends = match start {
+            Start::Latest => ends(client, partitions, has_group, self.timeout)
+                .map_err(|error| self.named(error::classify("subscribing", &error)))?,
+            _ => Ends::new(),
+        };
+        Ok(Beginning { start, ends })
+    }
+
     fn subscribe(&self, client: &Client) -> Result<()> {
         let topics: Vec<&str> = self.spec.destinations.iter().map(|name| &**name).collect();
         client
@@ -111,15 +127,14 @@ impl Opening {
         shared: Arc<Shared>,
         client: Arc<ClientBox>,
         reading: Reading,
+        beginning: Beginning,
     ) -> Result<KafkaConsumer> {
         let (done, ended) = oneshot::channel();
         let reader = Reader {
             shared: shared.clone(),
             client,
-            start: match self.spec.group {
-                Some(_) => self.spec.start,
-                None => Start::Latest,
-            },
+            beginning,
+            runtime: Handle::current(),
             handover: self.handover,
             patience: self.session_timeout / 2,
         };

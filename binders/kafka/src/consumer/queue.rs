@@ -19,7 +19,7 @@ const SPARES: usize = 8;
 #[derive(Debug)]
 enum Item {
     Event(Event),
-    /// Never empty.
+    /// Never empty; all of one lane.
     Records(Vec<Record>),
 }
 
@@ -31,6 +31,8 @@ struct Inner {
     spares: Vec<Vec<Record>>,
     /// The thread waits for room.
     is_awaited: bool,
+    /// The lane whose turn it was.
+    last: Option<LaneId>,
 }
 
 impl Inner {
@@ -62,28 +64,30 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// Takes a batch in, and gives storage for the next one.
+    /// Takes a batch in, and gives storage for the next one; [`announce`](Self::announce) tells the loop.
     pub(crate) fn push_records(&self, records: Vec<Record>) -> Vec<Record> {
         let mut inner = self.lock();
         inner.records += records.len();
         inner.bytes += bytes(&records);
         inner.items.push_back(Item::Records(records));
-        let spare = inner.spares.pop().unwrap_or_default();
-        drop(inner);
+        inner.spares.pop().unwrap_or_default()
+    }
+
+    /// Tells the loop of batches that were taken in, of several at once: waking it costs more than a message.
+    pub(crate) fn announce(&self) {
         self.arrived.notify_one();
-        spare
     }
 
     /// Takes what is at the front: an event, or at most `max` records.
     pub(crate) fn take(&self, records: &mut Vec<Record>, max: usize) -> Option<Event> {
         let mut inner = self.lock();
-        let event = match inner.items.front_mut()? {
-            Item::Event(_) => match inner.items.pop_front() {
+        let event = match inner.next()? {
+            Next::Event => match inner.items.pop_front() {
                 Some(Item::Event(event)) => event,
                 _ => return None,
             },
-            Item::Records(_) => {
-                inner.hand_over(records, max);
+            Next::Records(index) => {
+                inner.hand_over(index, records, max);
                 Event::Messages
             }
         };
@@ -149,32 +153,55 @@ impl Queue {
     }
 }
 
+/// What is taken next.
+enum Next {
+    /// The event at the front.
+    Event,
+    /// The batch of this index.
+    Records(usize),
+}
+
 impl Inner {
-    fn hand_over(&mut self, into: &mut Vec<Record>, max: usize) {
-        let Some(Item::Records(records)) = self.items.front_mut() else {
+    /// Lanes take turns, so that a busy one does not starve another; nothing passes an event.
+    fn next(&self) -> Option<Next> {
+        let until_event = self.items.iter().map_while(|item| match item {
+            Item::Records(records) => Some(records.first().map(|record| record.lane)),
+            Item::Event(_) => None,
+        });
+        let mut lanes = until_event.enumerate();
+        let (_, first) = match lanes.next() {
+            Some(first) => first,
+            None => return self.items.front().map(|_| Next::Event),
+        };
+        if first != self.last {
+            return Some(Next::Records(0));
+        }
+        let other = lanes.find(|(_, lane)| *lane != self.last);
+        Some(Next::Records(other.map_or(0, |(index, _)| index)))
+    }
+
+    fn hand_over(&mut self, index: usize, into: &mut Vec<Record>, max: usize) {
+        let Some(Item::Records(records)) = self.items.get_mut(index) else {
             return;
         };
+        self.last = records.first().map(|record| record.lane);
+        let start = into.len();
         if into.is_empty() && records.len() <= max {
             std::mem::swap(into, records);
-            self.records -= into.len();
-            self.bytes -= bytes(into);
-            self.retire();
-            return;
+        } else {
+            into.extend(records.drain(..records.len().min(max)));
         }
-        let count = records.len().min(max);
-        let start = into.len();
-        into.extend(records.drain(..count));
         let is_empty = records.is_empty();
-        self.records -= count;
+        self.records -= into.len() - start;
         self.bytes -= bytes(&into[start..]);
         if is_empty {
-            self.retire();
+            self.retire(index);
         }
     }
 
-    /// Keeps the storage of the emptied batch at the front.
-    fn retire(&mut self) {
-        if let Some(Item::Records(mut storage)) = self.items.pop_front()
+    /// Keeps the storage of an emptied batch.
+    fn retire(&mut self, index: usize) {
+        if let Some(Item::Records(mut storage)) = self.items.remove(index)
             && self.spares.len() < SPARES
         {
             storage.clear();
@@ -226,6 +253,23 @@ mod tests {
         assert!(queue.take(&mut found, 5).is_none());
         let inner = queue.lock();
         assert_eq!((inner.records, inner.bytes), (0, 0));
+    }
+
+    #[test]
+    fn lanes_take_turns_and_nothing_passes_an_event() {
+        let queue = Queue::default();
+        queue.push_records(records(0, 0..2));
+        queue.push_records(records(0, 2..4));
+        queue.push_records(records(1, 0..2));
+        queue.push_event(Event::Messages);
+        queue.push_records(records(2, 0..2));
+        let mut lanes = Vec::new();
+        let mut found = Vec::new();
+        while queue.take(&mut found, 2).is_some() {
+            lanes.extend(found.first().map(|record| record.lane.0));
+            found.clear();
+        }
+        assert_eq!(lanes, [0, 1, 0, 2]);
     }
 
     #[test]

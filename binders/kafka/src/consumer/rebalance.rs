@@ -54,7 +54,7 @@ impl Rebalances {
 }
 
 impl Hooks for Rebalances {
-    fn trouble(&self, error: &KafkaError, _reason: &str) {
+    fn trouble(&self, error: &KafkaError) {
         let kind = crate::error::classify("reading", error);
         if !kind.is_temporary() {
             *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());

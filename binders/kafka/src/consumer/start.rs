@@ -16,7 +16,7 @@ use rdkafka::{
 };
 
 use super::saved_of;
-use crate::headers::millis;
+use crate::{client::patiently, headers::millis};
 
 /// What stands before the end of a partition in the metadata of a group that was made before anybody read as it.
 pub(crate) const FOUNDED: &str = "mq-founded:";
@@ -39,37 +39,98 @@ pub(crate) struct Origin {
 
 /// A topic and one of its partitions.
 pub(crate) type Place = (String, i32);
+/// Positions of partitions, where there are any.
+pub(crate) type Ends = BTreeMap<Place, Option<u64>>;
+
+/// What a new group begins with.
+#[derive(Clone, Debug)]
+pub(crate) struct Beginning {
+    pub(crate) start: Start,
+    /// Where partitions ended when the consumer was opened, for those who begin there. A partition that is not among them has come
+    /// since, and is read from its first message.
+    pub(crate) ends: Ends,
+}
 
 /// Where each of these partitions begins for this group; blocks.
 pub(crate) fn origins<C: ConsumerContext + ClientContext>(
     client: &BaseConsumer<C>,
     partitions: &TopicPartitionList,
-    start: Start,
+    beginning: &Beginning,
     has_group: bool,
     patience: Duration,
 ) -> KafkaResult<Vec<Origin>> {
+    let places = places(partitions);
     let committed = if has_group {
         committed(client, partitions, patience)?
     } else {
         BTreeMap::new()
     };
-    let open = open(partitions, &committed);
-    let starts = starts(client, &open, &committed, start, patience)?;
-    let origin = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
-        let place = (element.topic().to_owned(), element.partition());
-        let known = committed.get(&place).filter(|_| !open.contains(&place));
+    let find = |time| offsets(client, &places, time, patience);
+    let bounds = Bounds {
+        low: find(Offset::Beginning)?,
+        high: find(Offset::End)?,
+        timed: match beginning.start {
+            Start::Time(time) => find(Offset::Offset(millis(time)))?,
+            _ => BTreeMap::new(),
+        },
+    };
+    let origin = |place: &Place| bounds.origin(place, committed.get(place), beginning);
+    Ok(places.iter().map(origin).collect())
+}
+
+/// What is there of partitions.
+struct Bounds {
+    low: Ends,
+    high: Ends,
+    timed: Ends,
+}
+
+impl Bounds {
+    fn origin(&self, place: &Place, known: Option<&Known>, beginning: &Beginning) -> Origin {
+        let founded = known.and_then(|known| founded_at(&known.metadata));
+        let own = known.filter(|_| founded.is_none());
+        let found = own.and_then(|known| self.kept(place, known));
         Origin {
-            topic: element.topic().into(),
-            partition: element.partition(),
-            position: known.map_or_else(
-                || starts.get(&place).copied().unwrap_or_default(),
+            topic: place.0.as_str().into(),
+            partition: place.1,
+            position: found.map_or_else(
+                || self.choose(place, founded, beginning),
                 |known| known.position,
             ),
-            saved: known.and_then(|known| saved_of(&known.metadata)),
-            is_new: known.is_none(),
+            saved: found.and_then(|known| saved_of(&known.metadata)),
+            is_new: found.is_none(),
         }
-    };
-    Ok(partitions.elements().into_iter().map(origin).collect())
+    }
+
+    /// A committed position, if its message is still there or is still to come.
+    fn kept<'a>(&self, place: &Place, known: &'a Known) -> Option<&'a Known> {
+        let low = value(&self.low, place).unwrap_or_default();
+        let high = value(&self.high, place).unwrap_or(u64::MAX);
+        if (low..=high.max(low)).contains(&known.position) {
+            return Some(known);
+        }
+        tracing::warn!(
+            destination = place.0,
+            partition = place.1,
+            committed = known.position,
+            low,
+            high,
+            "the committed position is no longer there: messages were removed before they were read, or the topic was made anew; reading begins again by `start`, at the earliest message if that lies behind"
+        );
+        None
+    }
+
+    fn choose(&self, place: &Place, founded: Option<u64>, beginning: &Beginning) -> u64 {
+        let low = value(&self.low, place).unwrap_or_default();
+        let high = value(&self.high, place).unwrap_or(low).max(low);
+        let chosen = match beginning.start {
+            Start::Latest => founded.or_else(|| value(&beginning.ends, place)),
+            Start::Time(_) => value(&self.timed, place).or(Some(high)),
+            Start::Position(position) => Some(position),
+            _ => None,
+        };
+        chosen.unwrap_or(low).clamp(low, high)
+    }
 }
 
 #[derive(Debug)]
@@ -85,7 +146,9 @@ fn committed<C: ConsumerContext>(
 ) -> KafkaResult<BTreeMap<Place, Known>> {
     let mut asked = partitions.clone();
     asked.set_all_offsets(Offset::Invalid)?;
-    let found = client.committed_offsets(asked, patience)?;
+    let found = patiently(patience, || {
+        client.committed_offsets(asked.clone(), patience)
+    })?;
     let mut known = BTreeMap::new();
     for element in found.elements() {
         element.error()?;
@@ -99,52 +162,34 @@ fn committed<C: ConsumerContext>(
     Ok(known)
 }
 
-/// Partitions whose beginning has to be found: nobody has committed there, or only whoever made the group.
-fn open(partitions: &TopicPartitionList, committed: &BTreeMap<Place, Known>) -> BTreeSet<Place> {
-    let places = partitions.elements().into_iter();
-    let places = places.map(|element| (element.topic().to_owned(), element.partition()));
-    let is_open = |place: &Place| {
-        let known = committed.get(place);
-        known.is_none_or(|known| founded_at(&known.metadata).is_some())
-    };
-    places.filter(is_open).collect()
+/// Where partitions end now that this group has never read and that have come with their topic; blocks.
+///
+/// A partition without a position beside others that have one was added later: its messages are all new.
+pub(crate) fn ends<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    partitions: &TopicPartitionList,
+    has_group: bool,
+    patience: Duration,
+) -> KafkaResult<Ends> {
+    let mut places = places(partitions);
+    if has_group {
+        let committed = committed(client, partitions, patience)?;
+        let read: BTreeSet<_> = committed.keys().map(|(topic, _)| topic).collect();
+        places.retain(|(topic, _)| !read.contains(topic));
+    }
+    offsets(client, &places, Offset::End, patience)
 }
 
-fn starts<C: ConsumerContext>(
-    client: &BaseConsumer<C>,
-    open: &BTreeSet<Place>,
-    committed: &BTreeMap<Place, Known>,
-    start: Start,
-    patience: Duration,
-) -> KafkaResult<BTreeMap<Place, u64>> {
-    if open.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let founded = |place: &Place| founded_at(&committed.get(place)?.metadata);
-    let earliest = offsets(client, open, Offset::Beginning, patience)?;
-    let latest = offsets(client, open, Offset::End, patience)?;
-    let timed = match start {
-        Start::Time(time) => offsets(client, open, Offset::Offset(millis(time)), patience)?,
-        _ => BTreeMap::new(),
-    };
-    let choose = |place: &Place| {
-        let (low, high) = (value(&earliest, place), value(&latest, place));
-        let low = low.unwrap_or_default();
-        match start {
-            Start::Latest => founded(place).or(high).unwrap_or(low),
-            Start::Time(_) => value(&timed, place).or(high).unwrap_or(low),
-            Start::Position(position) => position.clamp(low, high.unwrap_or(position).max(low)),
-            _ => low,
-        }
-    };
-    Ok(open
-        .iter()
-        .map(|place| (place.clone(), choose(place)))
-        .collect())
+/// Partitions by name.
+pub(crate) fn places(partitions: &TopicPartitionList) -> BTreeSet<Place> {
+    let elements = partitions.elements().into_iter();
+    elements
+        .map(|element| (element.topic().to_owned(), element.partition()))
+        .collect()
 }
 
 /// What was found for a partition.
-pub(crate) fn value(found: &BTreeMap<Place, Option<u64>>, place: &Place) -> Option<u64> {
+pub(crate) fn value(found: &Ends, place: &Place) -> Option<u64> {
     found.get(place).copied().flatten()
 }
 
@@ -155,12 +200,17 @@ pub(crate) fn offsets<C: ConsumerContext>(
     places: &BTreeSet<Place>,
     time: Offset,
     patience: Duration,
-) -> KafkaResult<BTreeMap<Place, Option<u64>>> {
+) -> KafkaResult<Ends> {
+    if places.is_empty() {
+        return Ok(Ends::new());
+    }
     let mut asked = TopicPartitionList::new();
     for (topic, partition) in places {
         asked.add_partition_offset(topic, *partition, time)?;
     }
-    let found = client.offsets_for_times(asked, patience)?;
+    let found = patiently(patience, || {
+        client.offsets_for_times(asked.clone(), patience)
+    })?;
     let mut positions = BTreeMap::new();
     for element in found.elements() {
         element.error()?;

@@ -9,30 +9,31 @@ use std::{
 use mq_core::{
     binder::{AssignedLane, Event, Health, Lane, LaneId, Record},
     error::{Error, Result},
-    policy::Start,
 };
 use rdkafka::{
     Offset, TopicPartitionList,
-    consumer::{CommitMode, Consumer},
+    consumer::Consumer,
     error::{KafkaError, KafkaResult},
     message::BorrowedMessage,
     types::RDKafkaErrorCode,
 };
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
     Shared,
-    commits::{Commit, list},
+    commits::Commit,
     fill::Filler,
     lanes::{LaneState, Slot},
     rebalance::{Change, let_go, take_over},
     shared::{ClientBox, Command},
-    start::{Origin, origins},
+    start::{Beginning, Origin, origins},
 };
 use crate::error;
 
 /// Records that are handed to the loop at once.
 const BATCH: usize = 256;
+/// Messages that are taken in before the loop is told of them.
+const ROUND: usize = 1_024;
 /// Commands and the state of the connection are looked at this often.
 const TICK: Duration = Duration::from_millis(50);
 /// Reading is paused when the loop has taken nothing for this long, so that polling can go on.
@@ -50,7 +51,8 @@ pub(super) enum Reading {
 pub(super) struct Reader {
     pub(super) shared: Arc<Shared>,
     pub(super) client: Arc<ClientBox>,
-    pub(super) start: Start,
+    pub(super) beginning: Beginning,
+    pub(super) runtime: Handle,
     pub(super) handover: Duration,
     /// The subscription ends when the cluster has been away for so long.
     pub(super) patience: Duration,
@@ -149,11 +151,11 @@ impl Running {
         false
     }
 
-    /// Polls until nothing is there or a batch is full.
+    /// Polls until nothing is there, or there is enough for a while.
     fn receive(&mut self) {
         let client = self.reader.client.clone();
         let mut wait = TICK;
-        while self.batch.len() < BATCH {
+        for _ in 0..ROUND {
             match client.0.poll(wait) {
                 None => break,
                 Some(Ok(message)) => self.take(&message),
@@ -161,9 +163,8 @@ impl Running {
             }
             wait = Duration::ZERO;
         }
-        if !self.batch.is_empty() {
-            let full = std::mem::take(&mut self.batch);
-            self.batch = self.shared().queue.push_records(full);
+        if self.flush() {
+            self.shared().queue.announce();
         }
     }
 
@@ -172,8 +173,24 @@ impl Running {
             return;
         }
         if let Some(record) = self.filler.record(message, &self.reader.shared) {
+            // A batch is of one lane, so that the lanes can take turns.
+            let last = self.batch.last();
+            if self.batch.len() >= BATCH || last.is_some_and(|last| last.lane != record.lane) {
+                self.flush();
+            }
             self.batch.push(record);
         }
+    }
+
+    /// Hands over what there is, the last message of a round at the latest; false if there is nothing.
+    fn flush(&mut self) -> bool {
+        if self.batch.is_empty() {
+            return false;
+        }
+        let full = std::mem::take(&mut self.batch);
+        self.batch = self.shared().queue.push_records(full);
+        self.filler.seal();
+        true
     }
 
     fn trouble(&mut self, error: &KafkaError) {
@@ -275,7 +292,7 @@ impl Running {
             origins(
                 client,
                 partitions,
-                self.reader.start,
+                &self.reader.beginning,
                 has_group,
                 shared.timeout,
             )?
@@ -292,8 +309,8 @@ impl Running {
         if self.is_paused {
             client.pause(&list)?;
         }
-        let lanes = found.iter().map(|origin| self.lane(origin)).collect();
-        self.settle_new(&found);
+        let lanes: Vec<_> = found.iter().map(|origin| self.lane(origin)).collect();
+        self.settle_new(&found, &lanes);
         self.shared().queue.push_event(Event::Assigned(lanes));
         Ok(())
     }
@@ -316,10 +333,12 @@ impl Running {
     }
 
     /// Commits where a new group begins, so that a crash before its first commit begins there again.
-    fn settle_new(&self, found: &[Origin]) {
-        let new = found.iter().filter(|origin| origin.is_new);
+    fn settle_new(&self, found: &[Origin], lanes: &[AssignedLane]) {
+        let new = found.iter().zip(lanes).filter(|(origin, _)| origin.is_new);
         let commits: Vec<_> = new
-            .map(|origin| Commit {
+            .map(|(origin, lane)| Commit {
+                lane: lane.id,
+                epoch: lane.epoch,
                 topic: origin.topic.clone(),
                 partition: origin.partition,
                 position: origin.position,
@@ -329,10 +348,11 @@ impl Running {
         if commits.is_empty() || self.shared().group.is_none() {
             return;
         }
-        let committed = list(commits.iter())
-            .and_then(|list| self.reader.client.0.commit(&list, CommitMode::Sync));
-        if let Err(error) = committed {
-            tracing::debug!(binding = &*self.shared().binding, %error, "the beginning is not committed");
+        let (shared, client) = (self.reader.shared.clone(), self.reader.client.clone());
+        // Nobody waits for it; a commit of the loop that comes before it is sent takes its place.
+        if let Ok((_, true)) = shared.commits.add(commits) {
+            let running = move || shared.commits.run(&shared, &client.0);
+            drop(self.reader.runtime.spawn_blocking(running));
         }
     }
 
