@@ -225,8 +225,11 @@ mod tests {
 
     fn append(writer: &mut Writer, len: usize) {
         let mut frame = vec![7; HEADER + len];
-        let time = writer.tail().lsn + 1;
-        writer.append(&mut frame, 1, time).unwrap();
+        let stamp = Stamp {
+            time: writer.tail().lsn + 1,
+            ahead: 0,
+        };
+        writer.append(&mut frame, 1, stamp).unwrap();
     }
 
     #[test]
