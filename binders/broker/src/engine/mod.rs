@@ -8,6 +8,7 @@ mod keeper;
 mod lock;
 mod mark;
 mod open;
+mod options;
 mod publish;
 mod settle;
 mod shared;

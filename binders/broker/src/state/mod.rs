@@ -12,6 +12,7 @@ mod live;
 mod log;
 mod member;
 mod memory;
+mod options;
 mod settle;
 mod snapshot;
 mod space;
@@ -125,7 +126,7 @@ impl State {
             member.wake();
         }
         for destination in self.destinations.values() {
-            destination.route.room.notify_waiters();
+            destination.route.load.room.notify_waiters();
         }
     }
 
@@ -142,7 +143,7 @@ impl State {
                     }
                 }
             }
-            destination.route.room.notify_waiters();
+            destination.route.load.room.notify_waiters();
         }
     }
 }

@@ -231,7 +231,8 @@ impl Log {
             out.u64(*position);
             out.u64(*time);
         }
-        let mut scheduled: Vec<_> = self.scheduled.iter().map(|Reverse(entry)| *entry).collect();
+        let waiting = self.scheduled.iter().map(|Reverse(entry)| *entry);
+        let mut scheduled: Vec<_> = waiting.chain(self.fired.iter().copied()).collect();
         scheduled.retain(|(due, position)| *due > now && self.get(*position).is_some());
         scheduled.sort_unstable();
         out.len(scheduled.len());
