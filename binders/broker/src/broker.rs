@@ -7,7 +7,7 @@ use std::{
 };
 
 use mq_core::{
-    binder::{Cursor, DestinationInfo, GroupInfo, Lag, Receipt, ReplayFrom},
+    binder::{Cursor, DestinationInfo, Drift, GroupInfo, Lag, Receipt, ReplayFrom},
     error::Result,
     message::Message,
     policy::Start,
@@ -373,6 +373,30 @@ impl Broker {
     #[must_use]
     pub fn destinations(&self) -> Vec<DestinationInfo> {
         self.shared.lock().list()
+    }
+
+    /// Gives a destination other options.
+    ///
+    /// Limits, retention and policies hold at once; what is stored beyond a smaller limit stays, unless the policy is to drop it.
+    /// Partitions can be added while no message with a key is unsettled, and publishers wait meanwhile; a key may be in another
+    /// partition from then on. They cannot be taken away, and a destination cannot move into or out of memory.
+    ///
+    /// When the future is dropped, the options may have been changed.
+    ///
+    /// # Errors
+    /// There is no such destination, the change is not possible (not yet: temporary), or the broker does not work.
+    pub async fn change(&self, name: &str, options: &DestinationOptions) -> Result<()> {
+        self.shared.change_options(name, options).await
+    }
+
+    /// In what a destination differs from these options; nothing if it is like them.
+    ///
+    /// # Errors
+    /// There is no such destination.
+    pub fn differences(&self, name: &str, options: &DestinationOptions) -> Result<Vec<Drift>> {
+        let found = self.destination(name);
+        let found = found.ok_or_else(|| error::no_destination(name))?;
+        Ok(options.differences(name, &found))
     }
 
     /// What a destination is like, if it is there.

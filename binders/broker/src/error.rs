@@ -40,6 +40,26 @@ pub(crate) fn in_use(path: &Path, pid: Option<u32>, program: Option<&str>) -> Er
         .context("path", path.display())
 }
 
+/// A message was on its way when its destination got more partitions.
+pub(crate) fn has_changed(destination: &str) -> Error {
+    let text = "the destination has just got more partitions; publish again";
+    Error::new(ErrorKind::Unavailable, text)
+        .temporary()
+        .context("destination", destination)
+}
+
+/// Options that a destination cannot get any more.
+pub(crate) fn cannot_change(destination: &str, text: &str) -> Error {
+    Error::new(ErrorKind::Config, text).context("destination", destination)
+}
+
+/// Partitions cannot be added for the moment.
+pub(crate) fn cannot_grow_yet(destination: &str, text: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, text)
+        .temporary()
+        .context("destination", destination)
+}
+
 /// What a later version has written is not damaged.
 pub(crate) fn newer(file: &str, format: u32) -> Error {
     let text = format!(

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use mq_core::units;
+use mq_core::{binder::Drift, units};
 use serde::Deserialize;
 
 use crate::time::{SystemTimeSource, TimeSource};
@@ -106,7 +106,7 @@ impl std::fmt::Display for GroupMode {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DestinationOptions {
-    /// 1 to 4,096; 1 by default. Cannot be changed later.
+    /// 1 to 4,096; 1 by default. There may be more later, and never fewer.
     pub partitions: u32,
     /// When publications to it and settlements of its messages are confirmed.
     pub durability: Durability,
@@ -151,6 +151,43 @@ const MAX_BYTES: u64 = 64 << 30;
 const MAX_IN_MEMORY: u64 = 256 << 20;
 
 impl DestinationOptions {
+    /// In what a destination that is like `found` differs from these.
+    pub(crate) fn differences(&self, name: &str, found: &Self) -> Vec<Drift> {
+        let code = |full: Full| match full {
+            Full::Block => "block",
+            Full::Reject => "reject",
+            Full::DropOldest => "drop_oldest",
+        };
+        let expired = |expired: Expired| match expired {
+            Expired::HandOut => "hand_out",
+            Expired::Drop => "drop",
+            Expired::DeadLetter => "dead_letter",
+        };
+        let each = |own: &Self| {
+            [
+                ("partitions", own.partitions.to_string()),
+                ("durability", own.durability.name().to_owned()),
+                ("max_messages", own.max_messages.to_string()),
+                ("max_bytes", own.max_bytes.to_string()),
+                ("full", code(own.full).to_owned()),
+                ("retain", own.retain.to_string()),
+                ("max_attempts", own.max_attempts.to_string()),
+                ("max_crashes", own.max_crashes.to_string()),
+                ("expired", expired(own.expired).to_owned()),
+            ]
+        };
+        let pairs = each(self).into_iter().zip(each(found));
+        let drifts = pairs.filter(|((_, wanted), (_, found))| wanted != found);
+        drifts
+            .map(|((what, wanted), (_, found))| Drift {
+                destination: name.into(),
+                what,
+                wanted,
+                found,
+            })
+            .collect()
+    }
+
     /// Bytes that it may hold.
     pub(crate) fn room(&self) -> u64 {
         if self.durability == Durability::Memory && self.max_bytes >= MAX_BYTES {

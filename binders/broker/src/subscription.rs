@@ -98,6 +98,7 @@ impl Subscription {
             let turn = self.reading.receive(&mut self.records, max.max(1)).await?;
             debug_assert!(turn.is_none(), "nothing is announced to the library");
         }
+        self.learn();
         let count = max.max(1).min(self.records.len());
         let records = self.records.drain(..count);
         let delivered = records.map(|record| {
@@ -111,6 +112,28 @@ impl Subscription {
             }
         });
         Ok(delivered.collect())
+    }
+
+    /// Looks up partitions that were added since.
+    fn learn(&mut self) {
+        let known = self.destinations.len();
+        let last = self
+            .records
+            .iter()
+            .map(|record| record.lane.0 as usize)
+            .max();
+        for lane in known..last.map_or(0, |last| last + 1) {
+            let lane = LaneId(u32::try_from(lane).unwrap_or(u32::MAX));
+            let assigned = self
+                .reading
+                .shared()
+                .lock()
+                .assigned(self.reading.key(), lane);
+            // The destination may be gone by now: then nothing of it can be settled.
+            let place = assigned.map(|one| (one.lane.destination, one.lane.partition));
+            self.destinations
+                .push(place.unwrap_or_else(|| ("".into(), 0)));
+        }
     }
 
     /// Acknowledges many messages at once.

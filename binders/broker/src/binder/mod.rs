@@ -26,7 +26,12 @@ use mq_core::{
 use serde::Deserialize;
 use session::Session;
 
-use crate::{broker::Broker, engine::MAX_SAVED, error, options::GroupMode};
+use crate::{
+    broker::Broker,
+    engine::MAX_SAVED,
+    error,
+    options::{DestinationOptions, GroupMode},
+};
 
 /// A binder whose broker is a folder of this process.
 ///
@@ -245,7 +250,7 @@ impl BrokerBinder {
         let mut report = ProvisionReport::default();
         for wanted in plan {
             if let Some(found) = self.broker.destination(&wanted.name) {
-                report.drift.extend(drift(wanted, found.partitions));
+                self.adjust(wanted, &found, &mut report).await?;
             } else {
                 let mut options = self.broker.shared.options.of(&wanted.name).clone();
                 options.partitions = wanted.partitions.unwrap_or(options.partitions);
@@ -271,7 +276,7 @@ impl BrokerBinder {
             match self.broker.destination(&wanted.name) {
                 None => missing.push(format!("destination `{}`", wanted.name)),
                 Some(found) => {
-                    report.drift.extend(drift(wanted, found.partitions));
+                    report.drift.extend(self.drift(wanted, &found));
                     let groups = wanted.groups.iter();
                     let absent = groups.filter(|group| !self.has_group(&wanted.name, group));
                     missing.extend(
@@ -280,9 +285,12 @@ impl BrokerBinder {
                 }
             }
         }
-        if let Some(drift) = report.drift.first() {
-            let text =
-                format!("{drift}; `provision = \"verify\"` changes nothing: ask for what is there");
+        if !report.drift.is_empty() {
+            let all: Vec<String> = report.drift.iter().map(Drift::to_string).collect();
+            let text = format!(
+                "{}; `provision = \"verify\"` changes nothing: ask for what is there, or set `provision = \"create\"`",
+                all.join("; ")
+            );
             return Err(Error::new(ErrorKind::Config, text));
         }
         if missing.is_empty() {
@@ -295,20 +303,51 @@ impl BrokerBinder {
         Err(Error::new(ErrorKind::NotFound, text))
     }
 
+    /// What a destination is to be like, where somebody has said so.
+    fn wanted(&self, plan: &DestinationPlan, found: &DestinationOptions) -> DestinationOptions {
+        let named = &self.broker.shared.options.named;
+        let mut wanted = named.get(&*plan.name).unwrap_or(found).clone();
+        wanted.partitions = plan.partitions.unwrap_or(wanted.partitions);
+        wanted
+    }
+
+    fn drift(&self, plan: &DestinationPlan, found: &DestinationOptions) -> Vec<Drift> {
+        self.wanted(plan, found).differences(&plan.name, found)
+    }
+
+    /// Gives a destination the options that it is to have, as far as it can get them.
+    async fn adjust(
+        &self,
+        plan: &DestinationPlan,
+        found: &DestinationOptions,
+        report: &mut ProvisionReport,
+    ) -> Result<()> {
+        let drift = self.drift(plan, found);
+        if drift.is_empty() {
+            return Ok(());
+        }
+        match self
+            .broker
+            .change(&plan.name, &self.wanted(plan, found))
+            .await
+        {
+            Ok(()) => {
+                for drift in drift {
+                    tracing::info!("{drift}; changed");
+                }
+            }
+            // The others of the plan do not depend on it, and messages may be settled until the next start.
+            Err(error) if self.broker.check().is_ok() => {
+                tracing::warn!(%error, destination = &*plan.name, "options cannot be changed");
+                report.drift.extend(drift);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
     fn has_group(&self, destination: &str, group: &str) -> bool {
         let groups = self.broker.groups(destination).unwrap_or_default();
         groups.iter().any(|found| *found.name == *group)
     }
-}
-
-fn drift(wanted: &DestinationPlan, found: u32) -> Option<Drift> {
-    let partitions = wanted
-        .partitions
-        .filter(|partitions| *partitions != found)?;
-    Some(Drift {
-        destination: wanted.name.clone(),
-        what: "partitions",
-        wanted: partitions.to_string(),
-        found: found.to_string(),
-    })
 }

@@ -17,6 +17,10 @@ use crate::{record::nanos, time::TimeSource};
 
 /// So far the difference may shrink before it is measured anew, in nanoseconds: two clocks cannot be read at one moment.
 const SLACK: i64 = 1_000_000;
+/// When less than this passes between two looks, in nanoseconds, they count as one.
+const CLOSE: u64 = 10_000;
+/// So often it is tried to look twice at nearly one moment.
+const TRIES: usize = 3;
 
 /// The broker's own time.
 #[derive(Debug)]
@@ -50,15 +54,28 @@ impl Clock {
 
     /// How much the own time is ahead of the time of day, in nanoseconds.
     pub(crate) fn ahead(&self) -> i64 {
-        // In this order, the difference is never too small.
-        let wall = self.source.wall();
-        let measured = difference(self.now(), wall);
+        let measured = self.measure();
         let known = self.ahead.load(Ordering::Relaxed);
         if (known - SLACK..=known).contains(&measured) {
             return known;
         }
         self.ahead.store(measured, Ordering::Relaxed);
         measured
+    }
+
+    /// The difference, or a little more: never less.
+    fn measure(&self) -> i64 {
+        let mut best = i64::MAX;
+        for _ in 0..TRIES {
+            let before = self.now();
+            let wall = self.source.wall();
+            let after = self.now();
+            best = best.min(difference(after, wall));
+            if after - before < CLOSE {
+                break;
+            }
+        }
+        best
     }
 
     /// The own time of a time of day, or a little before it.

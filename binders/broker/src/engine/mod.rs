@@ -9,6 +9,7 @@ mod keeper;
 mod lock;
 mod mark;
 mod open;
+mod options;
 mod publish;
 mod settle;
 mod shared;

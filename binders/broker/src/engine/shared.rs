@@ -196,7 +196,7 @@ impl Shared {
         Ok(self.remember(route.ok_or_else(|| error::no_destination(&name))?))
     }
 
-    fn remember(&self, route: Arc<Route>) -> Arc<Route> {
+    pub(super) fn remember(&self, route: Arc<Route>) -> Arc<Route> {
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
         routes.insert(route.name.clone(), route.clone());
         route
@@ -209,7 +209,7 @@ impl Shared {
     }
 }
 
-fn check_destination(name: &str, options: &DestinationOptions) -> Result<()> {
+pub(super) fn check_destination(name: &str, options: &DestinationOptions) -> Result<()> {
     if name.is_empty() || name.len() > 255 || name.chars().any(char::is_control) {
         return Err(error::config(
             "a destination's name has 1 to 255 bytes and no control characters",

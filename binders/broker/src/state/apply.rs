@@ -189,6 +189,7 @@ impl State {
                 saved,
             } => self.commit(lane, position, moves, saved),
             Change::Boot => self.boot(),
+            Change::Options { id, options } => self.set_options(id, options),
             _ => {}
         }
     }
@@ -243,7 +244,7 @@ impl State {
         }
         destination.sweep(partition, &mut self.live);
         // Publishers may wait for the room of what is done.
-        destination.route.room.notify_waiters();
+        destination.route.load.room.notify_waiters();
     }
 
     /// Changes one message of a lane.
@@ -300,7 +301,7 @@ impl State {
                 member.wake();
             }
         }
-        destination.route.room.notify_waiters();
+        destination.route.load.room.notify_waiters();
     }
 
     fn add_group(&mut self, destination: u32, id: u32, name: &str, from: &[u64]) {

@@ -59,6 +59,8 @@ pub(crate) struct Log {
     pub(super) times: Times,
     /// By time: what waits for it.
     pub(super) scheduled: BinaryHeap<Reverse<(u64, u64)>>,
+    /// What waits no longer, and did when the last frame was written.
+    pub(super) fired: Vec<(u64, u64)>,
     /// How many entries are done.
     pub(super) done: u64,
     /// Everything before this that is done is gone.
@@ -153,12 +155,20 @@ impl Log {
     }
 
     /// Takes the next message whose time has come.
-    pub(super) fn pop_due(&mut self, now: u64) -> Option<u64> {
+    ///
+    /// `time` is that of the last frame: what is due later waits still, as far as the journal knows.
+    pub(super) fn pop_due(&mut self, now: u64, time: u64) -> Option<u64> {
         let Reverse((due, position)) = *self.scheduled.peek()?;
         if due > now {
             return None;
         }
         self.scheduled.pop();
+        if self.fired.first().is_some_and(|(due, _)| *due <= time) {
+            self.fired.retain(|(due, _)| *due > time);
+        }
+        if due > time {
+            self.fired.push((due, position));
+        }
         if let Some(entry) = self.entries.get_mut(position) {
             entry.marks &= !Entry::SCHEDULED;
         }

@@ -12,6 +12,7 @@ mod live;
 mod log;
 mod member;
 mod memory;
+mod options;
 mod packed;
 mod settle;
 mod snapshot;
@@ -128,7 +129,7 @@ impl State {
             member.wake();
         }
         for destination in self.destinations.values() {
-            destination.route.room.notify_waiters();
+            destination.route.load.room.notify_waiters();
         }
     }
 
@@ -145,7 +146,7 @@ impl State {
                     }
                 }
             }
-            destination.route.room.notify_waiters();
+            destination.route.load.room.notify_waiters();
         }
     }
 }

@@ -238,7 +238,7 @@ impl State {
             }
         }
         destination.sweep(partition, &mut self.live);
-        destination.route.room.notify_waiters();
+        destination.route.load.room.notify_waiters();
         self.pass_on(key.destination, key.group);
     }
 

@@ -221,7 +221,8 @@ impl Log {
         out.u64(self.swept);
         packed::write_entries(&self.entries, Entry::SCHEDULED, &mut out.0);
         packed::write_times(&self.times, &mut out.0);
-        let mut scheduled: Vec<_> = self.scheduled.iter().map(|Reverse(entry)| *entry).collect();
+        let waiting = self.scheduled.iter().map(|Reverse(entry)| *entry);
+        let mut scheduled: Vec<_> = waiting.chain(self.fired.iter().copied()).collect();
         scheduled.retain(|(due, position)| *due > now && self.get(*position).is_some());
         scheduled.sort_unstable();
         out.len(scheduled.len());

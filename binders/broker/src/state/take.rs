@@ -76,6 +76,7 @@ impl State {
 
     /// Asks one lane after the other, beginning with another one each time.
     fn pick(&mut self, key: MemberKey, picks: &mut Vec<Pick>, room: usize, now: u64) {
+        let time = self.time;
         let member = &mut self.members[key.index];
         let count = member.lanes.len();
         let first = member.first;
@@ -100,7 +101,7 @@ impl State {
             let Some(destination) = self.destinations.get_mut(&lane.destination) else {
                 continue;
             };
-            destination.fire(lane.partition as usize, now);
+            destination.fire(lane.partition as usize, now, time);
             if let Some(group) = destination.groups.get_mut(&lane.group)
                 && group.is_turn(key.index)
             {
@@ -163,8 +164,8 @@ impl State {
 impl super::destination::Destination {
     /// Lets go of messages whose time has come.
     #[inline]
-    fn fire(&mut self, partition: usize, now: u64) {
-        while let Some(position) = self.logs[partition].pop_due(now) {
+    fn fire(&mut self, partition: usize, now: u64, time: u64) {
+        while let Some(position) = self.logs[partition].pop_due(now, time) {
             for group in self.groups.values_mut() {
                 group.lanes[partition].fire(position, now);
             }

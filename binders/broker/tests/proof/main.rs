@@ -7,6 +7,7 @@ mod formats;
 mod full;
 mod histories;
 mod model;
+mod options;
 mod regressions;
 mod run;
 mod sharing;

@@ -183,13 +183,18 @@ impl Destination {
             order,
         };
         partition.kept.insert(position, kept);
+        self.drop_oldest();
+        position
+    }
+
+    /// The oldest go until the rest is within the limit, where that is the policy.
+    pub(crate) fn drop_oldest(&mut self) {
         while self.full == Full::DropOldest && self.load() > self.limit {
             let open = self.places().into_iter().filter(|at| !self.is_done(*at));
             let oldest = open.min_by_key(|at| self.kept(*at).map(|kept| kept.order));
             let (partition, position) = oldest.expect("beyond the limit");
             self.partitions[partition as usize].kept.remove(&position);
         }
-        position
     }
 
     pub(crate) fn purge(&mut self) {

@@ -57,6 +57,8 @@ pub(crate) enum Step {
     DeadLetter(usize, usize),
     /// Acknowledges so many and publishes.
     Commit(usize, usize, Vec<(usize, Draft)>),
+    /// Other limits and policies, and so many more partitions.
+    Change(usize, u32, u64, Full),
     Purge(usize),
     Handle(usize, usize),
     Seek(usize, usize, Seek),
@@ -162,7 +164,13 @@ pub(crate) fn any(chance: &mut Seeded) -> Step {
         }
         93 => Step::Delete(which),
         94..96 => Step::Checkpoint,
-        96 | 97 => Step::Close,
+        96 => Step::Close,
+        97 => Step::Change(
+            which,
+            chance.below(2) as u32,
+            *chance.pick(&[2, 3, 1_000_000]),
+            *chance.pick(&[Full::Reject, Full::DropOldest]),
+        ),
         98 => Step::Mode(which, index(chance, 2), mode(chance)),
         _ => Step::Kill,
     }

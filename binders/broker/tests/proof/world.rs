@@ -84,6 +84,8 @@ pub(crate) struct World {
     next_id: u64,
     pub(crate) next_consumer: usize,
     pub(crate) time: Wrong,
+    /// When the broker was opened.
+    pub(crate) opened: SystemTime,
 }
 
 /// Options for small journals.
@@ -170,6 +172,7 @@ impl World {
             next_id: 1,
             next_consumer: 1,
             time,
+            opened: SystemTime::now(),
         };
         world.points.push(world.point());
         Ok(world)
@@ -193,6 +196,7 @@ impl World {
             next_id: self.next_id,
             next_consumer: self.next_consumer,
             time: self.time.clone(),
+            opened: self.opened,
         }
     }
 
@@ -242,10 +246,11 @@ impl World {
         match said {
             Ok(said) => {
                 self.model = after;
+                let point = self.point();
                 if is_durable {
                     self.points.clear();
                 }
-                self.points.push(self.point());
+                self.points.push(point);
                 Some(said)
             }
             Err(error) => {
@@ -283,6 +288,7 @@ impl World {
         self.model.restart(self.broker().boots());
         self.look().await;
         self.points = vec![self.point()];
+        self.opened = SystemTime::now();
     }
 
     /// Opens the disk, and what is left of it if it crashes meanwhile; returns whether it did.
