@@ -7,14 +7,14 @@ use mq_core::{
     error::{Error, Result},
     policy::Start,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinHandle};
 
-use super::shared::Shared;
+use super::{chunk::Chunk, shared::Shared};
 use crate::{
     error,
-    options::Durability,
-    record::{self},
-    state::{Ended, Joining, MemberKey, Pick, Taken},
+    options::{Durability, GroupMode},
+    record::{self, Change, FLEETING},
+    state::{Ended, Joining, MemberKey, Pick, Taken, Turn},
 };
 
 /// A consumer's side of the state. Dropping it gives back at once what it has.
@@ -26,7 +26,14 @@ pub(crate) struct Reading {
     /// What was picked and is not handed over yet: reading it was broken off, or it is not read.
     picked: VecDeque<Pick>,
     scratch: Vec<Pick>,
+    /// What was read from a file last.
+    chunk: Chunk,
+    /// What is being read, and for the record at which position.
+    loading: Option<(u64, JoinHandle<Result<Chunk>>)>,
 }
+
+/// So often a consumer looks whether something has become due.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// What is to be read, and as whom.
 #[derive(Clone, Debug)]
@@ -37,6 +44,12 @@ pub(crate) struct Wanted<'a> {
     pub(crate) start: Start,
     pub(crate) window: usize,
     pub(crate) lease: Option<Duration>,
+    /// How a new group hands out, and an old one is expected to.
+    pub(crate) mode: Option<GroupMode>,
+    /// Whether a group without members may be changed to that.
+    pub(crate) may_change: bool,
+    /// Whether [`Reading::receive`] is to return what changes for it.
+    pub(crate) announces: bool,
 }
 
 impl Reading {
@@ -49,8 +62,16 @@ impl Reading {
         for name in wanted.destinations {
             let route = shared.route(name).await?;
             let group = shared
-                .group(route.id, wanted.group.unwrap_or_default(), wanted.start)
+                .group(
+                    route.id,
+                    wanted.group.unwrap_or_default(),
+                    wanted.start,
+                    wanted.mode,
+                )
                 .await?;
+            if let Some(change) = wanted_mode(shared, wanted, route.id, group)? {
+                shared.change(&[change]).await?;
+            }
             groups.push((route.id, group));
         }
         let lease = wanted
@@ -60,6 +81,7 @@ impl Reading {
             groups,
             window: wanted.window,
             lease,
+            announces: wanted.announces,
         };
         let (key, notify, lanes) = shared.lock().join(&joining).ok_or_else(error::deleted)?;
         let reading = Self {
@@ -68,6 +90,8 @@ impl Reading {
             notify,
             picked: VecDeque::new(),
             scratch: Vec::new(),
+            chunk: Chunk::default(),
+            loading: None,
         };
         Ok((reading, lanes))
     }
@@ -82,29 +106,38 @@ impl Reading {
         &self.shared
     }
 
-    /// Waits for messages and appends at most `max` of them; cancel-safe.
+    /// Waits for messages and appends at most `max` of them, or returns what has changed; cancel-safe.
     ///
     /// # Errors
     /// The consumer has ended, or a message cannot be read from the disk.
-    pub(crate) async fn receive(&mut self, records: &mut Vec<Record>, max: usize) -> Result<()> {
+    pub(crate) async fn receive(
+        &mut self,
+        records: &mut Vec<Record>,
+        max: usize,
+    ) -> Result<Option<Turn>> {
         let before = records.len();
         while records.len() == before {
-            if self.picked.is_empty() {
-                self.pick(max).await?;
+            if self.picked.is_empty()
+                && let Some(turn) = self.pick(max).await?
+            {
+                return Ok(Some(turn));
             }
             let room = max.min(self.picked.len());
             self.recall(records, room);
-            if records.len() == before {
+            if records.len() > before {
+                // Who is up to date needs no file.
+                self.chunk = Chunk::default();
+            } else if !self.picked.is_empty() {
                 self.read(records, room).await?;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Waits until there is something, and picks it.
-    async fn pick(&mut self, max: usize) -> Result<()> {
+    async fn pick(&mut self, max: usize) -> Result<Option<Turn>> {
         loop {
-            let now = Shared::now();
+            let now = self.shared.clock.now();
             let taken = self
                 .shared
                 .lock()
@@ -112,11 +145,13 @@ impl Reading {
             match taken {
                 Taken::Some => {
                     self.picked.extend(self.scratch.drain(..));
-                    return Ok(());
+                    return Ok(None);
                 }
+                Taken::Turn(turn) => return Ok(Some(turn)),
                 Taken::Nothing(None) => self.notify.notified().await,
                 Taken::Nothing(Some(due)) => {
-                    let wait = Duration::from_nanos(due.saturating_sub(now));
+                    // Timers stand still while the machine sleeps.
+                    let wait = Duration::from_nanos(due.saturating_sub(now)).min(LOOK);
                     // Both ends of the wait mean the same: look again.
                     let _ = tokio::time::timeout(wait, self.notify.notified()).await;
                 }
@@ -129,12 +164,20 @@ impl Reading {
         match (self.shared.check(), ended) {
             (Err(error), _) => error,
             (Ok(()), Ended::Deleted) => error::deleted(),
+            (Ok(()), Ended::Changed) => error::changed(),
             (Ok(()), Ended::Closed) => error::closed(),
         }
     }
 
     /// Hands over what is in memory.
     fn recall(&mut self, records: &mut Vec<Record>, room: usize) {
+        if self
+            .picked
+            .front()
+            .is_some_and(|pick| pick.lsn & FLEETING != 0)
+        {
+            return self.recall_fleeting(records, room);
+        }
         let picks = self.picked.make_contiguous();
         let number = self.key.number;
         let mut bad = None;
@@ -150,33 +193,102 @@ impl Reading {
         self.picked.drain(..count);
     }
 
-    /// Reads from the disk; what is picked stays picked when the future is dropped.
+    /// Hands over what is nowhere but in memory; what has gone since it was picked is passed over.
+    fn recall_fleeting(&mut self, records: &mut Vec<Record>, room: usize) {
+        for _ in 0..room {
+            let Some(pick) = self.picked.front().filter(|pick| pick.lsn & FLEETING != 0) else {
+                return;
+            };
+            match self.shared.bodies.fleeting(pick) {
+                Some(bytes) => match record(pick, self.key.number, &bytes) {
+                    Ok(record) => records.push(record),
+                    Err(error) => {
+                        tracing::error!(%error, "a message in memory is not what was written; please report it");
+                    }
+                },
+                None => {
+                    let mut state = self.shared.lock();
+                    state.drop_gone(self.key, pick.lane, pick.position);
+                    state.wake();
+                }
+            }
+            self.picked.pop_front();
+        }
+    }
+
+    /// Hands over what files hold; what is picked stays picked when the future is dropped.
     async fn read(&mut self, records: &mut Vec<Record>, room: usize) -> Result<()> {
-        let picks: Vec<Pick> = self.picked.iter().take(room).copied().collect();
-        let shared = self.shared.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            let read = shared.bodies.read(&picks);
-            read.map(|bytes| (picks, bytes))
-        });
-        let read = read.await.map_err(|_| error::closed())?;
-        let Some(first) = self.picked.front().copied() else {
+        let in_files = self.picked.iter().take(room);
+        let room = in_files.take_while(|pick| pick.lsn & FLEETING == 0).count();
+        let picks = &self.picked.make_contiguous()[..room];
+        if self.chunk.is_poor(picks) || self.unpack(records, room)? == 0 {
+            self.load(room).await?;
+            self.unpack(records, room)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the part of a file that the next messages are in; goes on with what a dropped future has begun.
+    async fn load(&mut self, room: usize) -> Result<()> {
+        let picks = &self.picked.make_contiguous()[..room];
+        let Some(first) = picks.first().copied() else {
             return Ok(());
         };
-        match read {
-            Ok((picks, bytes)) => {
-                for (pick, bytes) in picks.iter().zip(&bytes) {
-                    records.push(record(pick, self.key.number, bytes)?);
-                }
-                self.picked.drain(..bytes.len());
-                Ok(())
+        let loading = match &mut self.loading {
+            Some(loading) => loading,
+            None => {
+                let len = self.chunk.next_len(picks);
+                let (shared, old) = (self.shared.clone(), std::mem::take(&mut self.chunk));
+                let read = move || shared.bodies.chunk(&first, len, old.into_buffer());
+                self.loading
+                    .insert((first.lsn, tokio::task::spawn_blocking(read)))
             }
-            Err(error) => {
+        };
+        let read = (&mut loading.1).await;
+        let lsn = loading.0;
+        self.loading = None;
+        match read.map_err(|_| error::closed())? {
+            Ok(chunk) => self.chunk = chunk,
+            Err(error) if lsn == first.lsn => {
                 // The others can be read; this one stays with the consumer, unsettled, until somebody looks at it.
                 self.picked.pop_front();
                 tracing::error!(%error, position = first.position, "a message cannot be read");
-                Err(error)
+                return Err(error);
             }
+            // It was for a message that is not wanted any more.
+            Err(_) => {}
         }
+        Ok(())
+    }
+
+    /// Hands over what is in the part that was read last, in order; returns how many messages that are.
+    fn unpack(&mut self, records: &mut Vec<Record>, room: usize) -> Result<usize> {
+        let mut count = 0;
+        while count < room {
+            let pick = self.picked[count];
+            let Some(bytes) = self.chunk.record(&pick) else {
+                break;
+            };
+            match record(&pick, self.key.number, &bytes) {
+                Ok(record) => records.push(record),
+                // Those before it first.
+                Err(_) if count > 0 => break,
+                Err(error) => {
+                    self.picked.pop_front();
+                    return Err(error);
+                }
+            }
+            count += 1;
+        }
+        self.picked.drain(..count);
+        Ok(count)
+    }
+
+    /// Lets go of lanes that somebody else is to have.
+    pub(crate) fn released(&mut self, lanes: &[LaneId]) {
+        self.picked
+            .retain(|pick| !lanes.contains(&LaneId(pick.lane)));
+        self.shared.lock().released(self.key, lanes);
     }
 
     /// Hands over nothing of these lanes until they are resumed.
@@ -190,12 +302,47 @@ impl Reading {
     }
 }
 
+/// Whether the group hands out as it is expected to; the change that makes it do so, where that is wanted and disturbs nobody.
+fn wanted_mode(
+    shared: &Shared,
+    wanted: &Wanted<'_>,
+    destination: u32,
+    group: u32,
+) -> Result<Option<Change>> {
+    let state = shared.lock();
+    let found = state.destinations.get(&destination);
+    let found = found.ok_or_else(error::deleted)?;
+    let name = wanted.group.unwrap_or_default();
+    let (mode, members) = found.mode_of(group).unwrap_or_default();
+    // Who wants to be told of turns settles by position in a log, and only there.
+    let expected = match wanted.mode {
+        None if wanted.announces && mode == GroupMode::Log => Some(GroupMode::Key),
+        expected => expected,
+    };
+    let expected = expected.unwrap_or(mode);
+    if expected == GroupMode::Log && wanted.lease.is_some() {
+        return Err(error::no_lease(&found.route.name, name));
+    }
+    if expected == mode {
+        return Ok(None);
+    }
+    if members > 0 || !wanted.may_change {
+        return Err(error::other_mode(&found.route.name, name, mode, expected));
+    }
+    Ok(Some(Change::Mode {
+        destination,
+        group,
+        mode: expected,
+    }))
+}
+
 /// A picked message with its body.
 fn record(pick: &Pick, number: u32, bytes: &bytes::Bytes) -> Result<Record> {
     let message = record::decode(bytes).map_err(error::malformed)?;
     let mut record = Record::new(message, LaneId(pick.lane), pick.position);
     record.epoch = number;
-    record.deliveries = Some(u32::from(pick.deliveries));
+    // In a log, nobody counts.
+    record.deliveries = Some(u32::from(pick.deliveries)).filter(|count| *count > 0);
     if let Some(note) = pick.note {
         record.attempts = note.attempts;
         record.due = note.is_held.then(|| record::time(note.due));
@@ -220,7 +367,17 @@ impl Shared {
     }
 
     /// The number of a group, which is created where it is missing; an empty name is a new anonymous one.
-    pub(crate) async fn group(&self, destination: u32, name: &str, start: Start) -> Result<u32> {
+    pub(crate) async fn group(
+        &self,
+        destination: u32,
+        name: &str,
+        start: Start,
+        mode: Option<GroupMode>,
+    ) -> Result<u32> {
+        let start = match start {
+            Start::Time(time) => Start::Time(self.clock.of(time)),
+            other => other,
+        };
         loop {
             let (id, change) = {
                 let mut state = self.lock();
@@ -235,7 +392,14 @@ impl Shared {
                     .new_group(destination, name, start)
                     .ok_or_else(error::deleted)?
             };
-            self.change(&[change]).await?;
+            let mode = mode.filter(|mode| *mode != GroupMode::default());
+            let mode = mode.map(|mode| Change::Mode {
+                destination,
+                group: id,
+                mode,
+            });
+            let changes: Vec<_> = std::iter::once(change).chain(mode).collect();
+            self.change(&changes).await?;
             if name.is_empty() {
                 return Ok(id);
             }

@@ -25,6 +25,23 @@ pub trait Storage: Send + Sync + fmt::Debug + 'static {
     /// Gives the folder back.
     fn unlock(&self);
 
+    /// What the process that has the folder, or had it last, has [written](Self::set_note) about itself; empty by default.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn note(&self) -> io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    /// Writes down who has the folder, for those who find it locked; called with the lock only. Does nothing by default.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn set_note(&self, note: &[u8]) -> io::Result<()> {
+        let _ = note;
+        Ok(())
+    }
+
     /// Opens an existing file for reading and writing.
     ///
     /// # Errors
@@ -75,6 +92,23 @@ pub trait File: Send + Sync + fmt::Debug {
     /// # Errors
     /// The bytes cannot be read.
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize>;
+
+    /// Appends `len` bytes from `at` to the buffer; fewer only at the end of the file.
+    ///
+    /// # Errors
+    /// The bytes cannot be read.
+    fn append_from(&self, buffer: &mut Vec<u8>, len: usize, at: u64) -> io::Result<()> {
+        let before = buffer.len();
+        buffer.resize(before + len, 0);
+        let read = self.read_at(&mut buffer[before..], at)?;
+        buffer.truncate(before + read);
+        Ok(())
+    }
+
+    /// Says what will be read soon, so that it can be made ready; does nothing by default.
+    fn will_read(&self, at: u64, len: u64) {
+        let _ = (at, len);
+    }
 
     /// Writes all of `parts`, one after the other, from `at`.
     ///

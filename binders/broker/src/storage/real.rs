@@ -3,13 +3,15 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, IoSlice},
+    num::NonZeroU64,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use rustix::{
-    fs::{FlockOperation, fdatasync, flock, statvfs},
-    io::{pwritev, retry_on_intr},
+    buffer::spare_capacity,
+    fs::{Advice, FlockOperation, fadvise, fdatasync, flock, statvfs},
+    io::{Errno, pread, pwritev, retry_on_intr},
 };
 
 use super::{File, Storage};
@@ -62,6 +64,19 @@ impl Storage for Folder {
     fn unlock(&self) {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         *lock = None;
+    }
+
+    fn note(&self) -> io::Result<Vec<u8>> {
+        fs::read(self.path.join(LOCK))
+    }
+
+    fn set_note(&self, note: &[u8]) -> io::Result<()> {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(file) = &*lock else {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        };
+        file.set_len(0)?;
+        write_all(file, &[IoSlice::new(note)], 0).map(drop)
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn File>> {
@@ -124,6 +139,28 @@ impl File for RealFile {
             }
         }
         Ok(read)
+    }
+
+    fn append_from(&self, buffer: &mut Vec<u8>, len: usize, at: u64) -> io::Result<()> {
+        let before = buffer.len();
+        let end = before + len;
+        buffer.reserve(len);
+        while buffer.len() < end {
+            let offset = at + (buffer.len() - before) as u64;
+            // This reads as much as the buffer has room for, without writing zeros there first.
+            match pread(&self.0, spare_capacity(buffer), offset) {
+                Ok(0) => break,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        buffer.truncate(end);
+        Ok(())
+    }
+
+    fn will_read(&self, at: u64, len: u64) {
+        // An operating system that does not take advice reads when it is asked.
+        let _unheard = fadvise(&self.0, at, NonZeroU64::new(len), Advice::WillNeed);
     }
 
     fn write_at(&self, parts: &[IoSlice<'_>], at: u64) -> io::Result<()> {
@@ -195,6 +232,11 @@ mod tests {
         let mut all = vec![0; 20_000];
         assert_eq!(file.read_at(&mut all, 3).unwrap(), 10_000);
         assert_eq!(all[..10_000], parts.concat());
+        let mut some = vec![9];
+        file.append_from(&mut some, 8, 9_999).unwrap();
+        assert_eq!(some, [9, 0xc3, 9, 0, 0], "to the end of the file");
+        file.append_from(&mut some, 2, 7).unwrap();
+        assert_eq!(some[5..], [1, 0]);
         assert_eq!(storage.list().unwrap(), ["a"]);
     }
 
@@ -204,8 +246,13 @@ mod tests {
         let first = Folder::new(folder.path()).unwrap();
         let second = Folder::new(folder.path()).unwrap();
         first.lock().unwrap();
+        first.set_note(b"the first one, at length").unwrap();
         assert_eq!(second.lock().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(second.note().unwrap(), b"the first one, at length");
+        assert!(second.set_note(b"me").is_err());
         first.unlock();
         second.lock().unwrap();
+        second.set_note(b"the second").unwrap();
+        assert_eq!(first.note().unwrap(), b"the second");
     }
 }

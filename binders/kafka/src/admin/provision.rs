@@ -1,18 +1,20 @@
 //! Creating and verifying the topics and groups that bindings need.
 
+use std::time::Instant;
+
 use mq_core::{
     binder::{DestinationPlan, Drift, ProvisionReport},
     error::{Error, ErrorKind, Result},
 };
 use rdkafka::{
-    admin::{NewPartitions, NewTopic, TopicReplication},
+    admin::{NewPartitions, NewTopic, TopicReplication, TopicResult},
     types::RDKafkaErrorCode,
 };
 
 use super::{
     KafkaAdmin,
     drift::shape,
-    topics::{Topic, unauthorized},
+    topics::{AGAIN, Topic, unauthorized},
 };
 use crate::error;
 
@@ -98,14 +100,7 @@ impl KafkaAdmin {
                     .fold(topic, |topic, (name, value)| topic.set(name, value))
             })
             .collect();
-        let results = self
-            .changes()?
-            .create_topics(&topics, &self.options())
-            .await
-            .map_err(|error| {
-                self.link
-                    .explain(error::classify("creating topics", &error))
-            })?;
+        let results = self.ask_for(&topics).await?;
         let mut created = Vec::new();
         for result in results {
             match result {
@@ -119,6 +114,22 @@ impl KafkaAdmin {
             self.until(&wanted.name, |found| found.is_some()).await?;
         }
         Ok(created)
+    }
+
+    /// Asks once more where a connection was broken: a topic that is there already is no mistake.
+    async fn ask_for(&self, topics: &[NewTopic<'_>]) -> Result<Vec<TopicResult>> {
+        let begin = Instant::now();
+        loop {
+            let asked = self.changes()?.create_topics(topics, &self.options()).await;
+            let error = match asked {
+                Ok(results) => return Ok(results),
+                Err(error) => error::classify("creating topics", &error),
+            };
+            if !error.is_temporary() || begin.elapsed() > self.timeout() {
+                return Err(self.link.explain(error));
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 
     fn new_topic<'a>(&self, wanted: &'a DestinationPlan) -> NewTopic<'a> {

@@ -25,7 +25,7 @@ use crate::{consumer::Place, error};
 /// How long the first question for metadata may take before it is looked whether the cluster lets us in at all.
 const SLICE: Duration = Duration::from_millis(500);
 /// The cluster is asked this often whether a change has taken effect.
-const AGAIN: Duration = Duration::from_millis(20);
+pub(super) const AGAIN: Duration = Duration::from_millis(20);
 /// Clusters with more partitions are listed without counts.
 const COUNTED: usize = 10_000;
 

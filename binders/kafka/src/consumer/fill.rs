@@ -15,13 +15,16 @@ use rdkafka::{Message as _, Timestamp, message::BorrowedMessage};
 use super::{Shared, lanes::LaneState};
 use crate::headers;
 
-/// Keys and payloads are copied into pieces of this size, so that no message costs an allocation of its own.
+/// Keys and payloads of a batch are copied into pieces of at most this size, so that no message costs an allocation of its own.
 const PIECE: usize = 64 << 10;
 
 /// Makes records; knows the lane of the last one, as messages come in runs of a partition.
 #[derive(Debug, Default)]
 pub(crate) struct Filler {
     piece: BytesMut,
+    /// Bytes of the batch so far, and of the one before.
+    copied: usize,
+    expected: usize,
     last: Option<Last>,
 }
 
@@ -31,12 +34,23 @@ struct Last {
     partition: i32,
     lane: LaneId,
     epoch: u32,
+    /// No other topic is read: the partition alone tells the lane.
+    is_only_topic: bool,
 }
 
 impl Filler {
     /// The lanes have changed.
     pub(crate) fn forget(&mut self) {
         self.last = None;
+    }
+
+    /// The batch is handed over.
+    ///
+    /// Its pieces are nobody else's from then on: neighbours that one thread makes while another drops them would fight for their
+    /// common counter.
+    pub(crate) fn seal(&mut self) {
+        self.expected = std::mem::take(&mut self.copied);
+        self.piece = BytesMut::new();
     }
 
     /// The record of a message; `None` if its lane is not read now.
@@ -60,13 +74,18 @@ impl Filler {
     }
 
     fn lane(&mut self, found: &BorrowedMessage<'_>, shared: &Shared) -> Option<(LaneId, u32)> {
-        let (topic, partition) = (found.topic(), found.partition());
+        let partition = found.partition();
         if let Some(last) = &self.last
             && last.partition == partition
-            && *last.topic == *topic
+            && (last.is_only_topic || *last.topic == *found.topic())
         {
             return Some((last.lane, last.epoch));
         }
+        self.find(found.topic(), partition, shared)
+    }
+
+    #[cold]
+    fn find(&mut self, topic: &str, partition: i32, shared: &Shared) -> Option<(LaneId, u32)> {
         let lanes = shared.lanes();
         let lane = lanes.find(topic, partition)?;
         let slot = lanes
@@ -77,6 +96,7 @@ impl Filler {
             partition,
             lane,
             epoch: slot.epoch,
+            is_only_topic: lanes.has_one_topic(),
         });
         Some((lane, slot.epoch))
     }
@@ -84,8 +104,10 @@ impl Filler {
     fn message(&mut self, key: Option<&[u8]>, payload: Option<&[u8]>) -> Message {
         let size = key.map_or(0, <[u8]>::len) + payload.map_or(0, <[u8]>::len);
         if self.piece.capacity() < size {
-            self.piece = BytesMut::with_capacity(PIECE.max(size));
+            let rest = self.expected.saturating_sub(self.copied);
+            self.piece = BytesMut::with_capacity(rest.min(PIECE).max(size));
         }
+        self.copied += size;
         let message = match payload {
             Some(payload) => Message::new(self.copy(payload)),
             None => Message::tombstone(),

@@ -87,6 +87,17 @@ impl Lanes {
         Some(LaneId(u32::try_from(index).ok()?))
     }
 
+    /// Whether all lanes that are assigned are of one topic.
+    pub(crate) fn has_one_topic(&self) -> bool {
+        let assigned = self.slots.iter();
+        let mut topics = assigned
+            .filter(|slot| slot.state != LaneState::Free)
+            .map(|slot| &slot.topic);
+        topics
+            .next()
+            .is_none_or(|first| topics.all(|topic| topic == first))
+    }
+
     pub(crate) fn set(&mut self, id: LaneId, state: LaneState) {
         if let Some(slot) = self.slots.get_mut(id.0 as usize) {
             slot.state = state;
@@ -117,6 +128,7 @@ mod tests {
         let topic: Arc<str> = "orders".into();
         let (first, epoch) = lanes.assign(&topic, 0);
         let (second, _) = lanes.assign(&topic, 1);
+        assert!(lanes.has_one_topic());
         assert_ne!(first, second);
         lanes.set(first, LaneState::Free);
         assert!(lanes.current(first, epoch).is_none());
@@ -126,5 +138,7 @@ mod tests {
         assert_eq!(lanes.find("orders", 7), Some(again));
         assert_eq!(lanes.find("orders", 0), None);
         assert_eq!(lanes.assigned().len(), 2);
+        lanes.assign(&"other".into(), 0);
+        assert!(!lanes.has_one_topic());
     }
 }

@@ -29,6 +29,8 @@ struct Inner {
     records: usize,
     bytes: usize,
     spares: Vec<Vec<Record>>,
+    /// The thread waits for room.
+    is_awaited: bool,
     /// The lane whose turn it was.
     last: Option<LaneId>,
 }
@@ -36,6 +38,11 @@ struct Inner {
 impl Inner {
     fn is_full(&self) -> bool {
         self.records >= RECORDS || self.bytes >= BYTES
+    }
+
+    /// Whether so much is gone that it is worth waking whoever waits for room.
+    fn has_room(&self) -> bool {
+        self.records < RECORDS / 2 && self.bytes < BYTES / 2
     }
 }
 
@@ -57,22 +64,23 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// Takes a batch in, and gives storage for the next one.
+    /// Takes a batch in, and gives storage for the next one; [`announce`](Self::announce) tells the loop.
     pub(crate) fn push_records(&self, records: Vec<Record>) -> Vec<Record> {
         let mut inner = self.lock();
         inner.records += records.len();
         inner.bytes += bytes(&records);
         inner.items.push_back(Item::Records(records));
-        let spare = inner.spares.pop().unwrap_or_default();
-        drop(inner);
+        inner.spares.pop().unwrap_or_default()
+    }
+
+    /// Tells the loop of batches that were taken in, of several at once: waking it costs more than a message.
+    pub(crate) fn announce(&self) {
         self.arrived.notify_one();
-        spare
     }
 
     /// Takes what is at the front: an event, or at most `max` records.
     pub(crate) fn take(&self, records: &mut Vec<Record>, max: usize) -> Option<Event> {
         let mut inner = self.lock();
-        let was_full = inner.is_full();
         let event = match inner.next()? {
             Next::Event => match inner.items.pop_front() {
                 Some(Item::Event(event)) => event,
@@ -83,9 +91,9 @@ impl Queue {
                 Event::Messages
             }
         };
-        let has_room = was_full && inner.records < RECORDS / 2;
-        drop(inner);
-        if has_room {
+        if inner.is_awaited && inner.has_room() {
+            inner.is_awaited = false;
+            drop(inner);
             self.room.notify_one();
         }
         Some(event)
@@ -97,19 +105,20 @@ impl Queue {
 
     /// Whether the thread has to wait before it reads more; waits for at most `patience`.
     pub(crate) fn wait_for_room(&self, patience: Duration) -> bool {
-        let inner = self.lock();
+        let mut inner = self.lock();
         if !inner.is_full() {
             return true;
         }
+        inner.is_awaited = true;
         let waited = self.room.wait_timeout(inner, patience);
-        let (inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let (mut inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        inner.is_awaited = false;
         !inner.is_full()
     }
 
     /// Whether reading may begin again after it was stopped.
     pub(crate) fn has_room(&self) -> bool {
-        let inner = self.lock();
-        inner.records < RECORDS / 2 && inner.bytes < BYTES / 2
+        self.lock().has_room()
     }
 
     pub(crate) fn wake_thread(&self) {

@@ -32,6 +32,8 @@ use crate::error;
 
 /// Records that are handed to the loop at once.
 const BATCH: usize = 256;
+/// Messages that are taken in before the loop is told of them.
+const ROUND: usize = 1_024;
 /// Commands and the state of the connection are looked at this often.
 const TICK: Duration = Duration::from_millis(50);
 /// Reading is paused when the loop has taken nothing for this long, so that polling can go on.
@@ -149,11 +151,11 @@ impl Running {
         false
     }
 
-    /// Polls until nothing is there or a batch is full.
+    /// Polls until nothing is there, or there is enough for a while.
     fn receive(&mut self) {
         let client = self.reader.client.clone();
         let mut wait = TICK;
-        while self.batch.len() < BATCH {
+        for _ in 0..ROUND {
             match client.0.poll(wait) {
                 None => break,
                 Some(Ok(message)) => self.take(&message),
@@ -161,7 +163,9 @@ impl Running {
             }
             wait = Duration::ZERO;
         }
-        self.flush();
+        if self.flush() {
+            self.shared().queue.announce();
+        }
     }
 
     fn take(&mut self, message: &BorrowedMessage<'_>) {
@@ -170,22 +174,23 @@ impl Running {
         }
         if let Some(record) = self.filler.record(message, &self.reader.shared) {
             // A batch is of one lane, so that the lanes can take turns.
-            if self
-                .batch
-                .last()
-                .is_some_and(|last| last.lane != record.lane)
-            {
+            let last = self.batch.last();
+            if self.batch.len() >= BATCH || last.is_some_and(|last| last.lane != record.lane) {
                 self.flush();
             }
             self.batch.push(record);
         }
     }
 
-    fn flush(&mut self) {
-        if !self.batch.is_empty() {
-            let full = std::mem::take(&mut self.batch);
-            self.batch = self.shared().queue.push_records(full);
+    /// Hands over what there is, the last message of a round at the latest; false if there is nothing.
+    fn flush(&mut self) -> bool {
+        if self.batch.is_empty() {
+            return false;
         }
+        let full = std::mem::take(&mut self.batch);
+        self.batch = self.shared().queue.push_records(full);
+        self.filler.seal();
+        true
     }
 
     fn trouble(&mut self, error: &KafkaError) {
