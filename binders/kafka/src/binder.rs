@@ -80,8 +80,13 @@ impl KafkaBinder {
     fn opening(&self, spec: &ConsumerSpec) -> Result<Opening> {
         let native = table(&spec.native)?;
         let settings = &self.settings;
+        let mut config = settings.client(Side::Consumer, &self.application, &native)?;
+        if let Some(instance) = settings.instance.as_ref().filter(|_| spec.group.is_some()) {
+            // Several bindings of a process may be in one group.
+            config.set("group.instance.id", format!("{instance}.{}", spec.binding));
+        }
         Ok(Opening {
-            config: settings.client(Side::Consumer, &self.application, &native)?,
+            config,
             spec: spec.clone(),
             link: self.link.clone(),
             timeout: settings.timeout,

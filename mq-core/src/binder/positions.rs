@@ -57,7 +57,9 @@ impl<T> Positions<T> {
 
     /// Sets the value of a position at or after the end; those between have none.
     pub fn put(&mut self, position: u64, value: T) {
-        self.skip_to(position);
+        if position > self.end() {
+            self.skip_to(position);
+        }
         self.push(value);
     }
 

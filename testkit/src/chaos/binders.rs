@@ -9,7 +9,7 @@ use mq::error::{Error, ErrorKind, Result};
 use super::options::Options;
 use super::services::Role;
 use super::settings::Wiring;
-use crate::harness::Process;
+use crate::harness::{Kind, Server, ServerOptions};
 
 /// One binder of the table.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +51,7 @@ pub(super) type Grounding =
 pub(super) struct Ground {
     pub(super) wiring: Wiring,
     /// The server, which lives as long as the run.
-    pub(super) server: Option<Process>,
+    pub(super) server: Option<Server>,
 }
 
 /// What can happen to a process, which is one drawn from all.
@@ -70,7 +70,6 @@ pub(super) enum ProcessFault {
     /// Asked to end, and started again.
     Stop,
     /// The server, where there is one, killed and started again.
-    #[expect(dead_code, reason = "no binder with a server is in the table yet")]
     KillServer,
 }
 
@@ -85,6 +84,19 @@ const KILLS: &[ProcessFault] = &[
     ProcessFault::PauseLong,
     ProcessFault::Stop,
 ];
+/// As [`KILLS`], and the server dies too. No pause is longer than a session of the group.
+const SERVER_KILLS: &[ProcessFault] = &[
+    ProcessFault::Kill,
+    ProcessFault::Kill,
+    ProcessFault::KillTwice,
+    ProcessFault::KillAll,
+    ProcessFault::Pause,
+    ProcessFault::PauseLong,
+    ProcessFault::Stop,
+    ProcessFault::KillServer,
+];
+/// A process for each service.
+const APART: &[&[Role]] = &[&[Role::Source], &[Role::Processor], &[Role::Sink]];
 const PAUSES: &[ProcessFault] = &[ProcessFault::Pause];
 
 /// Every binder.
@@ -101,6 +113,15 @@ pub const BINDERS: &[BinderEntry] = &[
             processes: ONE,
             ground: |_, folder| Box::pin(async { Ok(embedded(folder)) }),
             faults: KILLS,
+        }),
+    },
+    BinderEntry {
+        name: "kafka",
+        about: "services in processes of their own on a Kafka broker; all of them are killed",
+        shape: Shape::Outside(Outside {
+            processes: APART,
+            ground: |_, _| Box::pin(kafka()),
+            faults: SERVER_KILLS,
         }),
     },
     BinderEntry {
@@ -140,6 +161,19 @@ pub(super) fn entry(options: &Options) -> Result<&'static BinderEntry> {
 fn embedded(folder: &Path) -> Ground {
     let data = folder.join("data");
     wired(format!("kind = 'broker'\npath = '{}'", data.display()))
+}
+
+/// Times are short, so that a run is about faults and not about waiting; the session is the shortest that the broker allows.
+async fn kafka() -> Result<Ground> {
+    let server = ServerOptions::new(Kind::Kafka).heap(1_024).start().await?;
+    let binder = format!(
+        "kind = 'kafka'\nservers = '{}'\nsession_timeout = '6s'\nhandover = '2s'\n",
+        server.addr()
+    );
+    Ok(Ground {
+        server: Some(server),
+        ..wired(binder)
+    })
 }
 
 fn forgetful() -> Ground {

@@ -19,7 +19,11 @@ const KEYS: &[&str] = &[
     "disk_limit_256",
     "redis_publish_256",
     "rabbit_publish_256",
-    "sync_p50_us",
+    "disk_p50_us",
+    "disk_p99_us",
+    "start_clean_ms",
+    "recover_1gib_ms",
+    "read_1gib_ms",
     "backlog_1000_ns",
     "backlog_10000000_ns",
 ];
@@ -63,7 +67,9 @@ impl Figures {
 
 /// Whether less is better.
 fn is_cost(key: &str) -> bool {
-    ["_us", "_mb", "_ns"].iter().any(|unit| key.ends_with(unit))
+    ["_us", "_ms", "_mb", "_ns"]
+        .iter()
+        .any(|unit| key.ends_with(unit))
 }
 
 /// Writes a line to standard error.

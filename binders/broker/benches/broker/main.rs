@@ -17,6 +17,7 @@ mod peers;
 mod publish;
 mod roundtrip;
 mod rounds;
+mod start;
 
 use std::{error::Error, process::ExitCode};
 
@@ -66,6 +67,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("ack", 4_000, 5, latency::run),
     Scenario::new("listener_json", 1_000_000, 5, listener::run),
     Scenario::new("delayed", 1_000_000, 3, delayed::run),
+    Scenario::new("start", 3_195_000, 3, start::run),
     Scenario::new("idle", 0, 1, idle::run),
     Scenario::new("backlog_1000", 1_000, 2, backlog::run),
     Scenario::new("backlog_10000000", 10_000_000, 2, backlog::run),

@@ -6,12 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use mq_core::error::{Error, Result};
+use mq_core::error::Result;
 
-use crate::{error, journal::Segments, record::is_intact, state::Pick};
-
-/// Bytes that are read from a file at a time.
-const CHUNK: usize = 256 << 10;
+use super::chunk::Chunk;
+use crate::{error, journal::Segments, state::Pick};
 
 /// Where records are read from.
 #[derive(Debug)]
@@ -36,13 +34,6 @@ struct Kept {
     frame: Bytes,
     /// Bytes of its buffer.
     room: usize,
-}
-
-/// What was read from a file.
-#[derive(Clone, Debug)]
-struct Chunk {
-    start: u64,
-    bytes: Bytes,
 }
 
 impl Bodies {
@@ -73,7 +64,7 @@ impl Bodies {
 
     /// The records of `picks`, in order, as far as they are in memory.
     ///
-    /// Returns how many that are; the others have to be [read](Self::read).
+    /// Returns how many that are; the others have to be [read](Self::chunk).
     pub(crate) fn recall(&self, picks: &[Pick], mut each: impl FnMut(&Pick, Bytes)) -> usize {
         let tail = self.lock();
         let mut hint: Option<&Kept> = None;
@@ -92,49 +83,36 @@ impl Bodies {
         picks.len()
     }
 
-    /// The records of the first of `picks`, in order, from one part of a file; blocks on the disk.
-    ///
-    /// Returns at least one.
+    /// Reads one record from its file; blocks on the disk.
     ///
     /// # Errors
-    /// A record is not what was written.
-    pub(crate) fn read(&self, picks: &[Pick]) -> Result<Vec<Bytes>> {
-        let mut records = Vec::new();
-        let mut chunk: Option<Chunk> = None;
-        for pick in picks {
-            let held = chunk.as_ref().and_then(|chunk| chunk.record(pick));
-            let record = match held {
-                Some(record) => record,
-                None if records.is_empty() => {
-                    let read = self.chunk(pick)?;
-                    let record = read.record(pick);
-                    chunk = Some(read);
-                    record.ok_or_else(|| error::unreadable(pick.lsn))?
-                }
-                None => break,
-            };
-            if !is_intact(&record) {
-                if records.is_empty() {
-                    return Err(error::unreadable(pick.lsn));
-                }
-                break;
-            }
-            records.push(record);
-        }
-        Ok(records)
+    /// The record is not what was written.
+    pub(crate) fn read(&self, pick: &Pick) -> Result<Bytes> {
+        let chunk = self.chunk(pick, u64::from(pick.len), Vec::new())?;
+        chunk
+            .record(pick)
+            .ok_or_else(|| error::unreadable(pick.lsn))
     }
 
-    fn chunk(&self, pick: &Pick) -> Result<Chunk, Error> {
+    /// Reads the part of a file that begins with this record, in the buffer of another one if it can; blocks on the disk.
+    ///
+    /// # Errors
+    /// The record is not what was written.
+    pub(super) fn chunk(&self, pick: &Pick, len: u64, buffer: Vec<u8>) -> Result<Chunk> {
         let room = self.segments.size() - pick.lsn % self.segments.size();
-        let room = usize::try_from(room).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; CHUNK.min(room).max(pick.len as usize)];
-        let read = self.segments.read_at(pick.lsn, &mut bytes);
-        let read = read.map_err(|error| error::unreadable(pick.lsn).source(error))?;
-        bytes.truncate(read);
-        Ok(Chunk {
-            start: pick.lsn,
-            bytes: bytes.into(),
-        })
+        let len = usize::try_from(len.min(room)).unwrap_or(usize::MAX);
+        let mut buffer = if buffer.capacity() == len {
+            buffer
+        } else {
+            Vec::with_capacity(len)
+        };
+        let read = self.segments.append_from(&mut buffer, len, pick.lsn);
+        read.map_err(|error| error::unreadable(pick.lsn).source(error))?;
+        let chunk = Chunk::new(pick.lsn, buffer.into());
+        match chunk.record(pick) {
+            Some(_) => Ok(chunk),
+            None => Err(error::unreadable(pick.lsn)),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Tail> {
@@ -152,12 +130,4 @@ impl Tail {
 
 fn contains(kept: &Kept, pick: &Pick) -> bool {
     pick.lsn >= kept.lsn && pick.lsn + u64::from(pick.len) <= kept.lsn + kept.frame.len() as u64
-}
-
-impl Chunk {
-    fn record(&self, pick: &Pick) -> Option<Bytes> {
-        let from = usize::try_from(pick.lsn.checked_sub(self.start)?).ok()?;
-        let to = from.checked_add(pick.len as usize)?;
-        (to <= self.bytes.len()).then(|| self.bytes.slice(from..to))
-    }
 }

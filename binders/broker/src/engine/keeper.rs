@@ -7,11 +7,16 @@ use std::{
         atomic::Ordering,
         mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
+    thread,
     time::{Duration, Instant},
 };
 
 use super::{block::block_on, shared::Shared};
-use crate::{journal, options::Durability, record::Change};
+use crate::{
+    journal::{self, Maker},
+    options::Durability,
+    record::Change,
+};
 
 /// How often it looks without being told.
 const LOOK: Duration = Duration::from_secs(1);
@@ -21,6 +26,12 @@ const SPARES_FROM: u64 = 8 << 20;
 const BUSY: u64 = 16 << 20;
 /// There are at least so many bytes of journal to a byte of snapshot, so that a long backlog does not make messages dear.
 const JOURNAL: u64 = 4;
+/// Looking at a message that is kept costs a snapshot as much as so many of its bytes.
+const KEPT: u64 = 32;
+/// Bytes of a snapshot that are written and synced at a time.
+const PIECE: usize = 256 << 10;
+/// After a piece, the disk is left alone for so many times as long as the piece took.
+const REST: u32 = 8;
 /// Segments behind the snapshot in which messages for replays may stay.
 const REPLAYS: u64 = 2;
 /// A change that changes nothing: there is no destination 0.
@@ -54,9 +65,12 @@ pub(super) struct Keeper {
     first: u64,
     /// Where the journal ended behind the last snapshot: nothing has changed since.
     seen: u64,
-    /// Bytes of the last snapshot.
+    /// Bytes of the last snapshot, or what its messages count.
     size: u64,
     pace: Pace,
+    maker: Maker,
+    /// When the next piece of a spare is to be made, if any is wanted.
+    make: Option<Instant>,
 }
 
 /// How fast the journal grows.
@@ -85,6 +99,8 @@ impl Keeper {
     pub(super) fn new(shared: Arc<Shared>, snapshots: Vec<u64>) -> Self {
         let first = shared.lock().lsn;
         Self {
+            maker: Maker::new(shared.pool.clone()),
+            make: None,
             shared,
             snapshots,
             last: Instant::now(),
@@ -100,17 +116,31 @@ impl Keeper {
         }
     }
 
-    /// Runs until the broker is closed; writes a last snapshot then, unless the disk has failed.
+    /// Runs until the broker is closed.
     pub(super) fn run(mut self, news: &Receiver<News>) {
+        let mut look = Instant::now() + LOOK;
         while !self.shared.gather.is_closed() {
-            match news.recv_timeout(LOOK) {
+            let next = self.make.map_or(look, |make| make.min(look));
+            let is_told = match news.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(News::Checkpoint(answer)) => {
                     // Who asked may be gone.
                     let _gone = answer.send(self.snapshot());
+                    false
                 }
-                Ok(News::Look) | Err(RecvTimeoutError::Timeout) => self.look(),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(News::Look) => true,
+                Err(RecvTimeoutError::Timeout) => false,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if is_told || look <= Instant::now() {
+                self.look();
+                look = Instant::now() + LOOK;
             }
+            if self.make.is_some_and(|make| make <= Instant::now()) {
+                self.make();
+            }
+        }
+        if let Err(error) = self.maker.stop() {
+            tracing::warn!(%error, "a spare segment that is not finished could not be removed; the next start removes it");
         }
     }
 
@@ -123,7 +153,7 @@ impl Keeper {
             let state = shared.lock();
             (state.lsn, state.snapshot())
         };
-        if let Err(error) = write(shared, lsn, &bytes) {
+        if let Err(error) = write(shared, lsn, &bytes, |_| {}) {
             tracing::warn!(%error, "no snapshot could be written; the next start reads the journal instead");
         } else if let Err(error) = tidy(shared) {
             tracing::warn!(%error, "what is not needed any more could not be taken back; the next start goes on with it");
@@ -131,11 +161,8 @@ impl Keeper {
     }
 
     fn look(&mut self) {
+        let free = self.watch();
         let shared = &self.shared;
-        let free = shared.storage.free().unwrap_or(u64::MAX);
-        shared
-            .is_tight
-            .store(free < shared.options.reserve, Ordering::Relaxed);
         let lsn = shared.lock().lsn;
         let newest = self.snapshots.last().copied().unwrap_or(0);
         let bytes = lsn.saturating_sub(newest.max(self.seen));
@@ -150,23 +177,48 @@ impl Keeper {
         let spares = !self.pace.is_busy
             && lsn - self.first.min(lsn) >= SPARES_FROM.min(self.shared.options.segment)
             && free > self.shared.options.reserve + self.shared.options.segment;
-        if spares && let Err(error) = self.shared.pool.fill() {
-            tracing::warn!(%error, "no spare segment could be made");
-        }
+        self.make = spares.then(|| self.make.unwrap_or_else(Instant::now));
+    }
+
+    /// Writes a piece of a spare segment.
+    fn make(&mut self) {
+        self.make = match self.maker.work() {
+            Ok(rest) => rest.map(|rest| Instant::now() + rest),
+            Err(error) => {
+                tracing::warn!(%error, "no spare segment could be made");
+                None
+            }
+        };
+    }
+
+    /// Looks at the room of the disk.
+    fn watch(&self) -> u64 {
+        let shared = &self.shared;
+        let free = shared.storage.free().unwrap_or(u64::MAX);
+        shared
+            .is_tight
+            .store(free < shared.options.reserve, Ordering::Relaxed);
+        free
     }
 
     fn snapshot(&mut self) -> io::Result<()> {
         self.last = Instant::now();
-        let (lsn, bytes) = {
+        let (lsn, bytes, kept) = {
             let state = self.shared.lock();
-            (state.lsn, state.snapshot())
+            (state.lsn, state.snapshot(), state.kept())
         };
-        self.size = bytes.len() as u64;
+        self.size = (bytes.len() as u64).max(kept * KEPT);
         // What the snapshot speaks of must be durable before it is.
         let barrier = self.shared.write(&[NOTHING], Durability::Commit);
         let durable = barrier.and_then(|ticket| block_on(ticket.wait()).map(|_| ()));
         durable.map_err(io::Error::other)?;
-        write(&self.shared, lsn, &bytes)?;
+        let rest = |rest| {
+            if !self.shared.gather.is_closed() {
+                thread::park_timeout(rest);
+                self.watch();
+            }
+        };
+        write(&self.shared, lsn, &bytes, rest)?;
         if self.snapshots.last() != Some(&lsn) {
             self.snapshots.push(lsn);
         }
@@ -236,13 +288,26 @@ fn tidy(shared: &Shared) -> io::Result<()> {
     take_back(shared, oldest / shared.segments.size())
 }
 
-/// Writes a snapshot under a name of its own, and gives it its name when it is durable.
-fn write(shared: &Shared, lsn: u64, bytes: &[u8]) -> io::Result<()> {
+/// Writes a snapshot under a name of its own, and gives it its name when it is durable; lets the disk rest after each piece of a long one.
+fn write(
+    shared: &Shared,
+    lsn: u64,
+    bytes: &[u8],
+    mut rest: impl FnMut(Duration),
+) -> io::Result<()> {
     let name = name(lsn);
     let draft = format!("{name}.draft");
     let file = shared.storage.create(&draft)?;
-    file.write_at(&[IoSlice::new(bytes)], 0)?;
-    file.sync()?;
+    let mut at = 0;
+    for piece in bytes.chunks(PIECE) {
+        let begin = Instant::now();
+        file.write_at(&[IoSlice::new(piece)], at)?;
+        file.sync()?;
+        at += piece.len() as u64;
+        if at < bytes.len() as u64 {
+            rest(begin.elapsed() * REST);
+        }
+    }
     shared.storage.rename(&draft, &name)?;
     shared.storage.sync()
 }

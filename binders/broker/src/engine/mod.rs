@@ -2,6 +2,7 @@
 
 mod block;
 mod bodies;
+mod chunk;
 mod commit;
 mod keeper;
 mod open;

@@ -331,7 +331,7 @@ impl Found {
     /// What the snapshot builds on and is not there.
     fn gaps(&self, state: &State) -> Result<Vec<Damage>> {
         let numbers = self.segments.iter().map(|(header, _)| header.number);
-        let missing = state.missing(&numbers.collect::<Vec<_>>(), self.size);
+        let missing = state.missing(&numbers.collect::<Vec<_>>());
         let mut gaps: Vec<_> = missing
             .map(|number| self.all_of(number))
             .into_iter()

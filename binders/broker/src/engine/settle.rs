@@ -310,11 +310,8 @@ impl Shared {
             Some(bytes) => bytes,
             None => {
                 let (shared, pick) = (self.clone(), *pick);
-                let read = tokio::task::spawn_blocking(move || shared.bodies.read(&[pick]));
-                let read = read.await.map_err(|_| error::closed())??;
-                read.into_iter()
-                    .next()
-                    .ok_or_else(|| error::unreadable(pick.lsn))?
+                let read = tokio::task::spawn_blocking(move || shared.bodies.read(&pick));
+                read.await.map_err(|_| error::closed())??
             }
         };
         crate::record::decode(&bytes).map_err(error::malformed)

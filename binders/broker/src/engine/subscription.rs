@@ -7,9 +7,9 @@ use mq_core::{
     error::{Error, Result},
     policy::Start,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinHandle};
 
-use super::shared::Shared;
+use super::{chunk::Chunk, shared::Shared};
 use crate::{
     error,
     options::Durability,
@@ -26,6 +26,10 @@ pub(crate) struct Reading {
     /// What was picked and is not handed over yet: reading it was broken off, or it is not read.
     picked: VecDeque<Pick>,
     scratch: Vec<Pick>,
+    /// What was read from a file last.
+    chunk: Chunk,
+    /// What is being read, and for the record at which position.
+    loading: Option<(u64, JoinHandle<Result<Chunk>>)>,
 }
 
 /// What is to be read, and as whom.
@@ -68,6 +72,8 @@ impl Reading {
             notify,
             picked: VecDeque::new(),
             scratch: Vec::new(),
+            chunk: Chunk::default(),
+            loading: None,
         };
         Ok((reading, lanes))
     }
@@ -94,7 +100,10 @@ impl Reading {
             }
             let room = max.min(self.picked.len());
             self.recall(records, room);
-            if records.len() == before {
+            if records.len() > before {
+                // Who is up to date needs no file.
+                self.chunk = Chunk::default();
+            } else {
                 self.read(records, room).await?;
             }
         }
@@ -150,33 +159,70 @@ impl Reading {
         self.picked.drain(..count);
     }
 
-    /// Reads from the disk; what is picked stays picked when the future is dropped.
+    /// Hands over what files hold; what is picked stays picked when the future is dropped.
     async fn read(&mut self, records: &mut Vec<Record>, room: usize) -> Result<()> {
-        let picks: Vec<Pick> = self.picked.iter().take(room).copied().collect();
-        let shared = self.shared.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            let read = shared.bodies.read(&picks);
-            read.map(|bytes| (picks, bytes))
-        });
-        let read = read.await.map_err(|_| error::closed())?;
-        let Some(first) = self.picked.front().copied() else {
+        let picks = &self.picked.make_contiguous()[..room];
+        if self.chunk.is_poor(picks) || self.unpack(records, room)? == 0 {
+            self.load(room).await?;
+            self.unpack(records, room)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the part of a file that the next messages are in; goes on with what a dropped future has begun.
+    async fn load(&mut self, room: usize) -> Result<()> {
+        let picks = &self.picked.make_contiguous()[..room];
+        let Some(first) = picks.first().copied() else {
             return Ok(());
         };
-        match read {
-            Ok((picks, bytes)) => {
-                for (pick, bytes) in picks.iter().zip(&bytes) {
-                    records.push(record(pick, self.key.number, bytes)?);
-                }
-                self.picked.drain(..bytes.len());
-                Ok(())
+        let loading = match &mut self.loading {
+            Some(loading) => loading,
+            None => {
+                let len = self.chunk.next_len(picks);
+                let (shared, old) = (self.shared.clone(), std::mem::take(&mut self.chunk));
+                let read = move || shared.bodies.chunk(&first, len, old.into_buffer());
+                self.loading
+                    .insert((first.lsn, tokio::task::spawn_blocking(read)))
             }
-            Err(error) => {
+        };
+        let read = (&mut loading.1).await;
+        let lsn = loading.0;
+        self.loading = None;
+        match read.map_err(|_| error::closed())? {
+            Ok(chunk) => self.chunk = chunk,
+            Err(error) if lsn == first.lsn => {
                 // The others can be read; this one stays with the consumer, unsettled, until somebody looks at it.
                 self.picked.pop_front();
                 tracing::error!(%error, position = first.position, "a message cannot be read");
-                Err(error)
+                return Err(error);
             }
+            // It was for a message that is not wanted any more.
+            Err(_) => {}
         }
+        Ok(())
+    }
+
+    /// Hands over what is in the part that was read last, in order; returns how many messages that are.
+    fn unpack(&mut self, records: &mut Vec<Record>, room: usize) -> Result<usize> {
+        let mut count = 0;
+        while count < room {
+            let pick = self.picked[count];
+            let Some(bytes) = self.chunk.record(&pick) else {
+                break;
+            };
+            match record(&pick, self.key.number, &bytes) {
+                Ok(record) => records.push(record),
+                // Those before it first.
+                Err(_) if count > 0 => break,
+                Err(error) => {
+                    self.picked.pop_front();
+                    return Err(error);
+                }
+            }
+            count += 1;
+        }
+        self.picked.drain(..count);
+        Ok(count)
     }
 
     /// Hands over nothing of these lanes until they are resumed.

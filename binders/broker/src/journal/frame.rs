@@ -69,6 +69,21 @@ impl Header {
         bytes.len() >= HEADER && u32_at(bytes, 0) == MAGIC && u64_at(bytes, 8) == lsn
     }
 
+    /// Where in these bytes, which begin where a frame may begin, a header may be.
+    pub(crate) fn candidates(bytes: &[u8]) -> impl Iterator<Item = usize> {
+        let places = bytes.chunks_exact(ALIGN as usize).enumerate();
+        let places = places.filter(|(_, word)| word[..4] == MAGIC.to_le_bytes());
+        let last = bytes.len().saturating_sub(HEADER);
+        let places = places.map(|(index, _)| index * ALIGN as usize);
+        places.take_while(move |place| *place <= last)
+    }
+
+    /// How far [`candidates`](Self::candidates) has looked, at least one place.
+    pub(crate) fn searched(bytes: &[u8]) -> u64 {
+        let last = bytes.len().saturating_sub(HEADER) as u64;
+        last / ALIGN * ALIGN + ALIGN
+    }
+
     /// Where the next frame begins.
     pub(crate) fn end(&self) -> u64 {
         (self.lsn + HEADER as u64 + u64::from(self.len)).next_multiple_of(ALIGN)

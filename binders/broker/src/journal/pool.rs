@@ -4,7 +4,7 @@
 //! still use when the disk is full.
 
 use std::{
-    io::{self, IoSlice},
+    io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,9 +12,6 @@ use std::{
 };
 
 use crate::storage::{File, Storage};
-
-/// Bytes of zeros that are written and synced at a time: a sync of the journal waits for what the disk has to do for others.
-const CHUNK: usize = 2 << 20;
 
 /// Files to be used as segments.
 #[derive(Debug)]
@@ -85,36 +82,31 @@ impl Pool {
         Ok(())
     }
 
-    /// Makes one spare if there are too few; returns whether there may be more to do.
-    pub(crate) fn fill(&self) -> io::Result<bool> {
-        if self.len() >= self.wanted {
-            return Ok(false);
-        }
-        let name = self.name();
-        let made = self.make(&name);
-        if made.is_err() {
-            // What is half written is of no use, and takes the room of messages.
-            self.storage.remove(&name)?;
-        }
-        made?;
+    /// Whether there are too few spares.
+    pub(super) fn is_short(&self) -> bool {
+        self.len() < self.wanted
+    }
+
+    /// Takes a file over as a spare.
+    pub(super) fn put(&self, draft: &str, name: String) -> io::Result<()> {
+        self.storage.rename(draft, &name)?;
+        self.storage.sync()?;
         self.lock().push(name);
-        Ok(self.len() < self.wanted)
+        Ok(())
     }
 
-    fn make(&self, name: &str) -> io::Result<()> {
-        let file = self.storage.create(name)?;
-        let zeros = vec![0; CHUNK];
-        let mut at = 0;
-        while at < self.segment {
-            let len = CHUNK.min(usize::try_from(self.segment - at).unwrap_or(CHUNK));
-            file.write_at(&[IoSlice::new(&zeros[..len])], at)?;
-            file.sync()?;
-            at += len as u64;
-        }
-        self.storage.sync()
+    /// Where the files are.
+    pub(super) fn storage(&self) -> &dyn Storage {
+        &*self.storage
     }
 
-    fn name(&self) -> String {
+    /// Bytes of a segment.
+    pub(super) fn segment(&self) -> u64 {
+        self.segment
+    }
+
+    /// The name of the next spare.
+    pub(super) fn name(&self) -> String {
         format!("spare-{:020}.segment", self.epoch())
     }
 

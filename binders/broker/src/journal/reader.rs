@@ -3,14 +3,13 @@
 use std::{collections::BTreeMap, io, sync::Arc};
 
 use super::{
+    ahead::{Ahead, Course},
     frame::{ALIGN, HEADER, Header, body_crc},
     segment::{self, SEGMENT_HEADER, SegmentHeader},
+    window::Window,
     writer::Tail,
 };
 use crate::storage::File;
-
-/// Bytes that are read at a time.
-const WINDOW: usize = 1 << 20;
 
 /// A part of the journal that cannot be read although it was durable once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +64,22 @@ impl Reader {
         self.segments.keys().next().copied()
     }
 
+    /// What is to be read from `lsn` on.
+    fn course(&self, lsn: u64) -> Course {
+        let (number, offset) = (lsn / self.size, lsn % self.size);
+        let segments = self.segments.range(number..);
+        Course {
+            segments: segments
+                .map(|(number, opened)| (*number, opened.file.clone()))
+                .collect(),
+            from: if self.segments.contains_key(&number) {
+                offset
+            } else {
+                0
+            },
+        }
+    }
+
     /// Calls `each` for every frame from `lsn` on, which follows a frame with the checksum `crc`, and says whether damage lies before it.
     ///
     /// Reading goes on behind damage, so that all of it is reported.
@@ -107,7 +122,7 @@ impl<'a> Scan<'a> {
         let mut scan = Self {
             reader,
             segment: None,
-            window: Window::default(),
+            window: Window::new(Ahead::begin(reader.course(lsn))),
             lsn,
             crc,
             torn: false,
@@ -121,10 +136,8 @@ impl<'a> Scan<'a> {
 
     fn enter(&mut self, number: u64, offset: u64) -> io::Result<()> {
         self.segment = self.reader.segments.get(&number);
-        self.window = Window::default();
-        if let Some(segment) = self.segment {
-            self.window.len = segment.file.size()?;
-        }
+        let file = self.segment.map(|segment| &*segment.file);
+        self.window.enter(number, file)?;
         self.lsn = number * self.reader.size + offset.max(SEGMENT_HEADER);
         Ok(())
     }
@@ -193,7 +206,11 @@ impl<'a> Scan<'a> {
         let resumes =
             resumes.or_else(|| later.map(|(number, _)| number * self.reader.size + SEGMENT_HEADER));
         let Some(resumes) = resumes else {
-            self.torn = self.window.is_written(self.segment, self.offset())?;
+            let offset = self.offset();
+            self.torn = match self.segment {
+                Some(segment) => self.window.is_written(&*segment.file, offset)?,
+                None => false,
+            };
             return Ok(false);
         };
         self.damage.push(self.damage(resumes));
@@ -229,16 +246,17 @@ impl<'a> Scan<'a> {
         let Some(segment) = self.segment else {
             return Ok(None);
         };
-        let bad = self.lsn;
-        let mut lsn = bad + ALIGN;
-        let end = (self.number() + 1) * self.reader.size;
-        while lsn < end && lsn % self.reader.size < self.window.len {
-            if let Some(header) = self.header_at(segment, lsn)?
-                && header.synced > bad
-            {
-                return Ok(Some(lsn));
+        let (bad, begin) = (self.lsn, self.number() * self.reader.size);
+        let mut at = self.offset() + ALIGN;
+        while let Some(bytes) = self.window.bytes_from(&*segment.file, at, HEADER)? {
+            for place in Header::candidates(bytes) {
+                let lsn = begin + at + place as u64;
+                let header = Header::decode(&bytes[place..], segment.header.epoch);
+                if header.is_some_and(|header| header.lsn == lsn && header.synced > bad) {
+                    return Ok(Some(lsn));
+                }
             }
-            lsn += ALIGN;
+            at += Header::searched(bytes);
         }
         Ok(None)
     }
@@ -267,54 +285,15 @@ impl<'a> Scan<'a> {
 
 /// Whether a file that would begin at `start` has frames of that place, although nobody knows its epoch.
 pub(crate) fn holds_frames(file: &dyn File, start: u64) -> io::Result<bool> {
-    let mut window = Window {
-        len: file.size()?,
-        ..Window::default()
-    };
+    let mut window = Window::default();
+    window.enter(0, Some(file))?;
     let mut at = SEGMENT_HEADER;
-    while let Some(bytes) = window.bytes(file, at, HEADER)? {
-        if Header::is_likely(bytes, start + at) {
+    while let Some(bytes) = window.bytes_from(file, at, HEADER)? {
+        let mut places = Header::candidates(bytes);
+        if places.any(|place| Header::is_likely(&bytes[place..], start + at + place as u64)) {
             return Ok(true);
         }
-        at += ALIGN;
+        at += Header::searched(bytes);
     }
     Ok(false)
-}
-
-/// The part of a file that is in memory.
-#[derive(Default)]
-struct Window {
-    bytes: Vec<u8>,
-    start: u64,
-    /// Bytes of the file.
-    len: u64,
-}
-
-impl Window {
-    /// These bytes of the file; `None` beyond its end.
-    fn bytes(&mut self, file: &dyn File, at: u64, len: usize) -> io::Result<Option<&[u8]>> {
-        let end = at + len as u64;
-        if end > self.len {
-            return Ok(None);
-        }
-        if at < self.start || end > self.start + self.bytes.len() as u64 {
-            let rest = usize::try_from(self.len - at).unwrap_or(usize::MAX);
-            self.bytes = vec![0; len.max(WINDOW.min(rest))];
-            let read = file.read_at(&mut self.bytes, at)?;
-            self.bytes.truncate(read);
-            self.start = at;
-        }
-        let from = usize::try_from(at - self.start).unwrap_or(usize::MAX);
-        Ok(self.bytes.get(from..from + len))
-    }
-
-    /// Whether anything but zeros was written at this place.
-    fn is_written(&mut self, segment: Option<&Opened>, at: u64) -> io::Result<bool> {
-        let Some(segment) = segment else {
-            return Ok(false);
-        };
-        let len = usize::try_from(self.len.saturating_sub(at)).unwrap_or(0);
-        let bytes = self.bytes(&*segment.file, at, len.min(HEADER))?;
-        Ok(bytes.is_some_and(|bytes| bytes.iter().any(|byte| *byte != 0)))
-    }
 }

@@ -51,15 +51,12 @@ impl Segments {
         self.read().get(&(lsn / self.size)).cloned()
     }
 
-    /// Reads from a position to the end of the buffer, or to the end of the segment.
-    pub(crate) fn read_at(&self, lsn: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Appends up to `len` bytes from a position to the buffer; fewer at the end of the file.
+    pub(crate) fn append_from(&self, buffer: &mut Vec<u8>, len: usize, lsn: u64) -> io::Result<()> {
         let file = self
             .file(lsn)
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the segment is gone"))?;
-        let at = lsn % self.size;
-        let room = usize::try_from(self.size - at).unwrap_or(usize::MAX);
-        let len = buffer.len().min(room);
-        file.read_at(&mut buffer[..len], at)
+        file.append_from(buffer, len, lsn % self.size)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Files> {

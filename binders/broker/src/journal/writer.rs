@@ -13,6 +13,14 @@ use super::{
 };
 use crate::storage::{File, Storage};
 
+/// Bytes of zeros that are written behind a small frame, with it: a sync of a file whose blocks exist takes half as long as one of a growing
+/// file, and a page that is written as a whole need not be read before.
+const AHEAD: u64 = 256 << 10;
+/// Larger frames are not small: their syncs take as long as their writing.
+const SMALL: u64 = AHEAD / 32;
+/// Bytes that the operating system keeps as one in memory, or more.
+const PAGE: u64 = 4 << 10;
+
 /// Where the next frame goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tail {
@@ -35,6 +43,8 @@ pub(crate) struct Writer {
     tail: Tail,
     /// Everything before this is durable.
     synced: u64,
+    /// Everything of the segment before this was written by this writer.
+    ahead: u64,
 }
 
 impl Writer {
@@ -53,6 +63,7 @@ impl Writer {
             file,
             tail,
             synced: tail.lsn,
+            ahead: tail.lsn,
         }
     }
 
@@ -82,10 +93,39 @@ impl Writer {
             synced: self.synced,
         };
         head.copy_from_slice(&header.encode(self.tail.epoch));
-        file.write_at(&[IoSlice::new(frame)], lsn % self.segments.size())?;
+        self.write(&*file, frame, lsn)?;
         self.tail.lsn = header.end();
         self.tail.crc = header.crc;
         Ok(lsn)
+    }
+
+    /// Writes a frame; where a small one is the first beyond what was written, with zeros behind it.
+    fn write(&mut self, file: &dyn File, frame: &[u8], lsn: u64) -> io::Result<()> {
+        let at = lsn % self.segments.size();
+        let zeros = self.zeros_behind(at, frame.len() as u64, lsn);
+        let end = lsn + frame.len() as u64;
+        if !zeros.is_empty() {
+            match file.write_at(&[IoSlice::new(frame), IoSlice::new(&zeros)], at) {
+                // There may be room for the frame alone.
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
+                written => {
+                    self.ahead = end + zeros.len() as u64;
+                    return written;
+                }
+            }
+        }
+        self.ahead = self.ahead.max(end);
+        file.write_at(&[IoSlice::new(frame)], at)
+    }
+
+    /// Zeros to the end of a page, and of the segment at most.
+    fn zeros_behind(&self, at: u64, len: u64, lsn: u64) -> Vec<u8> {
+        if lsn + len <= self.ahead || len > SMALL {
+            return Vec::new();
+        }
+        let end = (at + len + AHEAD) / PAGE * PAGE;
+        let zeros = end.min(self.segments.size()).saturating_sub(at + len);
+        vec![0; usize::try_from(zeros).unwrap_or(0)]
     }
 
     /// Makes everything durable that was appended.
@@ -140,6 +180,76 @@ impl Writer {
         self.tail.lsn = (number * size + SEGMENT_HEADER).next_multiple_of(ALIGN);
         self.tail.epoch = header.epoch;
         self.synced = self.tail.lsn;
+        self.ahead = self.tail.lsn;
         Ok(file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::sim::{Disk, Fault};
+
+    const SEGMENT: u64 = 1 << 20;
+
+    fn writer(disk: &Disk) -> Writer {
+        let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+        let pool = Pool::new(storage.clone(), SEGMENT, 0, Vec::new(), 1);
+        let tail = Tail {
+            lsn: 0,
+            crc: 0,
+            epoch: 0,
+        };
+        let segments = Arc::new(Segments::new(SEGMENT));
+        Writer::new(storage, segments, Arc::new(pool), tail)
+    }
+
+    fn len(disk: &Disk) -> u64 {
+        disk.bytes(&segment::name(0, SEGMENT)).len() as u64
+    }
+
+    fn append(writer: &mut Writer, len: usize) {
+        let mut frame = vec![7; HEADER + len];
+        let time = writer.tail().lsn + 1;
+        writer.append(&mut frame, 1, time).unwrap();
+    }
+
+    #[test]
+    fn small_frames_seldom_make_the_file_longer() {
+        let disk = Disk::new();
+        let mut writer = writer(&disk);
+        let mut lengths = std::collections::BTreeSet::new();
+        for _ in 0..2_000 {
+            append(&mut writer, 300);
+            let length = len(&disk);
+            assert!(length >= writer.tail().lsn && length.is_multiple_of(PAGE));
+            lengths.insert(length);
+        }
+        assert_eq!(lengths.len(), 3, "{lengths:?}");
+        append(&mut writer, 200_000);
+        let end = writer.tail().lsn;
+        assert_eq!(
+            len(&disk).next_multiple_of(ALIGN),
+            end,
+            "a large one has no zeros behind it"
+        );
+        while writer.tail().lsn < SEGMENT - 300 {
+            append(&mut writer, 150);
+        }
+        assert_eq!(len(&disk), SEGMENT, "a segment has its size and no more");
+    }
+
+    #[test]
+    fn a_small_frame_needs_no_room_for_the_zeros() {
+        let disk = Disk::new();
+        let mut writer = writer(&disk);
+        append(&mut writer, 20_000);
+        let at = usize::try_from(writer.tail().lsn).unwrap();
+        disk.fault(Fault::FullAtWrite(0));
+        append(&mut writer, 300);
+        assert_eq!(disk.faults(), []);
+        let bytes = disk.bytes(&segment::name(0, SEGMENT));
+        let header = Header::decode(&bytes[at..], writer.tail().epoch).unwrap();
+        assert_eq!(header.end(), writer.tail().lsn);
     }
 }

@@ -41,7 +41,7 @@ impl Entry {
 }
 
 /// When messages were stored: the first position of each frame.
-type Times = VecDeque<(u64, u64)>;
+pub(super) type Times = VecDeque<(u64, u64)>;
 
 /// The messages of a partition.
 #[derive(Debug, Default)]

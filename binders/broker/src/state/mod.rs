@@ -11,6 +11,7 @@ mod lane;
 mod live;
 mod log;
 mod member;
+mod packed;
 mod settle;
 mod snapshot;
 mod space;
@@ -100,11 +101,14 @@ impl State {
     }
 
     /// The first segment in which messages are kept, and which is not among these.
-    pub(crate) fn missing(&self, segments: &[u64], size: u64) -> Option<u64> {
+    pub(crate) fn missing(&self, segments: &[u64]) -> Option<u64> {
+        self.live.find(|segment| !segments.contains(&segment))
+    }
+
+    /// How many messages are kept.
+    pub(crate) fn kept(&self) -> u64 {
         let logs = self.destinations.values().flat_map(|found| &found.logs);
-        let entries = logs.flat_map(|log| log.entries.iter());
-        let mut used = entries.map(|(_, entry)| entry.lsn.get() / size);
-        used.find(|segment| !segments.contains(segment))
+        logs.map(|log| log.entries.len() as u64).sum()
     }
 
     /// Ends every consumer.

@@ -2,13 +2,14 @@
 //!
 //! Two states that have applied the same frames give the same bytes.
 
-use std::{cmp::Reverse, num::NonZeroU64};
+use std::cmp::Reverse;
 
 use super::{
     Publisher, State,
     destination::{Destination, Group},
     lane::{Lane, Note},
     log::{Entry, Log},
+    packed,
 };
 use crate::record::{Change, Fields, Malformed, PREFIX};
 
@@ -176,19 +177,8 @@ impl Log {
     fn write(&self, now: u64, out: &mut Writer) {
         out.u64(self.end());
         out.u64(self.swept);
-        out.len(self.entries.len());
-        for (position, entry) in self.entries.iter() {
-            out.u64(position);
-            out.u64(entry.lsn.get());
-            out.u64(entry.key);
-            out.u32(entry.len);
-            out.u32(entry.marks & !Entry::SCHEDULED);
-        }
-        out.len(self.times.len());
-        for (position, time) in &self.times {
-            out.u64(*position);
-            out.u64(*time);
-        }
+        packed::write_entries(&self.entries, Entry::SCHEDULED, &mut out.0);
+        packed::write_times(&self.times, &mut out.0);
         let mut scheduled: Vec<_> = self.scheduled.iter().map(|Reverse(entry)| *entry).collect();
         scheduled.retain(|(due, position)| *due > now && self.get(*position).is_some());
         scheduled.sort_unstable();
@@ -205,24 +195,12 @@ impl Log {
         if end > LAST {
             return Err(Malformed("there are more messages than can be"));
         }
-        for _ in 0..input.u64()? {
-            let position = input.u64()?;
-            let entry = Entry {
-                lsn: NonZeroU64::new(input.u64()?).ok_or(Malformed("a message has no place"))?,
-                key: input.u64()?,
-                len: input.u32()?,
-                marks: input.u32()?,
-            };
-            if position < self.entries.end() || position >= end {
-                return Err(Malformed("positions are out of order"));
-            }
+        packed::read_entries(input, end, |position, entry| {
             self.done += u64::from(entry.is(Entry::DONE));
             self.entries.put(position, entry);
-        }
+        })?;
         self.entries.skip_to(end);
-        for _ in 0..input.u64()? {
-            self.times.push_back((input.u64()?, input.u64()?));
-        }
+        self.times = packed::read_times(input)?;
         for _ in 0..input.u64()? {
             let (due, position) = (input.u64()?, input.u64()?);
             if let Some(entry) = self.entries.get_mut(position) {

@@ -76,6 +76,23 @@ pub trait File: Send + Sync + fmt::Debug {
     /// The bytes cannot be read.
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize>;
 
+    /// Appends `len` bytes from `at` to the buffer; fewer only at the end of the file.
+    ///
+    /// # Errors
+    /// The bytes cannot be read.
+    fn append_from(&self, buffer: &mut Vec<u8>, len: usize, at: u64) -> io::Result<()> {
+        let before = buffer.len();
+        buffer.resize(before + len, 0);
+        let read = self.read_at(&mut buffer[before..], at)?;
+        buffer.truncate(before + read);
+        Ok(())
+    }
+
+    /// Says what will be read soon, so that it can be made ready; does nothing by default.
+    fn will_read(&self, at: u64, len: u64) {
+        let _ = (at, len);
+    }
+
     /// Writes all of `parts`, one after the other, from `at`.
     ///
     /// # Errors

@@ -3,13 +3,15 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, IoSlice},
+    num::NonZeroU64,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use rustix::{
-    fs::{FlockOperation, fdatasync, flock, statvfs},
-    io::{pwritev, retry_on_intr},
+    buffer::spare_capacity,
+    fs::{Advice, FlockOperation, fadvise, fdatasync, flock, statvfs},
+    io::{Errno, pread, pwritev, retry_on_intr},
 };
 
 use super::{File, Storage};
@@ -126,6 +128,28 @@ impl File for RealFile {
         Ok(read)
     }
 
+    fn append_from(&self, buffer: &mut Vec<u8>, len: usize, at: u64) -> io::Result<()> {
+        let before = buffer.len();
+        let end = before + len;
+        buffer.reserve(len);
+        while buffer.len() < end {
+            let offset = at + (buffer.len() - before) as u64;
+            // This reads as much as the buffer has room for, without writing zeros there first.
+            match pread(&self.0, spare_capacity(buffer), offset) {
+                Ok(0) => break,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        buffer.truncate(end);
+        Ok(())
+    }
+
+    fn will_read(&self, at: u64, len: u64) {
+        // An operating system that does not take advice reads when it is asked.
+        let _unheard = fadvise(&self.0, at, NonZeroU64::new(len), Advice::WillNeed);
+    }
+
     fn write_at(&self, parts: &[IoSlice<'_>], at: u64) -> io::Result<()> {
         let mut offset = at;
         for some in parts.chunks(PARTS) {
@@ -195,6 +219,11 @@ mod tests {
         let mut all = vec![0; 20_000];
         assert_eq!(file.read_at(&mut all, 3).unwrap(), 10_000);
         assert_eq!(all[..10_000], parts.concat());
+        let mut some = vec![9];
+        file.append_from(&mut some, 8, 9_999).unwrap();
+        assert_eq!(some, [9, 0xc3, 9, 0, 0], "to the end of the file");
+        file.append_from(&mut some, 2, 7).unwrap();
+        assert_eq!(some[5..], [1, 0]);
         assert_eq!(storage.list().unwrap(), ["a"]);
     }
 

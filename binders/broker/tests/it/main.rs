@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where a value is missing")]
 
+mod backlog;
 mod basics;
 mod damage;
 mod leases;

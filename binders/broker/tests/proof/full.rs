@@ -61,15 +61,16 @@ async fn ten(broker: &Broker) -> (Vec<u64>, Vec<mq_core::error::Error>) {
 #[test]
 fn a_disk_that_is_full_at_any_write_refuses_for_a_while_and_loses_nothing() {
     runtime().block_on(async {
+        let mut refusals = 0;
         for write in 0..14 {
             let disk = Disk::new();
             let broker = open(&disk, &fixed()).expect("empty");
             disk.fault(Fault::FullAtWrite(write));
             let (mut confirmed, refused) = ten(&broker).await;
-            assert!(
-                disk.faults().is_empty() == (refused.len() == 1),
-                "write {write}"
-            );
+            // Where a frame has room and the zeros behind it have not, nobody is refused.
+            let most = usize::from(disk.faults().is_empty());
+            assert!(refused.len() <= most, "write {write}");
+            refusals += refused.len();
             for error in &refused {
                 assert!(
                     error.kind() == ErrorKind::Full && error.is_temporary(),
@@ -89,6 +90,7 @@ fn a_disk_that_is_full_at_any_write_refuses_for_a_while_and_loses_nothing() {
                 confirmed
             );
         }
+        assert!(refusals >= 10, "{refusals}");
     });
 }
 
@@ -98,12 +100,13 @@ fn what_is_stored_can_be_settled_while_the_disk_is_full_and_published_when_it_is
         let disk = Disk::new();
         let broker = open(&disk, &fixed()).expect("empty");
         let mut billing = join(&broker).await;
-        for id in 0..6 {
+        // As many as one segment holds: the next one needs room.
+        for id in 0..7 {
             publish(&broker, id).await.expect("stored");
         }
-        let delivered = billing.receive(6).await.expect("messages");
+        let delivered = billing.receive(7).await.expect("messages");
         disk.set_room(Some(4_000));
-        let refused = publish(&broker, 6).await.expect_err("no room");
+        let refused = publish(&broker, 7).await.expect_err("no room");
         assert!(refused.kind() == ErrorKind::Full && refused.is_temporary());
         for one in &delivered {
             one.ack()
@@ -112,9 +115,9 @@ fn what_is_stored_can_be_settled_while_the_disk_is_full_and_published_when_it_is
         }
         assert_eq!(broker.lag("orders", "billing").expect("there").messages, 0);
         disk.set_room(None);
-        publish(&broker, 7).await.expect("stored");
+        publish(&broker, 8).await.expect("stored");
         let again = open(&disk.image(0), &fixed()).expect("no damage");
-        assert_eq!(receive(&mut join(&again).await, 1).await, [7]);
+        assert_eq!(receive(&mut join(&again).await, 1).await, [8]);
     });
 }
 

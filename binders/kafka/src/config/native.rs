@@ -120,9 +120,6 @@ impl KafkaSettings {
                 config.set("group.protocol", "consumer");
             }
         }
-        if let Some(instance) = &self.instance {
-            config.set("group.instance.id", instance);
-        }
     }
 
     fn writing(&self, config: &mut ClientConfig) {

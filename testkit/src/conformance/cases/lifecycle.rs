@@ -236,11 +236,11 @@ pub(crate) fn subscribing_while_cut_off_fails_for_a_while() -> Case {
 pub(crate) fn what_was_unsettled_at_a_cut_comes_again() -> Case {
     Case::new(|c| async move {
         let orders = c.ordered("orders").await?;
-        c.send(&orders, &["a", "b"]).await?;
+        c.send(&orders, &["a", "b", "c"]).await?;
         let mut reader = c.reader(&orders, "billing").await?;
-        let records = reader.take(2).await?;
+        let records = reader.take(3).await?;
         reader.done(&records[..1]).await?;
-        let late = reader.ends(&records[1..]);
+        let late = reader.ends(&records[1..2]);
         c.order(Fault::Cut, "").await?;
         let settled = c.within("the answer", reader.settler.settle(&late)).await?;
         ensure!(
@@ -252,7 +252,12 @@ pub(crate) fn what_was_unsettled_at_a_cut_comes_again() -> Case {
         c.order(Fault::Mend, "").await?;
         drop(reader);
         let mut again = c.until_subscribed(&orders, "billing").await?;
-        ensure_eq!(again.texts(1).await?, ["b"], "what came again");
+        // A client may have sent the late settlement once it was possible; what nobody settled comes in any case.
+        let mut found = again.texts(1).await?;
+        if found == ["b"] {
+            found = again.texts(1).await?;
+        }
+        ensure_eq!(found, ["c"], "what came again");
         Ok(())
     })
     .fault(Fault::Cut)

@@ -1,0 +1,11 @@
+//! What only Kafka does: members that come and go, brokers that die, positions that lie behind, settings that do not fit.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod absent;
+mod cluster;
+mod fencing;
+mod positions;
+mod server;
+mod storm;
+mod topics;

@@ -1,0 +1,138 @@
+//! A broker for all tests of this program, and short forms.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use mq_core::{
+    binder::{
+        Action, AssignedLane, Binder, BinderContext, Consumer, ConsumerSpec, DestinationPlan,
+        Event, ProducerSpec, Record, Settlement,
+    },
+    message::Message,
+    policy::Provision,
+};
+use mq_kafka::{KafkaBinder, KafkaSettings};
+use mq_testkit::harness::{Kind, Server};
+use tokio::{sync::OnceCell, time::timeout};
+
+/// The longest that something may take which has to happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The address of the broker; `None` after a printed skip.
+pub(crate) async fn broker() -> Option<String> {
+    static SERVER: OnceCell<Option<Server>> = OnceCell::const_new();
+    let server = SERVER.get_or_init(|| async { Server::available(Kind::Kafka).await.unwrap() });
+    server.await.as_ref().map(Server::addr)
+}
+
+pub(crate) fn settings(servers: &str) -> KafkaSettings {
+    let mut settings = KafkaSettings::default();
+    servers.clone_into(&mut settings.servers);
+    settings.session_timeout = Duration::from_secs(6);
+    settings.delivery_timeout = Duration::from_secs(20);
+    settings
+}
+
+pub(crate) async fn connect(settings: KafkaSettings) -> Arc<KafkaBinder> {
+    let context = BinderContext::new("main", "it");
+    Arc::new(KafkaBinder::connect(settings, &context).await.unwrap())
+}
+
+/// A name that no other test has.
+pub(crate) fn name(word: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{word}-{:x}-{number}", now.as_micros())
+}
+
+pub(crate) async fn topic(binder: &KafkaBinder, word: &str, partitions: u32) -> String {
+    let name = name(word);
+    let plan = DestinationPlan::new(name.as_str()).partitions(partitions);
+    binder.provision(&[plan], Provision::Create).await.unwrap();
+    name
+}
+
+/// Publishes until everything is confirmed.
+pub(crate) async fn publish(binder: &KafkaBinder, topic: &str, messages: &[Message]) {
+    let producer = binder.producer(&ProducerSpec::new(topic)).await.unwrap();
+    for chunk in messages.chunks(1_000) {
+        let mut left: Vec<Message> = chunk.to_vec();
+        while !left.is_empty() {
+            let results = producer.publish(&left).await;
+            let failed = left.into_iter().zip(results).filter(|(_, result)| {
+                assert!(
+                    result.as_ref().is_ok_and(|_| true)
+                        || result
+                            .as_ref()
+                            .is_err_and(mq_core::error::Error::is_temporary),
+                    "{result:?}"
+                );
+                result.is_err()
+            });
+            left = failed.map(|(message, _)| message).collect();
+        }
+    }
+}
+
+/// A consumer with what it was assigned.
+pub(crate) struct Reader {
+    pub(crate) consumer: Box<dyn Consumer>,
+    pub(crate) lanes: Vec<AssignedLane>,
+}
+
+impl Reader {
+    pub(crate) async fn open(binder: &KafkaBinder, spec: &ConsumerSpec) -> Self {
+        let consumer = binder.consumer(spec).await.unwrap();
+        Self {
+            consumer,
+            lanes: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn event(&mut self, max: usize) -> (Event, Vec<Record>) {
+        let mut records = Vec::new();
+        let receiving = self.consumer.receive(&mut records, max);
+        let event = timeout(PATIENCE, receiving)
+            .await
+            .expect("an event")
+            .unwrap();
+        if let Event::Assigned(lanes) = &event {
+            self.lanes
+                .retain(|old| lanes.iter().all(|new| new.id != old.id));
+            self.lanes.extend(lanes.iter().cloned());
+        }
+        (event, records)
+    }
+
+    /// At least `count` records.
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<Record> {
+        let mut records = Vec::new();
+        while records.len() < count {
+            let (event, more) = self.event(count - records.len()).await;
+            assert!(!matches!(event, Event::Ended(_)), "{event:?}");
+            records.extend(more);
+        }
+        records
+    }
+
+    /// Commits behind this record.
+    pub(crate) async fn commit(&self, record: &Record) -> Vec<mq_core::binder::Unsettled> {
+        let settlement = Settlement {
+            lane: record.lane,
+            position: record.position + 1,
+            epoch: record.epoch,
+            action: Action::Commit { saved: None },
+        };
+        self.consumer.settler().settle(&[settlement]).await.unwrap()
+    }
+}
+
+pub(crate) fn text(record: &Record) -> String {
+    String::from_utf8_lossy(record.message.as_bytes()).into_owned()
+}
