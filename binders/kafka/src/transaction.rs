@@ -168,7 +168,7 @@ impl KafkaTransaction {
         loop {
             let room = self.client.context().hooks.room();
             match put(&self.client, "", message, token, self.plan.max_message) {
-                Err(error) if error.kind() == ErrorKind::Full => room.await,
+                Err(error) if error.kind() == ErrorKind::Full => room.wait().await,
                 result => return result,
             }
         }
@@ -273,8 +273,9 @@ impl Transaction for KafkaTransaction {
         self.begin()?;
         let prepared = async {
             if self.stage == Stage::Open {
-                self.confirmed().await?;
+                // While the messages are still on their way.
                 self.add_positions().await?;
+                self.confirmed().await?;
             }
             Ok(())
         };

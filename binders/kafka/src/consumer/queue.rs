@@ -20,7 +20,14 @@ const SPARES: usize = 8;
 enum Item {
     Event(Event),
     /// Never empty; all of one lane.
-    Records(Vec<Record>),
+    Records(Batch),
+}
+
+/// Records, and how many bytes they hold.
+#[derive(Debug)]
+struct Batch {
+    records: Vec<Record>,
+    bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -66,10 +73,12 @@ impl Queue {
 
     /// Takes a batch in, and gives storage for the next one; [`announce`](Self::announce) tells the loop.
     pub(crate) fn push_records(&self, records: Vec<Record>) -> Vec<Record> {
+        let bytes = bytes(&records);
         let mut inner = self.lock();
         inner.records += records.len();
-        inner.bytes += bytes(&records);
-        inner.items.push_back(Item::Records(records));
+        inner.bytes += bytes;
+        inner.items
+            .push_back(Item::Records(Batch { records, bytes }));
         inner.spares.pop().unwrap_or_default()
     }
 
@@ -130,10 +139,10 @@ impl Queue {
         let mut inner = self.lock();
         let mut lowest: Vec<(LaneId, u64)> = Vec::new();
         for item in &mut inner.items {
-            let Item::Records(records) = item else {
+            let Item::Records(batch) = item else {
                 continue;
             };
-            records.retain(|record| {
+            batch.records.retain(|record| {
                 let stays = !lanes.contains(&record.lane);
                 if !stays && lowest.iter().all(|(lane, _)| *lane != record.lane) {
                     lowest.push((record.lane, record.position));
@@ -165,7 +174,7 @@ impl Inner {
     /// Lanes take turns, so that a busy one does not starve another; nothing passes an event.
     fn next(&self) -> Option<Next> {
         let until_event = self.items.iter().map_while(|item| match item {
-            Item::Records(records) => Some(records.first().map(|record| record.lane)),
+            Item::Records(batch) => Some(batch.records.first().map(|record| record.lane)),
             Item::Event(_) => None,
         });
         let mut lanes = until_event.enumerate();
@@ -181,19 +190,27 @@ impl Inner {
     }
 
     fn hand_over(&mut self, index: usize, into: &mut Vec<Record>, max: usize) {
-        let Some(Item::Records(records)) = self.items.get_mut(index) else {
+        let Some(Item::Records(batch)) = self.items.get_mut(index) else {
             return;
         };
+        let records = &mut batch.records;
         self.last = records.first().map(|record| record.lane);
         let start = into.len();
-        if into.is_empty() && records.len() <= max {
-            std::mem::swap(into, records);
+        let taken = if records.len() > max {
+            into.extend(records.drain(..max));
+            bytes(&into[start..])
         } else {
-            into.extend(records.drain(..records.len().min(max)));
-        }
+            if into.is_empty() {
+                std::mem::swap(into, records);
+            } else {
+                into.append(records);
+            }
+            batch.bytes
+        };
+        batch.bytes -= taken;
         let is_empty = records.is_empty();
         self.records -= into.len() - start;
-        self.bytes -= bytes(&into[start..]);
+        self.bytes -= taken;
         if is_empty {
             self.retire(index);
         }
@@ -201,9 +218,10 @@ impl Inner {
 
     /// Keeps the storage of an emptied batch.
     fn retire(&mut self, index: usize) {
-        if let Some(Item::Records(mut storage)) = self.items.remove(index)
+        if let Some(Item::Records(batch)) = self.items.remove(index)
             && self.spares.len() < SPARES
         {
+            let mut storage = batch.records;
             storage.clear();
             self.spares.push(storage);
         }
@@ -211,13 +229,14 @@ impl Inner {
 
     fn recount(&mut self) {
         let is_something =
-            |item: &Item| !matches!(item, Item::Records(records) if records.is_empty());
+            |item: &Item| !matches!(item, Item::Records(batch) if batch.records.is_empty());
         self.items.retain(is_something);
         (self.records, self.bytes) = (0, 0);
-        for item in &self.items {
-            if let Item::Records(records) = item {
-                self.records += records.len();
-                self.bytes += bytes(records);
+        for item in &mut self.items {
+            if let Item::Records(batch) = item {
+                batch.bytes = bytes(&batch.records);
+                self.records += batch.records.len();
+                self.bytes += batch.bytes;
             }
         }
     }

@@ -1,6 +1,12 @@
 //! Calls whose messages are on their way, and what became of each message.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use mq_core::{
     binder::Receipt,
@@ -10,7 +16,10 @@ use rdkafka::{
     Message as _, error::KafkaError, message::DeliveryResult, producer::ProducerContext,
 };
 use slab::Slab;
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    sync::{Notify, futures::Notified, oneshot},
+    time::timeout,
+};
 
 use crate::{
     client::{Context, Hooks},
@@ -23,13 +32,18 @@ const INDEX_BITS: u32 = 24;
 /// Messages that one call may carry.
 pub(crate) const MAX_CALL: usize = 1 << INDEX_BITS;
 
-type Results = Vec<Option<Result<Receipt>>>;
+/// Room is looked for again after this time: messages leave the client's queue a moment after their confirmations were told.
+const AGAIN: Duration = Duration::from_millis(10);
+
+type Results = Vec<Result<Receipt>>;
 
 #[derive(Debug)]
 struct Call {
+    /// Of the messages that are not missing.
     results: Results,
+    /// Messages without a result; each gets one, once.
     missing: usize,
-    done: Option<oneshot::Sender<Vec<Result<Receipt>>>>,
+    done: oneshot::Sender<Results>,
 }
 
 /// The calls of a client.
@@ -38,12 +52,24 @@ pub(crate) struct Deliveries {
     calls: Mutex<Slab<Call>>,
     /// Told when a message has left the client's queue.
     room: Notify,
+    /// Somebody wants to be told.
+    is_awaited: AtomicBool,
+}
+
+/// Waits until a message has left the client's queue.
+pub(crate) struct Room<'a>(Notified<'a>);
+
+impl Room<'_> {
+    pub(crate) async fn wait(self) {
+        // Either way it is looked whether there is room.
+        drop(timeout(AGAIN, self.0).await);
+    }
 }
 
 /// A call that has begun.
 pub(crate) struct Begun {
     number: usize,
-    pub(crate) done: oneshot::Receiver<Vec<Result<Receipt>>>,
+    pub(crate) done: oneshot::Receiver<Results>,
 }
 
 impl Begun {
@@ -61,9 +87,9 @@ impl Deliveries {
     pub(crate) fn begin(&self, count: usize) -> Begun {
         let (sender, done) = oneshot::channel();
         let call = Call {
-            results: (0..count).map(|_| None).collect(),
+            results: (0..count).map(|_| Ok(Receipt::default())).collect(),
             missing: count,
-            done: Some(sender),
+            done: sender,
         };
         let number = self.lock().insert(call);
         Begun { number, done }
@@ -76,33 +102,30 @@ impl Deliveries {
         let Some(call) = calls.get_mut(number) else {
             return;
         };
-        if let Some(slot @ None) = call.results.get_mut(index) {
-            *slot = Some(result);
+        if let Some(slot) = call.results.get_mut(index) {
+            *slot = result;
             call.missing -= 1;
         }
         if call.missing == 0 {
             let call = calls.remove(number);
             drop(calls);
-            call.finish();
+            // Whoever has given up waiting needs no answer.
+            drop(call.done.send(call.results));
         }
     }
 
-    /// Waits until a message has left the client's queue since this was called.
-    pub(crate) fn room(&self) -> tokio::sync::futures::Notified<'_> {
-        self.room.notified()
+    /// Room that becomes free from now on.
+    pub(crate) fn room(&self) -> Room<'_> {
+        let room = Room(self.room.notified());
+        self.is_awaited.store(true, Ordering::Release);
+        room
     }
-}
 
-impl Call {
-    fn finish(mut self) {
-        let unknown = || Err(error::bug("a message has no result"));
-        let results = self.results.drain(..);
-        let results = results
-            .map(|result| result.unwrap_or_else(unknown))
-            .collect();
-        if let Some(done) = self.done {
-            // Whoever has given up waiting needs no answer.
-            drop(done.send(results));
+    /// A message has left the client's queue.
+    fn left(&self) {
+        if self.is_awaited.load(Ordering::Acquire) && self.is_awaited.swap(false, Ordering::AcqRel)
+        {
+            self.room.notify_waiters();
         }
     }
 }
@@ -121,7 +144,7 @@ impl ProducerContext<SpringPartitioner> for Context<Deliveries> {
             }
         };
         self.hooks.end(token, result);
-        self.hooks.room.notify_waiters();
+        self.hooks.left();
     }
 
     fn get_custom_partitioner(&self) -> Option<&SpringPartitioner> {

@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,7 +24,7 @@ use rdkafka::{
 
 use super::{
     Deliveries,
-    deliveries::{MAX_CALL, refused},
+    deliveries::{Begun, MAX_CALL, refused},
 };
 use crate::{
     client::{Context, Link},
@@ -37,9 +40,25 @@ pub(crate) struct Sender {
     link: Arc<Link>,
     max_message: u64,
     client: Mutex<Arc<Client>>,
-    /// Calls are sent in the order in which they were first polled.
+    /// How many calls wait for room in the client's queue, or behind one that does.
+    waiting: AtomicUsize,
+    /// Those are sent in the order in which they were first polled.
     turn: tokio::sync::Mutex<()>,
 }
+
+/// A call that is being sent.
+struct Sending<'a> {
+    client: &'a Client,
+    destination: &'a str,
+    messages: &'a [Message],
+    begun: &'a Begun,
+    max_message: u64,
+    /// The first message that is not sent yet.
+    next: usize,
+}
+
+/// A call that is counted as waiting.
+struct Counted<'a>(&'a AtomicUsize);
 
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,6 +74,7 @@ impl Sender {
             link: link.clone(),
             max_message,
             client: Mutex::new(Arc::new(client)),
+            waiting: AtomicUsize::new(0),
             turn: tokio::sync::Mutex::default(),
         })
     }
@@ -71,20 +91,26 @@ impl Sender {
         if self.link.is_closed() || messages.len() > MAX_CALL {
             return messages.iter().map(|_| Err(error::closed())).collect();
         }
-        let turn = self.turn.lock().await;
         let client = match self.client() {
             Ok(client) => client,
             Err(error) => return all(messages, &error),
         };
-        let deliveries = &client.context().hooks;
-        let begun = deliveries.begin(messages.len());
-        for (index, message) in messages.iter().enumerate() {
-            let token = begun.token(index);
-            if let Err(error) = self.send(&client, destination, message, token).await {
-                deliveries.end(token, Err(error));
-            }
+        let begun = client.context().hooks.begin(messages.len());
+        let mut sending = Sending {
+            client: &client,
+            destination,
+            messages,
+            begun: &begun,
+            max_message: self.max_message,
+            next: 0,
+        };
+        // Nobody waits: whoever is polled now is next, and no lock is needed to say so.
+        let is_free = self.waiting.load(Ordering::Acquire) == 0;
+        if is_free && sending.put_all() {
+            drop(sending);
+        } else {
+            self.wait_and_put(sending).await;
         }
-        drop(turn);
         tokio::select! {
             biased;
             results = begun.done => results.unwrap_or_else(|_| all(messages, &error::closed())),
@@ -92,23 +118,19 @@ impl Sender {
         }
     }
 
-    async fn send(
-        &self,
-        client: &Client,
-        destination: &str,
-        message: &Message,
-        token: usize,
-    ) -> Result<()> {
+    /// Sends the rest of a call as room becomes free; others wait behind it.
+    #[cold]
+    async fn wait_and_put(&self, mut sending: Sending<'_>) {
+        let _counted = Counted::new(&self.waiting);
+        let _turn = self.turn.lock().await;
         loop {
-            let room = client.context().hooks.room();
-            match put(client, destination, message, token, self.max_message) {
-                Err(error) if error.kind() == ErrorKind::Full => {
-                    tokio::select! {
-                        () = room => {}
-                        error = self.link.closing() => return Err(error),
-                    }
-                }
-                result => return result,
+            let room = sending.client.context().hooks.room();
+            if sending.put_all() {
+                return;
+            }
+            tokio::select! {
+                () = room.wait() => {}
+                _ = self.link.closing() => return,
             }
         }
     }
@@ -133,6 +155,54 @@ impl Sender {
         client
             .flush(patience)
             .map_err(|error| error::classify("flushing", &error))
+    }
+}
+
+impl Sending<'_> {
+    /// Sends what there is room for; false if something is left.
+    fn put_all(&mut self) -> bool {
+        while let Some(message) = self.messages.get(self.next) {
+            let token = self.begun.token(self.next);
+            match put(
+                self.client,
+                self.destination,
+                message,
+                token,
+                self.max_message,
+            ) {
+                Err(error) if error.kind() == ErrorKind::Full => return false,
+                Err(error) => self.client.context().hooks.end(token, Err(error)),
+                Ok(()) => {}
+            }
+            self.next += 1;
+        }
+        true
+    }
+}
+
+/// What was not sent when a call is given up will not be.
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        for index in self.next..self.messages.len() {
+            let token = self.begun.token(index);
+            self.client
+                .context()
+                .hooks
+                .end(token, Err(error::closed()));
+        }
+    }
+}
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
