@@ -6,7 +6,10 @@ use mq_testkit::harness::{Kind, Server};
 /// Cases at once.
 const JOBS: usize = 12;
 
-#[expect(clippy::print_stdout, reason = "the test harness shows it beside the test")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the test harness shows it beside the test"
+)]
 #[tokio::test(flavor = "multi_thread")]
 async fn every_case_passes_on_kafka() {
     // Prints the skip where there is no server, and fails where one is required.
