@@ -1,8 +1,11 @@
 //! What is known of the connection to the cluster, from every client of the instance.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use mq_core::{
@@ -34,6 +37,8 @@ pub(crate) struct Link {
     headers: HeaderStyle,
     partitioner: SpringPartitioner,
     statistics: Statistics,
+    /// What consumers have complained of: the group, the partition, and where it stood.
+    stalls: Mutex<HashMap<(String, String, i32), (u64, u64)>>,
 }
 
 /// What clients have told of the cluster.
@@ -57,6 +62,7 @@ impl Link {
             headers,
             partitioner: SpringPartitioner::default(),
             statistics: Statistics::default(),
+            stalls: Mutex::default(),
         }
     }
 
@@ -66,6 +72,18 @@ impl Link {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether this is the first complaint of messages that do not come, between these positions.
+    pub(crate) fn complain(
+        &self,
+        group: &str,
+        place: &(String, i32),
+        positions: (u64, u64),
+    ) -> bool {
+        let mut stalls = self.stalls.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (group.to_owned(), place.0.clone(), place.1);
+        stalls.insert(key, positions) != Some(positions)
     }
 
     /// How headers are called.
