@@ -70,9 +70,15 @@ impl Figures {
             put("", 3, &Round::ratio);
             put("_cpu_ratio", 3, &Round::processor_ratio);
             put("_cpu_beyond_ns", 0, &Round::beyond);
-            put("_ours_cpu_s", 10, &|round| round.ours.processor / round.messages);
-            put("_raw_cpu_s", 10, &|round| round.raw.processor / round.messages);
-            put("_ours_rate", 0, &|round| round.messages / round.ours.seconds);
+            put("_ours_cpu_s", 10, &|round| {
+                round.ours.processor / round.messages
+            });
+            put("_raw_cpu_s", 10, &|round| {
+                round.raw.processor / round.messages
+            });
+            put("_ours_rate", 0, &|round| {
+                round.messages / round.ours.seconds
+            });
             put("_raw_rate", 0, &|round| round.messages / round.raw.seconds);
         }
         drop(writeln!(std::io::stdout(), "{}", Value::Object(closing)));

@@ -143,7 +143,10 @@ impl Bench {
 
     /// Every transaction leaves a mark in each partition: the bare loop's are made as large as ours were.
     fn look_at_output(&mut self, job: &Job) -> Outcome<()> {
-        let marks = self.topics.positions(&job.output)?.checked_sub(job.messages);
+        let marks = self
+            .topics
+            .positions(&job.output)?
+            .checked_sub(job.messages);
         let marks = marks.ok_or("the output has fewer messages than the input")?;
         let size = job.messages * PARTITIONS.unsigned_abs() as u64 / marks.max(1);
         note(&format!("{:?}: {size} messages a transaction", job.side));

@@ -77,7 +77,8 @@ impl Queue {
         let mut inner = self.lock();
         inner.records += records.len();
         inner.bytes += bytes;
-        inner.items
+        inner
+            .items
             .push_back(Item::Records(Batch { records, bytes }));
         inner.spares.pop().unwrap_or_default()
     }

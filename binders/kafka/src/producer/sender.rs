@@ -184,10 +184,7 @@ impl Drop for Sending<'_> {
     fn drop(&mut self) {
         for index in self.next..self.messages.len() {
             let token = self.begun.token(index);
-            self.client
-                .context()
-                .hooks
-                .end(token, Err(error::closed()));
+            self.client.context().hooks.end(token, Err(error::closed()));
         }
     }
 }
