@@ -73,7 +73,7 @@ mod registered {
     #[cfg(feature = "broker")]
     mq_core::registry::inventory::submit! { mq_core::registry::BinderEntry(&mq_broker::BrokerFactory) }
     #[cfg(feature = "kafka")]
-    mq_core::registry::inventory::submit! { mq_core::registry::BinderEntry(&mq_kafka::KafkaFactory) }
+    mq_core::registry::inventory::submit! { mq_core::registry::BinderEntry(mq_kafka::FACTORY) }
     #[cfg(feature = "memory")]
     mq_core::registry::inventory::submit! { mq_core::registry::BinderEntry(&mq_memory::MemoryFactory) }
 }

@@ -1,13 +1,18 @@
-//! A binder that hands over copies of one message as fast as they are taken, and forgets what is published.
+//! A binder that hands over messages as fast as they are taken, and forgets what is published.
 //!
 //! It is what a loop costs without any broker behind it.
+//! Its consumer does what one without copies does for each message: it makes a message around a slice of a buffer that it has.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use mq_core::{
     binder::{
         Admin, AssignedLane, Binder, Capabilities, Capability, Consumer, ConsumerSpec,
@@ -15,15 +20,80 @@ use mq_core::{
         Receipt, Record, Settlement, SettlementStyle, Settler, Unsettled,
     },
     error::Result,
-    message::Message,
+    message::{ContentType, Message},
     policy::Provision,
 };
 use tokio::sync::Notify;
 
-/// Hands over `count` copies of each message in turn, to each subscription.
+/// What messages are made of, as it would lie in a buffer that was read: slices that others hold as well.
+#[derive(Clone, Debug)]
+pub enum Slices {
+    /// A payload.
+    Raw(Bytes),
+    /// A JSON payload.
+    Json(Bytes),
+    /// A payload with each of so many keys in turn; their number is a power of two.
+    Keyed(Bytes, Vec<Bytes>),
+}
+
+impl Slices {
+    /// A payload of no type, without a key.
+    #[must_use]
+    pub fn raw(payload: &[u8]) -> Self {
+        Self::Raw(shared(payload))
+    }
+
+    /// A JSON payload.
+    #[must_use]
+    pub fn json(payload: &str) -> Self {
+        Self::Json(shared(payload.as_bytes()))
+    }
+
+    /// A payload with each of these keys in turn; their number must be a power of two.
+    #[must_use]
+    pub fn keyed(payload: &[u8], keys: impl Iterator<Item = String>) -> Self {
+        let keys: Vec<_> = keys.map(|key| shared(key.as_bytes())).collect();
+        assert!(keys.len().is_power_of_two(), "a power of two");
+        Self::Keyed(shared(payload), keys)
+    }
+
+    /// Makes a message around the slices for each position.
+    fn fill(&self, records: &mut Vec<Record>, positions: Range<u64>) {
+        let record = |position, message| Record::new(message, LaneId(0), position);
+        match self {
+            Self::Raw(payload) => {
+                let raw = |at| record(at, Message::new(payload.clone()));
+                records.extend(positions.map(raw));
+            }
+            Self::Json(payload) => {
+                let json = |at| {
+                    let message = Message::new(payload.clone());
+                    record(at, message.content_type(ContentType::JSON))
+                };
+                records.extend(positions.map(json));
+            }
+            Self::Keyed(payload, keys) => {
+                let keyed = |at| {
+                    let key = keys[at as usize & (keys.len() - 1)].clone();
+                    record(at, Message::new(payload.clone()).key(key))
+                };
+                records.extend(positions.map(keyed));
+            }
+        }
+    }
+}
+
+/// A slice of a buffer that others hold slices of: clones are counted, and the first allocates no more than the others.
+fn shared(bytes: &[u8]) -> Bytes {
+    let bytes = Bytes::copy_from_slice(bytes);
+    drop(bytes.clone());
+    bytes
+}
+
+/// Hands over `count` messages to each subscription.
 #[derive(Debug)]
 pub struct FeedBinder {
-    messages: Vec<Message>,
+    slices: Slices,
     count: u64,
     settled: Arc<Settled>,
     capabilities: Capabilities,
@@ -46,9 +116,9 @@ impl Settled {
 }
 
 impl FeedBinder {
-    /// A feed of these messages, `count` altogether for each subscription.
+    /// A feed of `count` messages altogether for each subscription.
     #[must_use]
-    pub fn new(messages: Vec<Message>, count: u64) -> Arc<Self> {
+    pub fn new(slices: Slices, count: u64) -> Arc<Self> {
         let capabilities = Capabilities::new(SettlementStyle::PerMessage);
         let capabilities = capabilities.with(&[
             Capability::KeyOrder,
@@ -56,7 +126,7 @@ impl FeedBinder {
             Capability::StableIds,
         ]);
         Arc::new(Self {
-            messages,
+            slices,
             count,
             settled: Arc::default(),
             capabilities,
@@ -84,7 +154,7 @@ impl Binder for FeedBinder {
 
     async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>> {
         Ok(Box::new(Feed {
-            messages: self.messages.clone(),
+            slices: self.slices.clone(),
             next: 0,
             count: self.count,
             settled: self.settled.clone(),
@@ -120,7 +190,7 @@ impl Producer for Forget {
 }
 
 struct Feed {
-    messages: Vec<Message>,
+    slices: Slices,
     next: u64,
     count: u64,
     settled: Arc<Settled>,
@@ -149,11 +219,7 @@ impl Consumer for Feed {
             std::future::pending::<()>().await;
         }
         let end = self.count.min(self.next + max as u64);
-        let kinds = self.messages.len() as u64;
-        records.extend((self.next..end).map(|position| {
-            let message = &self.messages[(position % kinds) as usize];
-            Record::new(message.clone(), LaneId(0), position)
-        }));
+        self.slices.fill(records, self.next..end);
         self.next = end;
         Ok(Event::Messages)
     }

@@ -3,13 +3,13 @@
 use std::{hint::black_box, time::Duration};
 
 use bytes::Bytes;
-use mq_benches::feed::FeedBinder;
+use mq_benches::feed::{FeedBinder, Slices};
 use mq_core::{
     app::App,
     binder::{Binder, ConsumerSpec},
     config::Config,
     extract::{Batch, Json},
-    message::{ContentType, Message},
+    message::Message,
 };
 use serde::{Deserialize, Serialize};
 
@@ -72,17 +72,17 @@ pub(crate) fn find(name: &str) -> Option<fn(u64)> {
     })
 }
 
-fn raw() -> Message {
-    Message::new(vec![7_u8; 64])
+fn raw() -> Slices {
+    Slices::raw(&[7; 64])
 }
 
-fn order() -> Message {
-    Message::new(ORDER.as_bytes().to_vec()).content_type(ContentType::JSON)
+fn order() -> Slices {
+    Slices::json(ORDER)
 }
 
-/// Runs an application on a feed of these messages until all are settled.
+/// Runs an application on a feed of such messages until all are settled.
 fn run(
-    messages: Vec<Message>,
+    slices: Slices,
     count: u64,
     bindings: u64,
     settings: Config,
@@ -93,7 +93,7 @@ fn run(
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let feed = FeedBinder::new(messages, count / bindings);
+        let feed = FeedBinder::new(slices, count / bindings);
         let settled = feed.settled();
         let config = settings.set("app.name", "bench");
         let app = build(App::builder().config(config).binder("main", feed));
@@ -116,7 +116,7 @@ fn feed(count: u64) {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let feed = FeedBinder::new(vec![raw()], count);
+        let feed = FeedBinder::new(raw(), count);
         let consumer = feed.consumer(&ConsumerSpec::new("in", None)).await;
         let (mut consumer, mut records) = (consumer.expect("a consumer"), Vec::new());
         let mut left = count;
@@ -130,7 +130,7 @@ fn feed(count: u64) {
 }
 
 fn bytes(count: u64) {
-    run(vec![raw()], count, 1, settings("none", 8), |app| {
+    run(raw(), count, 1, settings("none", 8), |app| {
         app.sink(
             "in",
             |payload: Bytes| async move { drop(black_box(payload)) },
@@ -139,10 +139,8 @@ fn bytes(count: u64) {
 }
 
 fn key(count: u64) {
-    let messages = (0..64)
-        .map(|n| raw().key(format!("customer-{n}")))
-        .collect();
-    run(messages, count, 1, settings("key", 8), |app| {
+    let slices = Slices::keyed(&[7; 64], (0..64).map(|n| format!("customer-{n}")));
+    run(slices, count, 1, settings("key", 8), |app| {
         app.sink(
             "in",
             |payload: Bytes| async move { drop(black_box(payload)) },
@@ -155,7 +153,7 @@ fn look(order: &Order) -> u64 {
 }
 
 fn decode(count: u64) {
-    let message = order();
+    let message = Message::new(ORDER.as_bytes());
     for _ in 0..count {
         let order: Order = serde_json::from_slice(black_box(message.as_bytes())).expect("an order");
         black_box(look(&order));
@@ -163,7 +161,7 @@ fn decode(count: u64) {
 }
 
 fn json(count: u64) {
-    run(vec![order()], count, 1, settings("none", 8), |app| {
+    run(order(), count, 1, settings("none", 8), |app| {
         app.sink("in", |Json(order): Json<Order>| async move {
             black_box(look(&order));
         })
@@ -180,7 +178,7 @@ fn encode(count: u64) {
 }
 
 fn reply(count: u64) {
-    run(vec![order()], count, 1, settings("none", 8), |app| {
+    run(order(), count, 1, settings("none", 8), |app| {
         app.processor("in", "out", |Json(order): Json<Order>| async move {
             Json(Reply {
                 id: order.id,
@@ -192,7 +190,7 @@ fn reply(count: u64) {
 
 fn batch64(count: u64) {
     let settings = settings("none", 8).set("bindings.in.consumer.batch.max", 64_usize);
-    run(vec![order()], count, 1, settings, |app| {
+    run(order(), count, 1, settings, |app| {
         app.batch_sink("in", |orders: Batch<Json<Order>>| async move {
             black_box(orders.values().map(look).sum::<u64>());
         })
@@ -200,7 +198,7 @@ fn batch64(count: u64) {
 }
 
 fn pending8(count: u64) {
-    run(vec![raw()], count, 1, settings("none", 8), |app| {
+    run(raw(), count, 1, settings("none", 8), |app| {
         app.sink("in", |payload: Bytes| async move {
             PendOnce(false).await;
             drop(black_box(payload));
@@ -227,7 +225,7 @@ impl Future for PendOnce {
 }
 
 fn layer_rate_limit(count: u64) {
-    run(vec![raw()], count, 1, settings("none", 8), |app| {
+    run(raw(), count, 1, settings("none", 8), |app| {
         app.layer(tower::limit::RateLimitLayer::new(
             u64::MAX,
             Duration::from_secs(1),
@@ -240,7 +238,7 @@ fn layer_rate_limit(count: u64) {
 }
 
 fn layer_load_shed(count: u64) {
-    run(vec![raw()], count, 1, settings("none", 8), |app| {
+    run(raw(), count, 1, settings("none", 8), |app| {
         app.layer(tower::load_shed::LoadShedLayer::new())
             .sink(
                 "in",
@@ -251,7 +249,7 @@ fn layer_load_shed(count: u64) {
 
 fn bindings(bindings: u64, count: u64) {
     let config = Config::empty();
-    run(vec![raw()], count, bindings, config, |app| {
+    run(raw(), count, bindings, config, |app| {
         (0..bindings).fold(app, |app, n| {
             app.sink(format!("in-{n}"), |payload: Bytes| async move {
                 drop(black_box(payload));

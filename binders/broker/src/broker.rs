@@ -7,7 +7,7 @@ use std::{
 };
 
 use mq_core::{
-    binder::{Cursor, DestinationInfo, GroupInfo, Lag, Receipt, ReplayFrom},
+    binder::{Cursor, DestinationInfo, Drift, GroupInfo, Lag, Receipt, ReplayFrom},
     error::Result,
     message::Message,
     policy::Start,
@@ -16,7 +16,7 @@ use mq_core::{
 use crate::{
     engine::{Running, Shared},
     error,
-    options::{BrokerOptions, DestinationOptions},
+    options::{BrokerOptions, DestinationOptions, GroupMode},
     record::Change,
     storage::{Folder, Storage},
     subscription::Subscription,
@@ -87,6 +87,7 @@ pub struct Subscribe {
     pub(crate) start: Start,
     pub(crate) window: usize,
     pub(crate) lease: Option<Duration>,
+    pub(crate) mode: Option<GroupMode>,
 }
 
 impl Subscribe {
@@ -99,6 +100,7 @@ impl Subscribe {
             start: Start::Latest,
             window: 10_000,
             lease: None,
+            mode: None,
         }
     }
 
@@ -114,6 +116,13 @@ impl Subscribe {
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = Some(group.into());
         self.start = Start::Earliest;
+        self
+    }
+
+    /// How the group hands out: a new group gets this mode ([`Key`](GroupMode::Key) by default), and an old one must have it.
+    #[must_use]
+    pub fn mode(mut self, mode: GroupMode) -> Self {
+        self.mode = Some(mode);
         self
     }
 
@@ -366,6 +375,30 @@ impl Broker {
         self.shared.lock().list()
     }
 
+    /// Gives a destination other options.
+    ///
+    /// Limits, retention and policies hold at once; what is stored beyond a smaller limit stays, unless the policy is to drop it.
+    /// Partitions can be added while no message with a key is unsettled, and publishers wait meanwhile; a key may be in another
+    /// partition from then on. They cannot be taken away, and a destination cannot move into or out of memory.
+    ///
+    /// When the future is dropped, the options may have been changed.
+    ///
+    /// # Errors
+    /// There is no such destination, the change is not possible (not yet: temporary), or the broker does not work.
+    pub async fn change(&self, name: &str, options: &DestinationOptions) -> Result<()> {
+        self.shared.change_options(name, options).await
+    }
+
+    /// In what a destination differs from these options; nothing if it is like them.
+    ///
+    /// # Errors
+    /// There is no such destination.
+    pub fn differences(&self, name: &str, options: &DestinationOptions) -> Result<Vec<Drift>> {
+        let found = self.destination(name);
+        let found = found.ok_or_else(|| error::no_destination(name))?;
+        Ok(options.differences(name, &found))
+    }
+
     /// What a destination is like, if it is there.
     #[must_use]
     pub fn destination(&self, name: &str) -> Option<DestinationOptions> {
@@ -387,11 +420,63 @@ impl Broker {
     /// # Errors
     /// The broker does not work.
     pub async fn create_group(&self, destination: &str, group: &str) -> Result<()> {
+        self.create_group_as(destination, group, GroupMode::default())
+            .await
+    }
+
+    /// The same, in this mode; a group that is there keeps its mode.
+    ///
+    /// # Errors
+    /// The broker does not work.
+    pub async fn create_group_as(
+        &self,
+        destination: &str,
+        group: &str,
+        mode: GroupMode,
+    ) -> Result<()> {
         let route = self.shared.route(destination).await?;
         self.shared
-            .group(route.id, group, Start::Earliest)
+            .group(route.id, group, Start::Earliest, Some(mode))
             .await
             .map(drop)
+    }
+
+    /// How a group hands out.
+    ///
+    /// # Errors
+    /// There is no such destination or group.
+    pub fn group_mode(&self, destination: &str, group: &str) -> Result<GroupMode> {
+        let state = self.shared.lock();
+        let (_, found) = known(&state, destination)?;
+        found
+            .mode(group)
+            .ok_or_else(|| error::no_group(destination, group))
+    }
+
+    /// Changes how a group hands out.
+    ///
+    /// What it has settled stays settled; only a group that becomes a [`Log`](GroupMode::Log) begins with the first message that is
+    /// not settled. Its subscriptions end with a temporary error: what they have is handed out again.
+    ///
+    /// # Errors
+    /// There is no such destination or group, or the broker does not work.
+    pub async fn change_group(
+        &self,
+        destination: &str,
+        group: &str,
+        mode: GroupMode,
+    ) -> Result<()> {
+        let change = {
+            let state = self.shared.lock();
+            let (id, found) = known(&state, destination)?;
+            let number = found.group(group);
+            Change::Mode {
+                destination: id,
+                group: number.ok_or_else(|| error::no_group(destination, group))?,
+                mode,
+            }
+        };
+        self.shared.change(&[change]).await
     }
 
     /// How much a group has before it.
@@ -402,7 +487,7 @@ impl Broker {
         let state = self.shared.lock();
         let (_, found) = known(&state, destination)?;
         found
-            .lag(group, Shared::now())
+            .lag(group, self.shared.clock.now())
             .ok_or_else(|| error::no_group(destination, group))
     }
 
@@ -513,6 +598,10 @@ impl Broker {
     /// # Errors
     /// There is no such destination or group, or the broker does not work.
     pub async fn seek(&self, destination: &str, group: &str, from: ReplayFrom) -> Result<()> {
+        let from = match from {
+            ReplayFrom::Time(time) => ReplayFrom::Time(self.shared.clock.of(time)),
+            other => other,
+        };
         let change = {
             let state = self.shared.lock();
             let (_, found) = known(&state, destination)?;

@@ -4,6 +4,8 @@ use std::{fmt::Display, io, path::Path};
 
 use mq_core::error::{Error, ErrorKind};
 
+use crate::{format::FORMAT, options::GroupMode};
+
 pub(crate) fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the broker is closed").fatal()
 }
@@ -20,11 +22,52 @@ pub(crate) fn disk_full() -> Error {
     Error::new(ErrorKind::Full, text).temporary()
 }
 
-pub(crate) fn in_use(path: &Path) -> Error {
-    let text = "another process, or another broker in this one, has the folder open; a folder has one broker at a time, so close that one or choose another `path`";
+pub(crate) fn in_use(path: &Path, pid: Option<u32>, program: Option<&str>) -> Error {
+    let program = program.map_or_else(String::new, |program| format!(" (`{program}`)"));
+    let holder = match pid {
+        // In another container, processes have the same numbers.
+        Some(pid) if pid == std::process::id() => {
+            format!("process {pid}{program}, which is this one or one of another container,")
+        }
+        Some(pid) => format!("process {pid}{program}"),
+        None => "another process, or another broker in this one,".to_owned(),
+    };
+    let text = format!(
+        "{holder} has the folder open; a folder has one broker at a time, so close that one or choose another `path`"
+    );
     Error::new(ErrorKind::Unavailable, text)
         .temporary()
         .context("path", path.display())
+}
+
+/// A message was on its way when its destination got more partitions.
+pub(crate) fn has_changed(destination: &str) -> Error {
+    let text = "the destination has just got more partitions; publish again";
+    Error::new(ErrorKind::Unavailable, text)
+        .temporary()
+        .context("destination", destination)
+}
+
+/// Options that a destination cannot get any more.
+pub(crate) fn cannot_change(destination: &str, text: &str) -> Error {
+    Error::new(ErrorKind::Config, text).context("destination", destination)
+}
+
+/// Partitions cannot be added for the moment.
+pub(crate) fn cannot_grow_yet(destination: &str, text: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, text)
+        .temporary()
+        .context("destination", destination)
+}
+
+/// What a later version has written is not damaged.
+pub(crate) fn newer(file: &str, format: u32) -> Error {
+    let text = format!(
+        "`{file}` was written by a newer version: it has format {format}, and this version reads up to {FORMAT}; upgrade this program, or open another folder"
+    );
+    Error::new(ErrorKind::Unavailable, text)
+        .fatal()
+        .context("file", file)
 }
 
 pub(crate) fn io(what: &'static str, error: io::Error) -> Error {
@@ -104,6 +147,11 @@ pub(crate) fn full(destination: &str) -> Error {
     .context("destination", destination)
 }
 
+pub(crate) fn numbered_in_memory(destination: &str) -> Error {
+    let text = "the destination is in memory, so that its messages are lost with the process, and their numbers would not be; publish without numbers, or give it another durability";
+    Error::new(ErrorKind::Unsupported, text).context("destination", destination)
+}
+
 /// An earlier message of the key, or of the publisher, has failed in the same call.
 pub(crate) fn behind_failed(whose: &str) -> Error {
     let text = format!("an earlier message of the same {whose} was not stored");
@@ -123,6 +171,46 @@ pub(crate) fn deleted() -> Error {
         "a destination of the subscription was deleted",
     )
     .temporary()
+}
+
+/// The group of a subscription hands out differently from now on.
+pub(crate) fn changed() -> Error {
+    let text = "the mode of the subscription's group was changed; subscribe again";
+    Error::new(ErrorKind::Unavailable, text).temporary()
+}
+
+pub(crate) fn other_mode(
+    destination: &str,
+    group: &str,
+    found: GroupMode,
+    wanted: GroupMode,
+) -> Error {
+    let text = format!(
+        "the group has mode `{found}`, and `{wanted}` is asked for; ask for what it has, or change it with `Broker::change_group`"
+    );
+    Error::new(ErrorKind::Config, text)
+        .context("destination", destination)
+        .context("group", group)
+}
+
+pub(crate) fn no_lease(destination: &str, group: &str) -> Error {
+    let text = "a group of mode `log` knows nothing of single messages, so there are no leases; leave `lease` away, or use another mode";
+    Error::new(ErrorKind::Config, text)
+        .context("destination", destination)
+        .context("group", group)
+}
+
+/// Something was asked for a single message of a group that reads a log.
+pub(crate) fn in_log() -> Error {
+    let text = "a group of mode `log` has a position and knows nothing of single messages; acknowledge, or use another mode";
+    Error::new(ErrorKind::Unsupported, text)
+}
+
+pub(crate) fn saved_too_large(size: usize) -> Error {
+    let text = "the notes beside a position are larger than the broker keeps; save less";
+    Error::new(ErrorKind::TooLarge, text)
+        .context("bytes", size)
+        .context("limit", crate::engine::MAX_SAVED)
 }
 
 pub(crate) fn lost() -> Error {

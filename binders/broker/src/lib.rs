@@ -47,6 +47,7 @@ mod binder;
 mod broker;
 mod engine;
 mod error;
+mod format;
 #[cfg(test)]
 mod fuzz;
 mod inspect;
@@ -56,8 +57,10 @@ mod record;
 mod state;
 pub mod storage;
 mod subscription;
+mod time;
 
 pub use binder::{BrokerBinder, BrokerFactory, BrokerSettings, FACTORY};
 pub use broker::{Broker, Browsed, Publisher, Subscribe};
-pub use options::{BrokerOptions, DestinationOptions, Durability, Full};
+pub use options::{BrokerOptions, DestinationOptions, Durability, Expired, Full, GroupMode};
 pub use subscription::{Delivered, Subscription};
+pub use time::{SystemTimeSource, TimeSource};

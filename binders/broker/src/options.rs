@@ -1,9 +1,11 @@
 //! What can be chosen.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use mq_core::units;
+use mq_core::{binder::Drift, units};
 use serde::Deserialize;
+
+use crate::time::{SystemTimeSource, TimeSource};
 
 /// When a publication or settlement is confirmed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -18,6 +20,35 @@ pub enum Durability {
     Interval,
     /// When the operating system has it. Survives the end of the process.
     Os,
+    /// At once: messages and what became of them are in memory only, and lost with the process. Destination and groups survive.
+    Memory,
+}
+
+impl Durability {
+    /// The name as settings and errors show it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Interval => "interval",
+            Self::Os => "os",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// What becomes of a message whose time to live (`expires_at`) is up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Expired {
+    /// It is handed out with its time; who gets it decides. The framework makes a dead letter of it, before the handler.
+    #[default]
+    HandOut,
+    /// It goes, for every group that has not settled it.
+    Drop,
+    /// The same, and each of these groups gets it as a dead letter, in one step.
+    DeadLetter,
 }
 
 /// What happens to a message for which a destination has no room.
@@ -34,18 +65,54 @@ pub enum Full {
     DropOldest,
 }
 
+/// How a group hands messages out to its members.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum GroupMode {
+    /// Members share the messages; those of one key are handed out one at a time, in order.
+    #[default]
+    Key,
+    /// Members share the messages; keys do not matter.
+    Queue,
+    /// One member has everything, in the order of each partition; the others stand by, and take over in the order in which they came.
+    Exclusive,
+    /// Each partition is read by one member, as a log: the group has a position in it and nothing else, an acknowledgement counts for
+    /// everything before it too, and reading can begin anywhere again.
+    Log,
+}
+
+impl GroupMode {
+    /// The name as settings and errors show it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Queue => "queue",
+            Self::Exclusive => "exclusive",
+            Self::Log => "log",
+        }
+    }
+}
+
+impl std::fmt::Display for GroupMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// What a destination is like.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DestinationOptions {
-    /// 1 to 4,096; 1 by default. Cannot be changed later.
+    /// 1 to 4,096; 1 by default. There may be more later, and never fewer.
     pub partitions: u32,
     /// When publications to it and settlements of its messages are confirmed.
     pub durability: Durability,
     /// Messages that are not settled by every group, at most; 100 million by default.
     pub max_messages: u64,
-    /// Their bytes, at most; 64 GiB by default. Counts payload, key and headers, and about 80 bytes for each message.
+    /// Their bytes, at most; 64 GiB by default, and 256 MiB in memory. Counts payload, key and headers, and about 80 bytes for each message.
     #[serde(with = "units::bytes")]
     pub max_bytes: u64,
     /// What happens beyond that.
@@ -54,6 +121,12 @@ pub struct DestinationOptions {
     /// They go earlier where their segment would hold up disk space, unless this is `i64::MAX`, the largest number of TOML, or more:
     /// then every message is kept until it is purged, with its segment.
     pub retain: u64,
+    /// A message that is given back with so many attempts is a dead letter of its group; 0, the default, leaves that to whoever settles.
+    pub max_attempts: u32,
+    /// A message is a dead letter of its group when so many processes in a row have ended while they had it; 10 by default, 0 is never.
+    pub max_crashes: u32,
+    /// What becomes of a message whose time is up.
+    pub expired: Expired,
 }
 
 impl Default for DestinationOptions {
@@ -62,9 +135,65 @@ impl Default for DestinationOptions {
             partitions: 1,
             durability: Durability::default(),
             max_messages: 100_000_000,
-            max_bytes: 64 << 30,
+            max_bytes: MAX_BYTES,
             full: Full::default(),
             retain: 10_000,
+            max_attempts: 0,
+            max_crashes: 10,
+            expired: Expired::default(),
+        }
+    }
+}
+
+/// The bytes of a destination for which nobody has said otherwise.
+const MAX_BYTES: u64 = 64 << 30;
+/// The same in memory.
+const MAX_IN_MEMORY: u64 = 256 << 20;
+
+impl DestinationOptions {
+    /// In what a destination that is like `found` differs from these.
+    pub(crate) fn differences(&self, name: &str, found: &Self) -> Vec<Drift> {
+        let code = |full: Full| match full {
+            Full::Block => "block",
+            Full::Reject => "reject",
+            Full::DropOldest => "drop_oldest",
+        };
+        let expired = |expired: Expired| match expired {
+            Expired::HandOut => "hand_out",
+            Expired::Drop => "drop",
+            Expired::DeadLetter => "dead_letter",
+        };
+        let each = |own: &Self| {
+            [
+                ("partitions", own.partitions.to_string()),
+                ("durability", own.durability.name().to_owned()),
+                ("max_messages", own.max_messages.to_string()),
+                ("max_bytes", own.max_bytes.to_string()),
+                ("full", code(own.full).to_owned()),
+                ("retain", own.retain.to_string()),
+                ("max_attempts", own.max_attempts.to_string()),
+                ("max_crashes", own.max_crashes.to_string()),
+                ("expired", expired(own.expired).to_owned()),
+            ]
+        };
+        let pairs = each(self).into_iter().zip(each(found));
+        let drifts = pairs.filter(|((_, wanted), (_, found))| wanted != found);
+        drifts
+            .map(|((what, wanted), (_, found))| Drift {
+                destination: name.into(),
+                what,
+                wanted,
+                found,
+            })
+            .collect()
+    }
+
+    /// Bytes that it may hold.
+    pub(crate) fn room(&self) -> u64 {
+        if self.durability == Durability::Memory && self.max_bytes >= MAX_BYTES {
+            MAX_IN_MEMORY
+        } else {
+            self.max_bytes
         }
     }
 }
@@ -96,6 +225,11 @@ pub struct BrokerOptions {
     /// Whether to go on without what cannot be read of a damaged journal; false by default.
     /// Settlements behind the damage are passed over, as they may speak of other messages: what they settled is handed out again.
     pub repair: bool,
+    /// Where the time comes from: the operating system by default.
+    pub time: Arc<dyn TimeSource>,
+    /// Whether the state that was found is kept for tests to look at.
+    #[doc(hidden)]
+    pub is_inspected: bool,
 }
 
 impl Default for BrokerOptions {
@@ -112,6 +246,8 @@ impl Default for BrokerOptions {
             named: BTreeMap::new(),
             auto_create: true,
             repair: false,
+            time: Arc::new(SystemTimeSource),
+            is_inspected: false,
         }
     }
 }

@@ -74,6 +74,9 @@ impl Subscription {
             start: subscribe.start,
             window: subscribe.window,
             lease: subscribe.lease,
+            mode: subscribe.mode,
+            may_change: false,
+            announces: false,
         };
         let (reading, lanes) = Reading::open(shared, &wanted).await?;
         let lanes = lanes.into_iter();
@@ -92,8 +95,10 @@ impl Subscription {
     /// The subscription has ended, or a message cannot be read from the disk.
     pub async fn receive(&mut self, max: usize) -> Result<Vec<Delivered>> {
         if self.records.is_empty() {
-            self.reading.receive(&mut self.records, max.max(1)).await?;
+            let turn = self.reading.receive(&mut self.records, max.max(1)).await?;
+            debug_assert!(turn.is_none(), "nothing is announced to the library");
         }
+        self.learn();
         let count = max.max(1).min(self.records.len());
         let records = self.records.drain(..count);
         let delivered = records.map(|record| {
@@ -109,7 +114,31 @@ impl Subscription {
         Ok(delivered.collect())
     }
 
+    /// Looks up partitions that were added since.
+    fn learn(&mut self) {
+        let known = self.destinations.len();
+        let last = self
+            .records
+            .iter()
+            .map(|record| record.lane.0 as usize)
+            .max();
+        for lane in known..last.map_or(0, |last| last + 1) {
+            let lane = LaneId(u32::try_from(lane).unwrap_or(u32::MAX));
+            let assigned = self
+                .reading
+                .shared()
+                .lock()
+                .assigned(self.reading.key(), lane);
+            // The destination may be gone by now: then nothing of it can be settled.
+            let place = assigned.map(|one| (one.lane.destination, one.lane.partition));
+            self.destinations
+                .push(place.unwrap_or_else(|| ("".into(), 0)));
+        }
+    }
+
     /// Acknowledges many messages at once.
+    ///
+    /// In a group of mode [`Log`](crate::GroupMode::Log), each counts for everything before it in its partition too.
     ///
     /// # Errors
     /// One of them is not with this subscription any more (the others are settled), or the broker does not work.
@@ -186,6 +215,9 @@ impl Delivered {
     }
 
     /// Acknowledges it.
+    ///
+    /// In a group of mode [`Log`](crate::GroupMode::Log), that counts for everything before it in its partition too, and the other
+    /// calls are [`Unsupported`](mq_core::error::ErrorKind::Unsupported).
     ///
     /// # Errors
     /// It is not with this subscription any more, or the broker does not work.

@@ -1,10 +1,25 @@
 //! The administrative side: topics, groups, positions, and looking at messages.
 
 mod browse;
+mod drift;
+mod ends;
 mod groups;
+mod handled;
+mod lag;
+mod marks;
+mod members;
+mod pool;
+mod provision;
+mod reader;
 mod topics;
 
-use std::{fmt, sync::Arc, time::Duration};
+pub(crate) use pool::Pool;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use mq_core::{
@@ -12,17 +27,20 @@ use mq_core::{
         Admin, Browsed, Cursor, DestinationInfo, DestinationPlan, GroupInfo, Lag, ProvisionReport,
         ReplayFrom,
     },
-    error::Result,
+    error::{Error, ErrorKind, Result},
     policy::Provision,
 };
 use rdkafka::{ClientConfig, admin::AdminClient, config::FromClientConfigAndContext};
 use tokio::task::spawn_blocking;
 
 use crate::{
-    client::{Context, Link, Plain},
+    client::{self, Context, Link, Plain, prime},
     config::KafkaSettings,
     error,
 };
+
+/// The client that changes topics.
+pub(super) type Changes = AdminClient<Context<()>>;
 
 /// What administration works with; clones are the same.
 #[derive(Clone)]
@@ -30,8 +48,10 @@ pub(crate) struct KafkaAdmin {
     pub(super) settings: Arc<KafkaSettings>,
     pub(super) config: ClientConfig,
     pub(super) client: Arc<Plain>,
-    pub(super) admin: Arc<AdminClient<Context<()>>>,
     pub(super) link: Arc<Link>,
+    pub(super) pool: Arc<Pool>,
+    /// Held while messages are marked.
+    pub(super) marking: Arc<Mutex<()>>,
 }
 
 impl fmt::Debug for KafkaAdmin {
@@ -46,16 +66,37 @@ impl KafkaAdmin {
         config: ClientConfig,
         client: Arc<Plain>,
         link: &Arc<Link>,
-    ) -> Result<Self> {
-        let admin = AdminClient::from_config_and_context(&config, Context::new(link, ()))
-            .map_err(|error| error::classify("connecting", &error))?;
-        Ok(Self {
+    ) -> Self {
+        Self {
             settings: Arc::new(settings.clone()),
             config,
             client,
-            admin: Arc::new(admin),
             link: link.clone(),
-        })
+            pool: Arc::default(),
+            marking: Arc::default(),
+        }
+    }
+
+    /// Clients that are kept for later questions.
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// A client for questions.
+    pub(super) fn connect(&self, config: &ClientConfig) -> Result<Plain> {
+        let client = client::connect(config, &self.link)?;
+        prime(&client, self.timeout());
+        Ok(client)
+    }
+
+    /// A client that changes topics. It is made for the occasion: nobody serves its log.
+    pub(super) fn changes(&self) -> Result<Changes> {
+        if self.link.has_tokens() {
+            let text = "topics cannot be changed with `mechanism = \"oauthbearer\"`: this client's administration takes no tokens; create them with other tools, and set `provision = \"verify\"`";
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
+        AdminClient::from_config_and_context(&self.config, Context::new(&self.link, ()))
+            .map_err(|error| error::classify("connecting", &error))
     }
 
     pub(super) fn timeout(&self) -> Duration {
@@ -82,17 +123,8 @@ impl KafkaAdmin {
     ) -> Result<ProvisionReport> {
         match mode {
             Provision::None => Ok(ProvisionReport::default()),
-            Provision::Verify => {
-                let plan = plan.to_vec();
-                self.blocking(move |own| own.verify(&plan)).await
-            }
-            _ => {
-                let mut report = self.create(plan).await?;
-                let plan = plan.to_vec();
-                let founded = self.blocking(move |own| own.found_all(&plan)).await?;
-                report.created.extend(founded);
-                Ok(report)
-            }
+            Provision::Verify => self.verify(plan).await,
+            _ => self.create(plan).await,
         }
     }
 }
@@ -126,6 +158,12 @@ impl Admin for KafkaAdmin {
             .await?;
         *cursor = next;
         Ok(found)
+    }
+
+    async fn mark_handled(&self, destination: &str, partition: u32, position: u64) -> Result<()> {
+        let destination = destination.to_owned();
+        self.blocking(move |own| own.mark(&destination, partition, position))
+            .await
     }
 
     async fn purge(&self, destination: &str) -> Result<u64> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use mq_core::{
     binder::{
         Admin, Binder, BinderContext, Capabilities, Capability, Consumer, ConsumerSpec,
-        DestinationPlan, Health, Producer, ProducerSpec, ProvisionReport, RetryState,
+        DestinationPlan, Health, Naming, Producer, ProducerSpec, ProvisionReport, RetryState,
         SettlementStyle,
     },
     error::Result,
@@ -16,8 +16,8 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     admin::KafkaAdmin,
-    client::{Link, Probe, plain},
-    config::{KafkaSettings, Native, Side, table},
+    client::{ClientStatistics, Link, Probe, plain},
+    config::{HeaderStyle, KafkaSettings, Native, Side, TokenSource, Tokens, table},
     consumer::{self, Opening},
     error,
     producer::{KafkaProducer, Sender},
@@ -52,6 +52,10 @@ pub(crate) fn capabilities(settings: &KafkaSettings) -> Capabilities {
         ])
         .retry_state(RetryState::Bounded(consumer::NOTES))
         .max_message(settings.max_message)
+        .naming(match settings.headers {
+            HeaderStyle::Mq => Naming::Mq,
+            HeaderStyle::Spring => Naming::Spring,
+        })
 }
 
 impl KafkaBinder {
@@ -60,11 +64,32 @@ impl KafkaBinder {
     /// # Errors
     /// librdkafka refuses the settings.
     pub async fn connect(settings: KafkaSettings, context: &BinderContext) -> Result<Self> {
-        let link = Arc::new(Link::new(context.name.clone()));
+        Self::open(settings, context, Tokens::default()).await
+    }
+
+    /// The same with tokens from code, for `mechanism = "oauthbearer"`.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with_tokens(
+        settings: KafkaSettings,
+        context: &BinderContext,
+        tokens: Arc<dyn TokenSource>,
+    ) -> Result<Self> {
+        Self::open(settings, context, Tokens(Some(tokens))).await
+    }
+
+    pub(crate) async fn open(
+        settings: KafkaSettings,
+        context: &BinderContext,
+        tokens: Tokens,
+    ) -> Result<Self> {
+        let tokens = tokens.or_configured(settings.security.as_ref());
+        let link = Arc::new(Link::new(context.name.clone(), settings.headers, tokens));
         let config = settings.client(Side::Admin, &context.application, &Native::new())?;
         let client = plain(&config, &link)?;
-        let admin = KafkaAdmin::new(&settings, config, client.clone(), &link)?;
-        let probe = Probe::start(&client, &link)?;
+        let admin = KafkaAdmin::new(&settings, config, client.clone(), &link);
+        let probe = Probe::start(&client, &link, admin.pool())?;
         link.known().await;
         Ok(Self {
             capabilities: capabilities(&settings),
@@ -77,8 +102,14 @@ impl KafkaBinder {
         })
     }
 
+    /// What the clients of the instance have counted last; nothing while `statistics` is not set.
+    #[must_use]
+    pub fn statistics(&self) -> Vec<ClientStatistics> {
+        self.link.statistics().all()
+    }
+
     fn opening(&self, spec: &ConsumerSpec) -> Result<Opening> {
-        let native = table(&spec.native)?;
+        let native = table(Side::Consumer, &spec.native)?;
         let settings = &self.settings;
         let mut config = settings.client(Side::Consumer, &self.application, &native)?;
         if let Some(instance) = settings.instance.as_ref().filter(|_| spec.group.is_some()) {
@@ -153,12 +184,13 @@ impl Binder for KafkaBinder {
         if spec.filter.is_some() {
             return Err(error::unsupported("filters").context("binding", &spec.binding));
         }
-        consumer::open(self.opening(spec)?).await
+        let opened = consumer::open(self.opening(spec)?).await;
+        opened.map_err(|error| self.link.explain(error))
     }
 
     async fn producer(&self, spec: &ProducerSpec) -> Result<Arc<dyn Producer>> {
         self.link.open()?;
-        let sender = self.sender(&table(&spec.native)?)?;
+        let sender = self.sender(&table(Side::Producer, &spec.native)?)?;
         Ok(Arc::new(KafkaProducer::new(
             sender,
             spec.destination.clone(),

@@ -1,10 +1,19 @@
 //! The settings of an instance of `kind = "kafka"`, and how it comes into being from them.
 
+mod client;
 mod factory;
 mod native;
+mod properties;
+mod security;
+mod tokens;
+mod topic;
 
 pub use factory::{FACTORY, KafkaFactory};
 pub(crate) use native::{Native, Side, table};
+pub use security::{Mechanism, SecuritySettings};
+pub(crate) use tokens::Tokens;
+pub use tokens::{Token, TokenSource};
+pub(crate) use topic::setting_name;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -30,7 +39,12 @@ pub struct KafkaSettings {
     pub partitions: Option<u32>,
     /// Replicas of topics that are created; the broker's default by default.
     pub replication: Option<u16>,
+    /// Whether topics with fewer partitions than are asked for get more; `false` by default, which reports the difference.
+    ///
+    /// More partitions send keys elsewhere: what is in the topic keeps its place, and the order of a key is not kept across the change.
+    pub grow: bool,
     /// Settings of topics that are created, by Kafka's names, for example `"retention.ms" = "604800000"`.
+    /// Topics that are there are compared with them.
     pub topic: BTreeMap<String, Scalar>,
     /// The largest message with key and headers; 1,000,000 bytes by default, as in the broker.
     #[serde(with = "units::bytes")]
@@ -65,6 +79,13 @@ pub struct KafkaSettings {
     /// Bytes that are fetched ahead for each consumer; 16 MiB by default.
     #[serde(with = "units::bytes")]
     pub fetch_ahead: u64,
+    /// How connections are encrypted, and who the client is; neither by default.
+    pub security: Option<SecuritySettings>,
+    /// How the framework's headers are called, and how keys choose partitions; `"mq"` by default.
+    pub headers: HeaderStyle,
+    /// How often the clients count what they do; never by default. See [`KafkaBinder::statistics`](crate::KafkaBinder::statistics).
+    #[serde(with = "units::duration")]
+    pub statistics: Duration,
     /// Properties of librdkafka for every client of the instance, checked by name.
     pub native: BTreeMap<String, Scalar>,
 }
@@ -76,6 +97,7 @@ impl Default for KafkaSettings {
             client_id: None,
             partitions: None,
             replication: None,
+            grow: false,
             topic: BTreeMap::new(),
             max_message: 1_000_000,
             timeout: Duration::from_secs(5),
@@ -88,6 +110,9 @@ impl Default for KafkaSettings {
             delivery_timeout: Duration::from_secs(30),
             transaction_timeout: Duration::from_secs(60),
             fetch_ahead: 16 << 20,
+            security: None,
+            headers: HeaderStyle::Mq,
+            statistics: Duration::ZERO,
             native: BTreeMap::new(),
         }
     }
@@ -135,8 +160,20 @@ impl Compression {
     }
 }
 
+/// How the framework's headers are called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum HeaderStyle {
+    /// `mq-…`, as on every binder.
+    #[default]
+    Mq,
+    /// As a Spring Cloud Stream application writes and expects them; selects its partitioner and its names of dead-letter topics too.
+    Spring,
+}
+
 /// The value of a property.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum Scalar {
     /// `true` or `false`.
@@ -147,6 +184,16 @@ pub enum Scalar {
     Float(f64),
     /// A text.
     Text(String),
+}
+
+/// Texts are hidden: a password may be among them.
+impl fmt::Debug for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(_) | Self::Integer(_) | Self::Float(_) => fmt::Display::fmt(self, f),
+            Self::Text(_) => f.write_str("***"),
+        }
+    }
 }
 
 impl fmt::Display for Scalar {

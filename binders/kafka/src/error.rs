@@ -37,6 +37,11 @@ pub(crate) fn no_topic(name: &str) -> Error {
     Error::new(ErrorKind::NotFound, text).context("destination", name)
 }
 
+pub(crate) fn no_name(name: &str) -> Error {
+    let text = "this cannot be the name of a topic; a name has letters, digits, `.`, `_` and `-`, at most 249 of them";
+    Error::new(ErrorKind::Rejected, text).context("destination", name)
+}
+
 pub(crate) fn bug(text: impl Into<String>) -> Error {
     Error::new(ErrorKind::Bug, text)
 }
@@ -140,4 +145,52 @@ pub(crate) fn of_code(what: &'static str, code: RDKafkaErrorCode, text: &str) ->
         }
         _ => make(ErrorKind::Unavailable, "").temporary(),
     }
+}
+
+/// Whether the code says that the cluster does not let this client in.
+pub(crate) fn is_login_refusal(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as C;
+    matches!(
+        code,
+        C::Authentication
+            | C::SaslAuthenticationFailed
+            | C::UnsupportedSASLMechanism
+            | C::IllegalSASLState
+            | C::SSL
+    )
+}
+
+/// Whether TLS failed because of certificates or versions, and not because the connection was cut while it was being made.
+pub(crate) fn is_tls_refusal(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    let cut = [
+        "disconnected",
+        "connection reset",
+        "timed out",
+        "broken pipe",
+        "unexpected eof",
+    ];
+    !cut.iter().any(|word| reason.contains(word))
+}
+
+/// Whether a connection ended because the other side did not like what it saw of this client (RFC 8446, section 6.2).
+pub(crate) fn is_alert(reason: &str) -> bool {
+    reason.contains("SSL alert number") && reason.contains("certificate")
+}
+
+/// What to look at where TLS fails.
+const TLS: &str = "check `security.ca`, `certificate` and `key`, and that the port speaks TLS";
+
+/// Why the cluster does not accept the client's certificate, and how to fix it.
+pub(crate) fn refused_certificate(reason: &str) -> String {
+    format!("{reason}; {TLS}")
+}
+
+/// Why the cluster does not let this client in, and how to fix it.
+pub(crate) fn refusal(error: &KafkaError, reason: &str) -> String {
+    let fix = match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::SSL) => TLS,
+        _ => "check `security`: mechanism, user and password or token",
+    };
+    format!("{}; {fix}", reason.trim_end_matches('.'))
 }

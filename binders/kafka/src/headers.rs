@@ -1,32 +1,86 @@
-//! What of a message travels in Kafka's headers, and what has a place of its own there.
+//! What of a message travels in Kafka's headers, and under which names.
+
+mod letters;
+mod mq;
+mod partitioner;
+mod spring;
+mod types;
+
+pub(crate) use partitioner::SpringPartitioner;
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
-use mq_core::message::{HeaderValue, Headers, Message, MessageId, names};
-use rdkafka::message::{BorrowedHeaders, Header, Headers as _, OwnedHeaders};
+use mq_core::message::{Message, MessageId, names};
+use rdkafka::{
+    Message as _,
+    message::{BorrowedHeaders, BorrowedMessage, Header, OwnedHeaders},
+};
+
+use crate::config::HeaderStyle;
 
 /// The headers of a message that is sent; `None` if there are none.
-pub(crate) fn write(message: &Message) -> Option<OwnedHeaders> {
-    let user = message.as_headers();
+pub(crate) fn write(style: HeaderStyle, message: &Message) -> Option<OwnedHeaders> {
+    match style {
+        HeaderStyle::Mq => mq::write(message),
+        HeaderStyle::Spring => spring::write(message),
+    }
+}
+
+/// Gives a message what came in the headers.
+pub(crate) fn read(style: HeaderStyle, found: &BorrowedHeaders, message: Message) -> Message {
+    match style {
+        HeaderStyle::Mq => mq::read(found, message),
+        HeaderStyle::Spring => spring::read(found, message),
+    }
+}
+
+/// A message that was looked at, with its own copy of everything.
+pub(crate) fn message(style: HeaderStyle, found: &BorrowedMessage<'_>) -> Message {
+    let mut message = match found.payload() {
+        Some(payload) => Message::new(Bytes::copy_from_slice(payload)),
+        None => Message::tombstone(),
+    };
+    if let Some(key) = found.key() {
+        message = message.key(Bytes::copy_from_slice(key));
+    }
+    let millis = found.timestamp().to_millis();
+    let time = millis.and_then(|millis| u64::try_from(millis).ok());
+    if let Some(time) = time.and_then(|time| UNIX_EPOCH.checked_add(Duration::from_millis(time))) {
+        message = message.timestamp(time);
+    }
+    match found.headers() {
+        Some(headers) => read(style, headers, message),
+        None => message,
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn millis(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn insert(headers: OwnedHeaders, name: &str, value: &[u8]) -> OwnedHeaders {
+    headers.insert(Header {
+        key: name,
+        value: Some(value),
+    })
+}
+
+fn text(value: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(value)
+}
+
+/// Adds what the framework knows of a message and Kafka has no place for.
+fn insert_own(mut headers: OwnedHeaders, message: &Message) -> OwnedHeaders {
     let properties = message.properties();
-    let content_type = message.as_content_type();
-    let is_plain = message.is_plain() && message.as_id().is_none() && content_type.is_none();
-    if is_plain {
-        return None;
-    }
-    let mut headers = OwnedHeaders::new_with_capacity(user.len() + 5);
-    for (name, value) in user.iter() {
-        headers = insert(headers, name, value.as_bytes());
-    }
     if let Some(id) = message.as_id() {
         headers = insert(headers, names::ID, &id.to_bytes());
-    }
-    if let Some(content_type) = content_type {
-        headers = insert(headers, CONTENT_TYPE, content_type.as_str().as_bytes());
     }
     if let Some(id) = &properties.correlation_id {
         headers = insert(headers, names::CORRELATION_ID, id);
@@ -37,46 +91,25 @@ pub(crate) fn write(message: &Message) -> Option<OwnedHeaders> {
     if let Some(end) = properties.expires_at {
         headers = insert(headers, names::EXPIRES, millis(end).to_string().as_bytes());
     }
-    Some(headers)
+    headers
 }
 
-/// The name under which the content type travels.
-const CONTENT_TYPE: &str = "content-type";
-
-fn insert(headers: OwnedHeaders, name: &str, value: &[u8]) -> OwnedHeaders {
-    headers.insert(Header {
-        key: name,
-        value: Some(value),
-    })
+/// Whether [`insert_own`] writes a header of this name.
+fn is_own(name: &str) -> bool {
+    matches!(
+        name,
+        names::ID | names::CORRELATION_ID | names::REPLY_TO | names::EXPIRES
+    )
 }
 
-/// Gives a message what came in the headers.
-pub(crate) fn read(found: &BorrowedHeaders, mut message: Message) -> Message {
-    let mut user = Headers::new();
-    for header in found.iter() {
-        let value = header.value.unwrap_or_default();
-        match header.key {
-            names::ID => message = message.id(MessageId::from_text(Bytes::copy_from_slice(value))),
-            CONTENT_TYPE => message = with_content_type(message, value, &mut user),
-            names::CORRELATION_ID => message = message.correlation_id(value.to_vec()),
-            names::REPLY_TO => message = message.reply_to(Arc::from(text(value))),
-            names::EXPIRES => message = with_expiry(message, value),
-            name => user.append(name.to_owned(), HeaderValue::from(value.to_vec())),
-        }
-    }
-    if user.is_empty() {
-        return message;
-    }
-    message.headers(user)
-}
-
-fn with_content_type(message: Message, value: &[u8], user: &mut Headers) -> Message {
-    match std::str::from_utf8(value) {
-        Ok(text) => message.content_type(text.to_owned()),
-        Err(_) => {
-            user.append(CONTENT_TYPE, HeaderValue::from(value.to_vec()));
-            message
-        }
+/// Gives a message what [`insert_own`] wrote.
+fn with_own(message: Message, name: &str, value: &[u8]) -> Message {
+    match name {
+        names::ID => message.id(MessageId::from_text(Bytes::copy_from_slice(value))),
+        names::CORRELATION_ID => message.correlation_id(value.to_vec()),
+        names::REPLY_TO => message.reply_to(Arc::from(text(value))),
+        names::EXPIRES => with_expiry(message, value),
+        _ => message,
     }
 }
 
@@ -89,14 +122,4 @@ fn with_expiry(message: Message, value: &[u8]) -> Message {
         Some(end) => message.expires_at(end),
         None => message,
     }
-}
-
-fn text(value: &[u8]) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(value)
-}
-
-/// Milliseconds since the Unix epoch.
-pub(crate) fn millis(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -15,4 +15,8 @@ mod producer;
 mod transaction;
 
 pub use binder::KafkaBinder;
-pub use config::{Compression, FACTORY, GroupProtocol, KafkaFactory, KafkaSettings, Scalar};
+pub use client::{BrokerStatistics, ClientStatistics, PartitionStatistics};
+pub use config::{
+    Compression, FACTORY, GroupProtocol, HeaderStyle, KafkaFactory, KafkaSettings, Mechanism,
+    Scalar, SecuritySettings, Token, TokenSource,
+};

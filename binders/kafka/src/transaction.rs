@@ -28,10 +28,11 @@ use crate::{
     client::{Context, Link},
     consumer::{self, Commit, Shared},
     error,
+    headers::SpringPartitioner,
     producer::{Deliveries, put},
 };
 
-type Client = ThreadedProducer<Context<Deliveries>>;
+type Client = ThreadedProducer<Context<Deliveries>, SpringPartitioner>;
 type Confirmations = oneshot::Receiver<Vec<Result<Receipt>>>;
 
 /// What transactions of a consumer are made with.

@@ -5,8 +5,11 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 use crate::{
-    binder::{Binder, BinderContext, Capabilities, Connector, ConsumerSpec, DestinationPlan},
+    binder::{
+        Binder, BinderContext, Capabilities, Connector, ConsumerSpec, DestinationPlan, ProducerSpec,
+    },
     clock::Clock,
+    config::Problems,
     error::Result,
     output::BinderSlot,
     policy::Provision,
@@ -55,6 +58,18 @@ impl Instance {
             (None, Ok(binder)) => binder.capabilities().clone(),
             (None, Err(_)) => Capabilities::default(),
         }
+    }
+
+    /// What is wrong with the options of the client library; a given instance was checked by whoever made it.
+    pub(super) fn check_consumer(&self, spec: &ConsumerSpec) -> Problems {
+        let connector = self.connector.as_ref();
+        connector.map_or_else(Problems::new, |connector| connector.check_consumer(spec))
+    }
+
+    /// The same for what writes.
+    pub(super) fn check_producer(&self, spec: &ProducerSpec) -> Problems {
+        let connector = self.connector.as_ref();
+        connector.map_or_else(Problems::new, |connector| connector.check_producer(spec))
     }
 
     pub(super) fn needs(&mut self, provision: Provision, plan: DestinationPlan) {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::plan::Planner;
 use crate::{
-    binder::{Capabilities, Capability, ConsumerSpec, DestinationPlan, ProducerSpec},
+    binder::{Capabilities, Capability, ConsumerSpec, DestinationPlan, Naming, ProducerSpec},
     binding::{InputPlan, RetryDestination},
     config::{BindingSettings, ConsumerSettings},
     extract::Preparation,
@@ -74,12 +74,15 @@ impl Planner<'_> {
             .unwrap_or_default();
         let instance = self.binder_of(&listener.input)?;
         let mut spec = self.spec(listener, &settings);
+        if let Some(instance) = self.instances.get(&instance) {
+            self.findings.all(instance.check_consumer(&spec));
+        }
         let capabilities = self.capabilities(&instance, Some(&spec));
         self.check_input(listener, &instance, &settings, &capabilities);
         let retry_destinations = retry_destinations(&spec, &settings.consumer, &capabilities);
         spec.destinations
             .extend(retry_destinations.iter().map(|retry| retry.name.clone()));
-        let letters = letters(&spec, &settings.consumer);
+        let letters = letters(&spec, &settings.consumer, capabilities.naming);
         self.needs(&instance, &settings, &spec, &letters);
         let build = self.build_options(listener, &settings.consumer, &spec)?;
         let letter_outlet = self.letter_outlet(&instance, &letters, &build.stack.metrics)?;
@@ -301,16 +304,13 @@ impl Planner<'_> {
     }
 }
 
-/// `<destination>.<group>.dlq`, or what the settings say.
-fn letters(spec: &ConsumerSpec, settings: &ConsumerSettings) -> LetterOptions {
+/// What the binder calls the destination by default, or what the settings say.
+fn letters(spec: &ConsumerSpec, settings: &ConsumerSettings, naming: Naming) -> LetterOptions {
     let first = spec
         .destinations
         .first()
         .map_or("", |destination| destination);
-    let default = match &spec.group {
-        Some(group) => format!("{first}.{group}.dlq"),
-        None => format!("{first}.dlq"),
-    };
+    let default = naming.dead_letters(first, spec.group.as_deref());
     let max_metadata = usize::try_from(settings.dead_letter.max_metadata).unwrap_or(usize::MAX);
     let destination = settings
         .dead_letter

@@ -67,6 +67,7 @@ impl Planner<'_> {
         let Some(instance) = self.instances.get_mut(&instance) else {
             return;
         };
+        self.findings.all(instance.check_producer(&options.spec));
         if self.app.publishes_to(name) {
             let mut plan = DestinationPlan::new(destination);
             plan.partitions = settings.producer.partitions;

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use super::letter::dead_letters;
+
 /// How a broker is told that messages are done with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SettlementStyle {
@@ -22,6 +24,29 @@ pub enum RetryState {
     Bounded(usize),
     /// Everything, for each message.
     Full,
+}
+
+/// How the framework calls the destinations that it makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Naming {
+    /// Dead letters go to `<destination>.<group>.dlq`.
+    #[default]
+    Mq,
+    /// Dead letters go to `error.<destination>.<group>`, as with Spring Cloud Stream on Kafka.
+    Spring,
+}
+
+impl Naming {
+    /// Where the dead letters of a group go, unless its consumer says otherwise; `None` is an anonymous group.
+    #[must_use]
+    pub fn dead_letters(self, destination: &str, group: Option<&str>) -> String {
+        match (self, group) {
+            (Self::Mq, group) => dead_letters(destination, group),
+            (Self::Spring, Some(group)) => format!("error.{destination}.{group}"),
+            (Self::Spring, None) => format!("error.{destination}"),
+        }
+    }
 }
 
 /// Something that a broker may or may not be able to do.
@@ -76,6 +101,8 @@ pub struct Capabilities {
     pub max_message: Option<u64>,
     /// How long a message may stay unsettled before the broker takes it back or closes the consumer.
     pub max_unsettled: Option<Duration>,
+    /// How the framework calls the destinations that it makes there.
+    pub naming: Naming,
     declared: Vec<Capability>,
 }
 
@@ -126,6 +153,13 @@ impl Capabilities {
     #[must_use]
     pub fn max_unsettled(mut self, limit: Duration) -> Self {
         self.max_unsettled = Some(limit);
+        self
+    }
+
+    /// Sets how the framework calls the destinations that it makes.
+    #[must_use]
+    pub fn naming(mut self, naming: Naming) -> Self {
+        self.naming = naming;
         self
     }
 
@@ -211,6 +245,17 @@ impl fmt::Display for Capability {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dead_letters_are_called_as_the_binder_says() {
+        let name = |naming: Naming, group| naming.dead_letters("orders", group);
+        assert_eq!(name(Naming::Mq, Some("billing")), "orders.billing.dlq");
+        assert_eq!(
+            name(Naming::Spring, Some("billing")),
+            "error.orders.billing"
+        );
+        assert_eq!(name(Naming::Spring, None), "error.orders");
+    }
 
     #[test]
     fn every_capability_has_a_name_of_its_own() {

@@ -97,6 +97,27 @@ impl Delivery {
         Self::new(self.batch, self.index + 1)
     }
 
+    /// Puts the same delivery without its context into `kept`; what is there is changed and not replaced where it is of the same
+    /// batch, so that nothing is counted.
+    #[inline(always)]
+    pub(crate) fn keep_in<'a>(&self, kept: &'a mut Option<Self>) -> &'a Self {
+        if !kept
+            .as_ref()
+            .is_some_and(|kept| Arc::ptr_eq(&kept.batch, &self.batch))
+        {
+            *kept = None;
+        }
+        let kept = kept.get_or_insert_with(|| Self {
+            batch: self.batch.clone(),
+            context: None,
+            index: 0,
+            failures: 0,
+        });
+        kept.index = self.index;
+        kept.failures = self.failures;
+        kept
+    }
+
     /// Whether it stands `count` places behind `first` in the same batch, and is as it arrived.
     #[inline(always)]
     pub(crate) fn is_after(&self, first: &Self, count: usize) -> bool {

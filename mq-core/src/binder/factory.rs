@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{Binder, Capabilities, ConsumerSpec};
+use super::{Binder, Capabilities, ConsumerSpec, ProducerSpec};
 use crate::{
     clock::Clock,
     config::{Node, Problems},
@@ -59,6 +59,18 @@ pub trait BinderFactory: Send + Sync + 'static {
 pub trait Connector: Send + Sync + fmt::Debug {
     /// What the instance will be able to do for this consumer; bindings are checked against it before anything is connected.
     fn capabilities(&self, consumer: Option<&ConsumerSpec>) -> Capabilities;
+
+    /// What is wrong with the options of the client library that a consumer asks for; nothing by default.
+    fn check_consumer(&self, spec: &ConsumerSpec) -> Problems {
+        let _ = spec;
+        Problems::new()
+    }
+
+    /// What is wrong with the options of the client library that a producer asks for; nothing by default.
+    fn check_producer(&self, spec: &ProducerSpec) -> Problems {
+        let _ = spec;
+        Problems::new()
+    }
 
     /// Makes the instance. May return before the broker is reachable; the instance then reports itself as down.
     ///

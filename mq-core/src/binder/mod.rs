@@ -30,7 +30,7 @@ mod spec;
 pub use admin::{Admin, Browsed, Cursor, DestinationInfo, GroupInfo, Lag, ReplayFrom};
 pub use batch::Batch;
 pub(crate) use batch::Turn;
-pub use capabilities::{Capabilities, Capability, RetryState, SettlementStyle};
+pub use capabilities::{Capabilities, Capability, Naming, RetryState, SettlementStyle};
 pub use consumer::{Consumer, Event, Receipts, Record, Settler, Transaction};
 pub use deliveries::Deliveries;
 pub use delivery::Delivery;

@@ -31,5 +31,6 @@ mod window;
 pub use control::{BindingHandle, BindingState, BindingStatus, Command};
 pub use drain::DrainReport;
 pub use plan::{DelayStyle, InputPlan, RetryDestination};
+pub use saved::settled_above;
 pub use source::{SourcePlan, run_source};
 pub use supervise::run_input;

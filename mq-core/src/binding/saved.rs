@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -92,6 +93,19 @@ impl Saved {
     }
 }
 
+/// What is settled above a committed position, by what was saved beside it: for a binder that counts what a group has before it.
+/// Nothing if the bytes are of another version or damaged.
+#[must_use]
+pub fn settled_above(saved: &[u8], position: u64) -> Vec<Range<u64>> {
+    let Some(saved) = Saved::decode(saved, position) else {
+        return Vec::new();
+    };
+    let ranges = saved.ranges().into_iter();
+    ranges
+        .map(|(start, length)| start..start + length)
+        .collect()
+}
+
 fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
@@ -134,6 +148,7 @@ mod tests {
         };
         let bytes = saved.encode(100);
         assert!(bytes.len() < 40, "{}", bytes.len());
+        assert_eq!(settled_above(&bytes, 100), [101..104, 900..901]);
         assert_eq!(Saved::decode(&bytes, 100), Some(saved));
     }
 

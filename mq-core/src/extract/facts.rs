@@ -4,7 +4,6 @@ use bytes::Bytes;
 
 use super::{Extract, Preparation};
 use crate::{
-    binder::Delivery,
     error::Result,
     message::{Headers, MessageId},
     outcome::Failure,
@@ -36,9 +35,7 @@ macro_rules! fact {
                 Ok(())
             }
 
-            async fn extract((): &(), $delivery: &Delivery) -> Result<Self, Failure> {
-                $value
-            }
+            at_once!(|(), $delivery| $value);
         }
     };
 }

@@ -1,5 +1,27 @@
 //! Extractors: how a listener's parameters are made from a delivery.
 
+/// The part of an extractor that waits for nothing.
+macro_rules! at_once {
+    (|$prepared:pat_param, $delivery:pat_param| $value:expr) => {
+        const AT_ONCE: bool = true;
+
+        #[inline(always)]
+        fn at_once(
+            $prepared: &Self::Prepared,
+            $delivery: &$crate::binder::Delivery,
+        ) -> Result<Self, $crate::outcome::Failure> {
+            $value
+        }
+
+        fn extract(
+            prepared: &Self::Prepared,
+            delivery: &$crate::binder::Delivery,
+        ) -> impl Future<Output = Result<Self, $crate::outcome::Failure>> + Send {
+            std::future::ready(Self::at_once(prepared, delivery))
+        }
+    };
+}
+
 mod batch;
 mod facts;
 mod option;
@@ -53,6 +75,10 @@ pub trait Extract: Sized + Send {
     /// Whether this reads the payload; a listener has one such parameter at most.
     const PAYLOAD: bool = false;
 
+    /// Whether [`at_once`](Self::at_once) makes the parameter, so that nothing is waited for.
+    /// A listener all of whose parameters are made at once has smaller calls.
+    const AT_ONCE: bool = false;
+
     /// What is found out once, at start.
     type Prepared: Send + Sync + 'static;
 
@@ -61,6 +87,15 @@ pub trait Extract: Sized + Send {
     /// # Errors
     /// Something is missing; the message says what to add. The application does not start.
     fn prepare(start: &mut Preparation<'_>) -> Result<Self::Prepared>;
+
+    /// Makes the parameter without waiting, as [`extract`](Self::extract) would. Only called where [`AT_ONCE`](Self::AT_ONCE) says so.
+    ///
+    /// # Errors
+    /// The failure is the outcome of the attempt; the listener is not called.
+    fn at_once(prepared: &Self::Prepared, delivery: &Delivery) -> Result<Self, Failure> {
+        let _ = (prepared, delivery);
+        Err(Failure::retry("this parameter cannot be made at once").kind("parameter"))
+    }
 
     /// Makes the parameter.
     ///
@@ -94,7 +129,5 @@ impl Extract for Delivery {
         Ok(())
     }
 
-    async fn extract((): &(), delivery: &Delivery) -> Result<Self, Failure> {
-        Ok(delivery.clone())
-    }
+    at_once!(|_, delivery| Ok(delivery.clone()));
 }

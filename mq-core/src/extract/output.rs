@@ -20,7 +20,6 @@ use crate::{
     codec::encode_exact,
     error::{Error, ErrorKind, Result},
     message::{ContentType, HeaderValue, IdSeed, Message, MessageId},
-    outcome::Failure,
     output::Outlet,
     units,
 };
@@ -220,10 +219,7 @@ impl<T: ?Sized + 'static> Extract for Output<T> {
         Ok((outlet, seed))
     }
 
-    async fn extract(
-        (outlet, seed): &(Arc<Outlet>, IdSeed),
-        delivery: &Delivery,
-    ) -> Result<Self, Failure> {
+    at_once!(|(outlet, seed), delivery| {
         let cause = Cause {
             delivery: delivery.clone(),
             seed: *seed,
@@ -234,5 +230,5 @@ impl<T: ?Sized + 'static> Extract for Output<T> {
             cause: Some(Arc::new(cause)),
             value: PhantomData,
         })
-    }
+    });
 }

@@ -1,7 +1,7 @@
 //! Payloads: JSON, text, bytes, or whatever the content type says.
 
 use std::{
-    future::{Future, ready},
+    future::Future,
     ops::{Deref, DerefMut},
 };
 
@@ -10,7 +10,6 @@ use serde::de::DeserializeOwned;
 
 use super::{Extract, Preparation};
 use crate::{
-    binder::Delivery,
     codec::{Codecs, Undecodable},
     error::Result,
     message::{ContentType, Message},
@@ -121,10 +120,7 @@ impl<T: Decode + Send> Extract for Json<T> {
         Ok(())
     }
 
-    #[inline(always)]
-    fn extract((): &(), delivery: &Delivery) -> impl Future<Output = Result<Self, Failure>> + Send {
-        ready(read_json(delivery.message()).map(Self))
-    }
+    at_once!(|(), delivery| read_json(delivery.message()).map(Self));
 }
 
 #[inline]
@@ -150,7 +146,7 @@ impl<T: Decode + Send> Extract for Payload<T> {
         Ok(start.codecs().clone())
     }
 
-    async fn extract(codecs: &Codecs, delivery: &Delivery) -> Result<Self, Failure> {
+    at_once!(|codecs, delivery| {
         let message = delivery.message();
         let codec = codecs
             .find(message.as_content_type())
@@ -164,7 +160,7 @@ impl<T: Decode + Send> Extract for Payload<T> {
         value
             .map(Self)
             .ok_or_else(|| undecodable(&Undecodable::new("the codec has read no value")))
-    }
+    });
 }
 
 #[diagnostic::do_not_recommend]
@@ -176,10 +172,7 @@ impl Extract for Text {
         Ok(())
     }
 
-    #[inline(always)]
-    fn extract((): &(), delivery: &Delivery) -> impl Future<Output = Result<Self, Failure>> + Send {
-        ready(read_text(delivery.message()).map(Self))
-    }
+    at_once!(|(), delivery| read_text(delivery.message()).map(Self));
 }
 
 #[diagnostic::do_not_recommend]
@@ -191,10 +184,7 @@ impl Extract for Bytes {
         Ok(())
     }
 
-    #[inline(always)]
-    fn extract((): &(), delivery: &Delivery) -> impl Future<Output = Result<Self, Failure>> + Send {
-        ready(some(delivery.message()).cloned())
-    }
+    at_once!(|(), delivery| some(delivery.message()).cloned());
 }
 
 fn read_text(message: &Message) -> Result<String, Failure> {

@@ -1,9 +1,9 @@
 //! `State<S>`: what the application was given.
 
-use std::ops::Deref;
+use std::{future::Future, ops::Deref};
 
 use super::{Extract, Preparation, Standing};
-use crate::{binder::Delivery, error::Result, outcome::Failure};
+use crate::error::Result;
 
 /// A clone of the state of type `S` that the application was given with `.state(…)`.
 ///
@@ -31,7 +31,5 @@ impl<S: Clone + Send + Sync + 'static> Extract for State<S> {
         start.state()
     }
 
-    async fn extract(state: &S, _: &Delivery) -> Result<Self, Failure> {
-        Ok(Self::standing(state))
-    }
+    at_once!(|state, _| Ok(Self::standing(state)));
 }

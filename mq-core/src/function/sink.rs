@@ -122,10 +122,16 @@ struct Whole<I>(I);
 
 impl<I: Extract> Extract for Whole<I> {
     const PAYLOAD: bool = I::PAYLOAD;
+    const AT_ONCE: bool = I::AT_ONCE;
     type Prepared = I::Prepared;
 
     fn prepare(start: &mut crate::extract::Preparation<'_>) -> crate::error::Result<I::Prepared> {
         I::prepare(start)
+    }
+
+    #[inline(always)]
+    fn at_once(prepared: &I::Prepared, delivery: &Delivery) -> Result<Self, Failure> {
+        I::at_once(prepared, delivery).map(Self)
     }
 
     async fn extract(prepared: &I::Prepared, delivery: &Delivery) -> Result<Self, Failure> {
@@ -138,10 +144,15 @@ macro_rules! pair {
         /// Several extractors together: the input of a type that needs more than the payload.
         impl<$($name: Extract),*> Extract for ($($name,)*) {
             const PAYLOAD: bool = $($name::PAYLOAD)||*;
+            const AT_ONCE: bool = $($name::AT_ONCE)&&*;
             type Prepared = ($($name::Prepared,)*);
 
             fn prepare(start: &mut crate::extract::Preparation<'_>) -> crate::error::Result<Self::Prepared> {
                 Ok(($($name::prepare(start)?,)*))
+            }
+
+            fn at_once(prepared: &Self::Prepared, delivery: &Delivery) -> Result<Self, Failure> {
+                Ok(($($name::at_once(&prepared.$slot, delivery)?,)*))
             }
 
             async fn extract(prepared: &Self::Prepared, delivery: &Delivery) -> Result<Self, Failure> {

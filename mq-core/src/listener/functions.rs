@@ -3,16 +3,20 @@
 use std::{future::Future, marker::PhantomData, sync::Arc};
 
 use tower::{service_fn, util::BoxService};
+use tower_service::Service;
 
-use super::{BatchReturned, Body, BuildOptions, Ready, Replies, Returned, Style};
+use super::{
+    BatchReturned, Body, BuildOptions, Ready, Returned, Style,
+    call::{AtOnce, Function, handle_later},
+};
 use crate::{
     binder::{Deliveries, Delivery},
     error::{BoxError, Result},
     extract::{Extract, ExtractBatch, Preparation},
     message::IdSeed,
-    middleware::{Arrival, Handled, HandledBatch, standard},
+    middleware::{Arrival, Handled, HandledBatch, Judge, standard},
     outcome::Failure,
-    worker::{Gather, GatherBatch, GatherOne, Stacked, Worker},
+    worker::{Duties, Gather, GatherBatch, GatherOne, Stacked, Worker},
 };
 
 /// An async function that handles one message: its parameters are extractors, its return value is [`Returned`].
@@ -48,6 +52,17 @@ struct Prepared<F, P, M> {
     prepared: Arc<P>,
     seeds: Arc<[IdSeed]>,
     marker: PhantomData<fn() -> M>,
+}
+
+impl<F, P, M> Clone for Prepared<F, P, M> {
+    fn clone(&self) -> Self {
+        Self {
+            function: self.function.clone(),
+            prepared: self.prepared.clone(),
+            seeds: self.seeds.clone(),
+            marker: PhantomData,
+        }
+    }
 }
 
 /// Marks functions of single messages, by parameters and return value.
@@ -105,6 +120,33 @@ macro_rules! functions {
             }
         }
 
+        impl<F, Fut, R, $($param),*> Function for Prepared<F, ($($param::Prepared,)*), OfOne<($($param,)*), R>>
+        where
+            F: Fn($($param),*) -> Fut + Send + Sync + 'static,
+            Fut: Future<Output = R> + Send + 'static,
+            R: Returned + Send + 'static,
+            $($param: Extract + 'static,)*
+        {
+            type Returned = R;
+            type Future = Fut;
+            const AT_ONCE: bool = true $(&& $param::AT_ONCE)*;
+
+            #[inline(always)]
+            #[allow(unused_variables, reason = "a function without parameters does not look at the delivery")]
+            fn call(&self, delivery: &Delivery) -> Result<Fut, Failure> {
+                Ok((self.function)($($param::at_once(&self.prepared.$slot, delivery)?),*))
+            }
+
+            #[allow(unused_variables, reason = "a function without parameters does not look at the delivery")]
+            async fn call_later(&self, delivery: &Delivery) -> Result<Fut, Failure> {
+                Ok((self.function)($($param::extract(&self.prepared.$slot, delivery).await?),*))
+            }
+
+            fn seeds(&self) -> &[IdSeed] {
+                &self.seeds
+            }
+        }
+
         impl<F, Fut, R, $($param),*> Ready for Prepared<F, ($($param::Prepared,)*), OfOne<($($param,)*), R>>
         where
             F: Fn($($param),*) -> Fut + Send + Sync + 'static,
@@ -113,24 +155,11 @@ macro_rules! functions {
             $($param: Extract + 'static,)*
         {
             fn build(&self, options: &BuildOptions) -> Result<Box<dyn Worker>> {
-                let this = Arc::new((self.function.clone(), self.prepared.clone(), self.seeds.clone()));
-                single(options, move |delivery: Delivery| {
-                    let this = this.clone();
-                    async move {
-                        let (function, _prepared, seeds) = &*this;
-                        let called = function($(match $param::extract(&_prepared.$slot, &delivery).await {
-                            Ok(parameter) => parameter,
-                            Err(failure) => return Ok::<Handled, BoxError>(failure.into()),
-                        }),*);
-                        let returned = called.await;
-                        let mut replies = Replies::default();
-                        let outcome = returned.returned(&mut replies);
-                        if R::OUTPUTS == 0 {
-                            return Ok(outcome.into());
-                        }
-                        Ok(replies.answer(&delivery, outcome, seeds))
-                    }
-                })
+                let this = Arc::new(self.clone());
+                if Self::AT_ONCE {
+                    return single(options, AtOnce::new(this));
+                }
+                single(options, service_fn(move |delivery: Delivery| handle_later(this.clone(), delivery)))
             }
         }
 
@@ -220,19 +249,22 @@ fn set_aside(
     (deliveries.clone().retain(&keep), others)
 }
 
-fn single<H, Fut>(options: &BuildOptions, handler: H) -> Result<Box<dyn Worker>>
+fn single<S>(options: &BuildOptions, handler: S) -> Result<Box<dyn Worker>>
 where
-    H: FnMut(Delivery) -> Fut + Clone + Send + 'static,
-    Fut: Future<Output = Result<Handled, BoxError>> + Send + 'static,
+    S: Service<Delivery, Response = Handled, Error = BoxError, Future: Send>
+        + Clone
+        + Send
+        + 'static,
 {
-    let stack = standard(service_fn(handler), &options.stack);
-    if options.layers.is_empty() {
-        return Ok(worker(GatherOne, stack, options));
+    if is_bare(options) {
+        let duties = Duties::all(&options.stack);
+        return Ok(worker(GatherOne, handler, duties, options));
     }
+    let stack = standard(handler, &options.stack);
     let boxed = options
         .layers
         .fold(BoxService::new(stack), |layer, inner| layer.single(inner))?;
-    Ok(worker(GatherOne, boxed, options))
+    Ok(worker(GatherOne, boxed, Duties::none(), options))
 }
 
 fn batch<H, Fut>(options: &BuildOptions, handler: H) -> Result<Box<dyn Worker>>
@@ -241,29 +273,43 @@ where
     Fut: Future<Output = Result<HandledBatch, BoxError>> + Send + 'static,
 {
     let gather = GatherBatch::new(options.batch.clone());
-    let stack = standard(service_fn(handler), &options.stack);
-    if options.layers.is_empty() {
-        return Ok(worker(gather, stack, options));
+    let handler = service_fn(handler);
+    if is_bare(options) {
+        let duties = Duties::all(&options.stack);
+        return Ok(worker(gather, handler, duties, options));
     }
+    let stack = standard(handler, &options.stack);
     let boxed = options
         .layers
         .fold(BoxService::new(stack), |layer, inner| layer.batch(inner))?;
-    Ok(worker(gather, boxed, options))
+    Ok(worker(gather, boxed, Duties::none(), options))
 }
 
-fn worker<G, S>(gather: G, stack: S, options: &BuildOptions) -> Box<dyn Worker>
+/// Whether nothing has to stand around the handler that the worker cannot do itself.
+fn is_bare(options: &BuildOptions) -> bool {
+    options.layers.is_empty() && options.stack.idempotency.is_none()
+}
+
+fn worker<G, S, J>(
+    gather: G,
+    stack: S,
+    duties: Duties<J>,
+    options: &BuildOptions,
+) -> Box<dyn Worker>
 where
     G: Gather + 'static,
-    S: tower_service::Service<
+    S: Service<
             G::Request,
             Response = <G::Request as Arrival>::Handled,
             Error = BoxError,
             Future: Send,
         > + Send
         + 'static,
+    J: Judge,
 {
     Box::new(Stacked::new(
         stack,
+        duties,
         gather,
         options.concurrency,
         options.stack.observer(),

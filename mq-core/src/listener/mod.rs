@@ -1,6 +1,7 @@
 //! Listeners: functions on input bindings, and what the framework knows of them.
 
 mod body;
+mod call;
 mod collected;
 mod described;
 mod descriptor;

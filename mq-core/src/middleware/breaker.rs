@@ -210,8 +210,8 @@ impl Judge for Breaker {
     }
 
     #[inline(always)]
-    fn judge<R: Arrival>(case: &mut Self::Case, handled: &mut R::Handled, mark: &R::Mark) {
-        if let Some(mut report) = case.take() {
+    fn judge<R: Arrival>(&self, case: Self::Case, handled: &mut R::Handled, mark: &R::Mark) {
+        if let Some(mut report) = case {
             R::outcomes(handled, mark, |outcome| {
                 count(outcome, &mut report.counts);
             });

@@ -54,7 +54,7 @@ where
         match catch_unwind(AssertUnwindSafe(|| self.inner.call(request))) {
             Ok(future) => CatchPanicFuture::Running { future },
             Err(panic) => CatchPanicFuture::Panicked {
-                handled: Some(failure(&*panic).into()),
+                handled: Some(panicked(&*panic).into()),
             },
         }
     }
@@ -97,7 +97,7 @@ where
             Ok(poll) => Poll::Ready(ready!(poll)),
             Err(panic) => {
                 self.set(Self::Panicked { handled: None });
-                Poll::Ready(Ok(failure(&*panic).into()))
+                Poll::Ready(Ok(panicked(&*panic).into()))
             }
         }
     }
@@ -107,7 +107,8 @@ fn polled_again<H: From<Failure>>() -> H {
     Failure::retry("polled after a panic").kind("panic").into()
 }
 
-fn failure(panic: &(dyn Any + Send)) -> Failure {
+/// The failure of a call that has panicked.
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Failure {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     Failure::retry(format!(

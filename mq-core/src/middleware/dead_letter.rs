@@ -29,18 +29,16 @@ fn next(exhausted: Exhausted) -> Next {
 }
 
 impl Judge for DeadLetter {
-    type Case = Exhausted;
+    type Case = ();
 
     #[inline(always)]
-    fn begin(&mut self) -> Exhausted {
-        self.exhausted
-    }
+    fn begin(&mut self) {}
 
     #[inline(always)]
-    fn judge<R: Arrival>(exhausted: &mut Exhausted, handled: &mut R::Handled, mark: &R::Mark) {
+    fn judge<R: Arrival>(&self, (): (), handled: &mut R::Handled, mark: &R::Mark) {
         R::failures(handled, mark, |failure, _| {
             if failure.next() == Some(Next::Exhausted) {
-                failure.set_next(next(*exhausted));
+                failure.set_next(next(self.exhausted));
             }
         });
     }

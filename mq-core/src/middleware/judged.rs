@@ -16,6 +16,7 @@ use crate::error::BoxError;
 /// Looks at the answer of every call, and may write into its failures what comes next.
 ///
 /// Judges one after another are a tuple, the innermost first: they share one future, and cost a call that goes well one look.
+/// Where nothing stands between them and the worker that makes the calls, they need no future at all: the worker asks them itself.
 pub trait Judge: Clone + Send + 'static {
     /// What is kept for one call.
     type Case: Send + 'static;
@@ -31,7 +32,18 @@ pub trait Judge: Clone + Send + 'static {
     fn begin(&mut self) -> Self::Case;
 
     /// The call has ended.
-    fn judge<R: Arrival>(case: &mut Self::Case, handled: &mut R::Handled, mark: &R::Mark);
+    fn judge<R: Arrival>(&self, case: Self::Case, handled: &mut R::Handled, mark: &R::Mark);
+}
+
+/// Nobody looks.
+impl Judge for () {
+    type Case = ();
+
+    #[inline(always)]
+    fn begin(&mut self) {}
+
+    #[inline(always)]
+    fn judge<R: Arrival>(&self, (): (), _: &mut R::Handled, _: &R::Mark) {}
 }
 
 impl<A: Judge, B: Judge, C: Judge> Judge for (A, B, C) {
@@ -50,10 +62,10 @@ impl<A: Judge, B: Judge, C: Judge> Judge for (A, B, C) {
     }
 
     #[inline(always)]
-    fn judge<R: Arrival>(case: &mut Self::Case, handled: &mut R::Handled, mark: &R::Mark) {
-        A::judge::<R>(&mut case.0, handled, mark);
-        B::judge::<R>(&mut case.1, handled, mark);
-        C::judge::<R>(&mut case.2, handled, mark);
+    fn judge<R: Arrival>(&self, case: Self::Case, handled: &mut R::Handled, mark: &R::Mark) {
+        self.0.judge::<R>(case.0, handled, mark);
+        self.1.judge::<R>(case.1, handled, mark);
+        self.2.judge::<R>(case.2, handled, mark);
     }
 }
 
@@ -106,7 +118,8 @@ where
     #[inline(always)]
     fn call(&mut self, request: R) -> Self::Future {
         JudgedFuture {
-            case: self.judge.begin(),
+            case: Some(self.judge.begin()),
+            judge: self.judge.clone(),
             mark: request.mark(),
             inner: self.inner.call(request),
         }
@@ -123,7 +136,8 @@ pin_project! {
         #[pin]
         inner: F,
         mark: R::Mark,
-        case: J::Case,
+        judge: J,
+        case: Option<J::Case>,
     }
 }
 
@@ -139,7 +153,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut handled = ready!(this.inner.poll(cx))?;
-        J::judge::<R>(this.case, &mut handled, this.mark);
+        if let Some(case) = this.case.take() {
+            this.judge.judge::<R>(case, &mut handled, this.mark);
+        }
         Poll::Ready(Ok(handled))
     }
 }

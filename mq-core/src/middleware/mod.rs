@@ -26,6 +26,7 @@ mod timeout;
 
 pub use arrival::Arrival;
 pub use breaker::Breaker;
+pub(crate) use catch_panic::panicked;
 pub use catch_panic::{CatchPanic, CatchPanicLayer};
 pub use dead_letter::DeadLetter;
 pub use handled::{Handled, HandledBatch};
@@ -34,7 +35,9 @@ pub use judged::{Judge, JudgeLayer, Judged};
 pub use letter::{LetterOptions, Reason, dead_letter_message, delayed_message};
 pub(crate) use observe::Observed;
 pub use observe::Observer;
+pub(crate) use pulse::NEVER;
 pub use pulse::Pulse;
 pub use retry::Retry;
-pub use stack::{BoxedStack, StackOptions, Standard, standard};
+pub use stack::{BoxedStack, Judges, StackOptions, Standard, standard};
+pub(crate) use timeout::took_longer;
 pub use timeout::{Timeout, TimeoutLayer};

@@ -117,6 +117,8 @@ impl Observer {
             "process",
             binding = &*self.binding,
             messaging.destination.name = first.destination(),
+            messaging.destination.partition.id = first.partition(),
+            position = first.record().position,
             messaging.batch.message_count = deliveries.len(),
             messaging.message.id = %first.id(),
             attempt = first.attempt(),

@@ -37,6 +37,9 @@ thread_local! {
     static DRIVING: RefCell<Option<Pulse>> = const { RefCell::new(None) };
 }
 
+/// No limit, or no deadline: a time that no loop reaches.
+pub(crate) const NEVER: u64 = u64::MAX;
+
 /// Time as the loop last saw it, in nanoseconds since the loop began, and the earliest deadline that somebody waits for.
 ///
 /// The loop refreshes it whenever it runs, and runs again when the earliest deadline has passed.
@@ -61,7 +64,7 @@ impl Pulse {
             base: Instant::now(),
             now: AtomicU64::new(0),
             ahead: AtomicU64::new(0u64.wrapping_sub(ticks())),
-            wake_at: AtomicU64::new(u64::MAX),
+            wake_at: AtomicU64::new(NEVER),
         };
         Self(Arc::new(inner))
     }
@@ -101,8 +104,24 @@ impl Pulse {
         DRIVING.with_borrow(|pulse| pulse.as_ref().map(each))
     }
 
+    /// Asks to be polled again when `limit` has passed; returns the deadline.
+    #[inline]
+    pub(crate) fn arm_in(&self, limit: u64) -> u64 {
+        let deadline = self.now().saturating_add(limit);
+        self.arm(deadline);
+        deadline
+    }
+
+    /// Whether the deadline has passed; if not, asks to be polled again then.
+    #[inline]
+    pub(crate) fn is_over(&self, deadline: u64) -> bool {
+        self.arm(deadline);
+        self.now() >= deadline
+    }
+
     /// Asks to be polled again at `deadline`.
-    pub(crate) fn arm(&self, deadline: u64) {
+    #[inline]
+    fn arm(&self, deadline: u64) {
         if deadline < self.0.wake_at.load(Relaxed) {
             self.0.wake_at.store(deadline, Relaxed);
         }
@@ -111,14 +130,14 @@ impl Pulse {
     /// The earliest deadline asked for.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         match self.0.wake_at.load(Relaxed) {
-            u64::MAX => None,
+            NEVER => None,
             nanos => Some(self.instant(nanos)),
         }
     }
 
     /// Forgets the deadlines: whoever still waits asks again when polled.
     pub(crate) fn disarm(&self) {
-        self.0.wake_at.store(u64::MAX, Relaxed);
+        self.0.wake_at.store(NEVER, Relaxed);
     }
 
     /// The moment `nanos` after the beginning.

@@ -30,17 +30,15 @@ impl Retry {
 }
 
 impl Judge for Retry {
-    type Case = Arc<RetryPolicy>;
+    type Case = ();
 
     #[inline(always)]
-    fn begin(&mut self) -> Arc<RetryPolicy> {
-        self.policy.clone()
-    }
+    fn begin(&mut self) {}
 
     #[inline(always)]
-    fn judge<R: Arrival>(policy: &mut Arc<RetryPolicy>, handled: &mut R::Handled, mark: &R::Mark) {
+    fn judge<R: Arrival>(&self, (): (), handled: &mut R::Handled, mark: &R::Mark) {
         R::failures(handled, mark, |failure, before| {
-            failure.set_next(decide(failure, before, policy));
+            failure.set_next(decide(failure, before, &self.policy));
         });
     }
 }

@@ -15,8 +15,11 @@ use crate::{
     telemetry::BindingMetrics,
 };
 
+/// The judges, the innermost first.
+pub type Judges = (Retry, Breaker, DeadLetter);
+
 /// Everything below the user's layers, around a listener `L`; one type for each listener, no box.
-pub type Standard<L> = Judged<Idempotency<Timeout<CatchPanic<L>>>, (Retry, Breaker, DeadLetter)>;
+pub type Standard<L> = Judged<Idempotency<Timeout<CatchPanic<L>>>, Judges>;
 
 /// A stack behind a box, as user layers wrap it.
 pub type BoxedStack<R> = BoxService<R, <R as Arrival>::Handled, BoxError>;
@@ -58,6 +61,16 @@ impl StackOptions {
         }
     }
 
+    /// What decides what comes after a failure.
+    #[must_use]
+    pub fn judges(&self) -> Judges {
+        (
+            Retry::new(self.retry.clone()),
+            Breaker::new(self.breaker.clone()),
+            DeadLetter::new(self.exhausted),
+        )
+    }
+
     /// What counts and traces the calls of the stack.
     #[must_use]
     pub fn observer(&self) -> Observer {
@@ -75,8 +88,5 @@ pub fn standard<L>(listener: L, options: &StackOptions) -> Standard<L> {
     let service = CatchPanicLayer.layer(listener);
     let service = TimeoutLayer::new(options.timeout).layer(service);
     let service = Idempotency::new(service, options.idempotency.clone());
-    let retry = Retry::new(options.retry.clone());
-    let breaker = Breaker::new(options.breaker.clone());
-    let dead_letter = DeadLetter::new(options.exhausted);
-    JudgeLayer::new((retry, breaker, dead_letter)).layer(service)
+    JudgeLayer::new(options.judges()).layer(service)
 }

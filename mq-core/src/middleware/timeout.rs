@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Arrival, Pulse};
+use super::{Arrival, NEVER, Pulse};
 use crate::{error::BoxError, outcome::Failure};
 
 /// Adds [`Timeout`].
@@ -40,9 +40,6 @@ impl<S> Layer<S> for TimeoutLayer {
         }
     }
 }
-
-/// No limit, or no deadline yet.
-const NEVER: u64 = u64::MAX;
 
 /// Ends an attempt by dropping the handler's future at its await point when its time is over.
 ///
@@ -111,8 +108,9 @@ where
     }
 }
 
+/// The failure of a call that took longer than `limit`, in nanoseconds.
 #[cold]
-fn took_longer(limit: u64) -> Failure {
+pub(crate) fn took_longer(limit: u64) -> Failure {
     let limit = crate::units::Short(Duration::from_nanos(limit));
     Failure::retry(format!("handler took longer than {limit}")).kind("timeout")
 }
@@ -125,12 +123,10 @@ fn is_over(
     cx: &mut Context<'_>,
 ) -> bool {
     let by_pulse = Pulse::with_driving(|pulse| {
-        let now = pulse.now();
         if *deadline == NEVER {
-            *deadline = now.saturating_add(limit);
+            *deadline = pulse.now().saturating_add(limit);
         }
-        pulse.arm(*deadline);
-        now >= *deadline
+        pulse.is_over(*deadline)
     });
     // A user layer polls this in a task of its own, or there is no loop: a timer is needed.
     by_pulse.unwrap_or_else(|| {

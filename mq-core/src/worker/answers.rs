@@ -109,31 +109,35 @@ impl Answers {
 
     /// Takes an answer in.
     #[inline(always)]
-    pub(crate) fn push(&mut self, subject: Subject, handled: Handled) {
+    pub(crate) fn push(&mut self, delivery: &Delivery, handled: Handled) {
         if !handled.is_bare_ack() {
-            return match subject {
-                Subject::One(delivery) if handled.is_bare_reply() => {
-                    self.push_reply(delivery, handled.outputs);
-                }
-                subject => self.push_other(subject, handled),
-            };
+            self.push_more(delivery, handled);
+        } else if !self.goes_on(delivery) {
+            self.acked.push(Acked::new(delivery.clone()));
         }
-        match subject {
-            Subject::One(delivery) => {
-                if !self.goes_on(&delivery) {
-                    self.acked.push(Acked::new(delivery));
-                }
+    }
+
+    /// Takes the answer to a batch as a whole in.
+    pub(crate) fn push_many(&mut self, deliveries: &Deliveries, handled: Handled) {
+        if !handled.is_bare_ack() {
+            return self.push_other(Subject::Many(deliveries.clone()), handled);
+        }
+        if deliveries.as_run().is_some() {
+            return self.push_run(deliveries);
+        }
+        for delivery in deliveries.as_slice() {
+            if !self.goes_on(delivery) {
+                self.acked.push(Acked::new(delivery.clone()));
             }
-            Subject::Many(deliveries) if deliveries.as_run().is_some() => {
-                self.push_run(&deliveries);
-            }
-            Subject::Many(deliveries) => {
-                for delivery in deliveries.as_slice() {
-                    if !self.goes_on(delivery) {
-                        self.acked.push(Acked::new(delivery.clone()));
-                    }
-                }
-            }
+        }
+    }
+
+    #[inline]
+    fn push_more(&mut self, delivery: &Delivery, handled: Handled) {
+        if handled.is_bare_reply() {
+            self.push_reply(delivery, handled.outputs);
+        } else {
+            self.push_other(Subject::One(delivery.clone()), handled);
         }
     }
 
@@ -156,9 +160,9 @@ impl Answers {
         self.others.push(Other::Done(Done { subject, handled }));
     }
 
-    fn push_reply(&mut self, delivery: Delivery, outputs: OutputRange) {
-        if !self.replies_go_on(&delivery, outputs) {
-            let acked = Acked::new(delivery);
+    fn push_reply(&mut self, delivery: &Delivery, outputs: OutputRange) {
+        if !self.replies_go_on(delivery, outputs) {
+            let acked = Acked::new(delivery.clone());
             self.others.push(Other::Replied(Replied { acked, outputs }));
         }
     }
@@ -222,8 +226,8 @@ mod tests {
         let (one, other) = (batch(), batch());
         let mut answers = Answers::default();
         for (batch, index) in [(&one, 0), (&one, 1), (&one, 3), (&other, 0)] {
-            let subject = Subject::One(Delivery::new(batch.clone(), index));
-            answers.push(subject, Handled::default());
+            let delivery = Delivery::new(batch.clone(), index);
+            answers.push(&delivery, Handled::default());
         }
         assert_eq!(
             acked(answers),
@@ -237,7 +241,7 @@ mod tests {
         let mut answers = Answers::default();
         for (index, failures) in [(0, 0), (1, 2), (2, 0)] {
             let delivery = Delivery::new(batch.clone(), index).after_failures(failures);
-            answers.push(Subject::One(delivery), Handled::default());
+            answers.push(&delivery, Handled::default());
         }
         assert_eq!(acked(answers), [vec![(0, 0)], vec![(1, 2), (2, 0)]]);
     }

@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, task::Context};
 
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{Answers, Queue, Subject};
+use super::{Answers, Queue};
 use crate::{
     binder::{Deliveries, Delivery},
     middleware::{Arrival, Handled, HandledBatch},
@@ -22,9 +22,14 @@ pub trait Gather: Send {
     /// The next request, or `None` if there is nothing, or not enough yet; then the task is woken in time.
     fn next(&mut self, cx: &mut Context<'_>, queue: &mut Queue) -> Option<Self::Request>;
 
+    /// Keeps what tells the request from others while it is called, in the place of the last one.
+    fn keep<'a>(kept: &'a mut Option<Self::Request>, request: &Self::Request) -> &'a Self::Request {
+        kept.insert(request.clone())
+    }
+
     /// Puts the answers for a request into `answers`.
     fn answer(
-        request: Self::Request,
+        request: &Self::Request,
         handled: <Self::Request as Arrival>::Handled,
         answers: &mut Answers,
     );
@@ -47,8 +52,13 @@ impl Gather for GatherOne {
     }
 
     #[inline(always)]
-    fn answer(delivery: Delivery, handled: Handled, answers: &mut Answers) {
-        answers.push(Subject::One(delivery), handled);
+    fn keep<'a>(kept: &'a mut Option<Delivery>, delivery: &Delivery) -> &'a Delivery {
+        delivery.keep_in(kept)
+    }
+
+    #[inline(always)]
+    fn answer(delivery: &Delivery, handled: Handled, answers: &mut Answers) {
+        answers.push(delivery, handled);
     }
 
     fn flush(&mut self) {}
@@ -102,15 +112,15 @@ impl Gather for GatherBatch {
         Some(queue.pop_together(self.policy.max))
     }
 
-    fn answer(request: Deliveries, handled: HandledBatch, answers: &mut Answers) {
+    fn answer(request: &Deliveries, handled: HandledBatch, answers: &mut Answers) {
         match handled {
             HandledBatch::All(handled) if handled.outcome.is_ack() => {
-                answers.push(Subject::Many(request), handled);
+                answers.push_many(request, handled);
             }
             mut handled => {
                 let each = std::mem::take(handled.each(request.len()));
                 for (delivery, handled) in request.as_slice().iter().zip(each) {
-                    answers.push(Subject::One(delivery.clone()), handled);
+                    answers.push(delivery, handled);
                 }
             }
         }

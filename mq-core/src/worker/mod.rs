@@ -3,12 +3,15 @@
 //! This is the only part of the loop that knows the type of the stack; everything around it is compiled once.
 
 mod answers;
+mod call;
+mod duties;
 mod gather;
 mod queue;
 mod slots;
 mod stacked;
 
 pub use answers::{Acked, Answers, Done, Other, Replied};
+pub use duties::Duties;
 pub use gather::{Gather, GatherBatch, GatherOne};
 pub use queue::Queue;
 pub use stacked::Stacked;

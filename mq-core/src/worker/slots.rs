@@ -14,6 +14,8 @@ use std::{
 };
 
 use atomic_waker::AtomicWaker;
+use pin_project_lite::pin_project;
+use tower_service::Service;
 use tracing::Span;
 
 /// Places for futures of one type. Filling and emptying a place allocates nothing.
@@ -24,12 +26,35 @@ pub(super) struct Slots<F, T> {
     taken: usize,
     wakes: Arc<Wakes>,
     limit: usize,
+    /// The place whose call is made or polled right now.
+    running: Option<usize>,
 }
 
 struct Place<F, T> {
-    future: Pin<Box<Option<F>>>,
+    content: Pin<Box<Content<F>>>,
     tag: Option<T>,
     waker: Waker,
+}
+
+pin_project! {
+    /// What is in a place.
+    #[project = Projected]
+    #[project_replace = Replaced]
+    enum Content<F> {
+        Nothing,
+        Call {
+            #[pin]
+            future: F,
+        },
+    }
+}
+
+/// What became of a future that was begun.
+pub(super) enum Begun<T> {
+    /// It was ready at once.
+    Ready(T),
+    /// It stays in this place, and wants its tag.
+    Pending(usize),
 }
 
 /// Which places were woken, one bit each, and whom to tell.
@@ -43,7 +68,7 @@ struct PlaceWaker {
     index: usize,
 }
 
-/// What is kept beside a future.
+/// What is kept beside a future that is pending.
 pub(super) trait Scope {
     /// The span in which it is polled.
     fn span(&self) -> Option<&Span>;
@@ -78,6 +103,7 @@ impl<F: Future, T: Scope> Slots<F, T> {
             taken: 0,
             wakes,
             limit: limit.clamp(1, MOST),
+            running: None,
         };
         slots.grow();
         slots
@@ -100,24 +126,52 @@ impl<F: Future, T: Scope> Slots<F, T> {
         self.wakes.task.register(cx.waker());
     }
 
-    /// Puts a future into a place and polls it at once; it stays only if it is pending.
+    /// Makes a call in a place and polls it at once; if it is pending, it is to be [kept](Self::keep).
     #[inline(always)]
-    pub(super) fn start(&mut self, tag: T, future: F) -> Option<(T, F::Output)> {
+    pub(super) fn begin<R, S>(&mut self, stack: &mut S, request: R) -> Begun<F::Output>
+    where
+        S: Service<R, Future = F>,
+    {
         let index = self.lowest_free();
-        let place = &mut self.places[index];
-        place.future.set(Some(future));
-        match place.poll_in(tag.span()) {
-            Poll::Ready(output) => {
-                place.future.set(None);
-                Some((tag, output))
-            }
-            Poll::Pending => {
-                place.tag = Some(tag);
-                self.free[index / 64] &= !(1 << (index % 64));
-                self.taken += 1;
-                None
-            }
+        self.running = Some(index);
+        let polled = self.places[index].begin(stack, request);
+        self.running = None;
+        match polled {
+            Poll::Ready(output) => Begun::Ready(output),
+            Poll::Pending => Begun::Pending(index),
         }
+    }
+
+    /// The same, in a span.
+    #[cold]
+    pub(super) fn begin_in<R, S>(
+        &mut self,
+        span: &Span,
+        stack: &mut S,
+        request: R,
+    ) -> Begun<F::Output>
+    where
+        S: Service<R, Future = F>,
+    {
+        span.in_scope(|| self.begin(stack, request))
+    }
+
+    /// After a panic: empties the place whose call was made or polled, and gives back its tag, if it had one already.
+    ///
+    /// `None` if there was no such call: then the panic is of the worker's own.
+    pub(super) fn panicked(&mut self) -> Option<Option<T>> {
+        let index = self.running.take()?;
+        let tag = self.vacate(index);
+        // Others may have been woken as well, and were not polled any more.
+        self.wake_all();
+        Some(tag)
+    }
+
+    /// Keeps the future that was begun last in its place.
+    pub(super) fn keep(&mut self, index: usize, tag: T) {
+        self.places[index].tag = Some(tag);
+        self.free[index / 64] &= !(1 << (index % 64));
+        self.taken += 1;
     }
 
     #[inline(always)]
@@ -136,8 +190,12 @@ impl<F: Future, T: Scope> Slots<F, T> {
         }
     }
 
-    /// Polls every place that was woken.
-    pub(super) fn poll_woken(&mut self, mut finished: impl FnMut(T, F::Output)) {
+    /// Polls every place that was woken; one that is pending is emptied without a result where `is_over` says so.
+    pub(super) fn poll_woken(
+        &mut self,
+        is_over: impl Fn(&T) -> bool,
+        mut finished: impl FnMut(T, Option<F::Output>),
+    ) {
         for word in 0..self.places.len().div_ceil(64) {
             if self.wakes.words[word].load(Relaxed) == 0 {
                 continue;
@@ -146,7 +204,7 @@ impl<F: Future, T: Scope> Slots<F, T> {
             while bits != 0 {
                 let index = word * 64 + bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                self.poll_place(index, &mut finished);
+                self.poll_place(index, &is_over, &mut finished);
             }
         }
     }
@@ -164,32 +222,51 @@ impl<F: Future, T: Scope> Slots<F, T> {
     pub(super) fn abandon(&mut self) -> Vec<T> {
         let mut tags = Vec::new();
         for index in 0..self.places.len() {
-            if let Some(tag) = self.places[index].tag.take() {
-                self.vacate(index);
-                tags.push(tag);
-            }
+            tags.extend(self.vacate(index));
         }
         tags
     }
 
-    fn poll_place(&mut self, index: usize, finished: &mut impl FnMut(T, F::Output)) {
+    #[inline(always)]
+    fn poll_place(
+        &mut self,
+        index: usize,
+        is_over: &impl Fn(&T) -> bool,
+        finished: &mut impl FnMut(T, Option<F::Output>),
+    ) {
         let place = &mut self.places[index];
-        let Some(tag) = place.tag.take() else {
+        // The tag stays where it is while the future may panic.
+        let Some(tag) = &place.tag else {
             return;
         };
-        match place.poll_in(tag.span()) {
-            Poll::Ready(output) => {
-                self.vacate(index);
-                finished(tag, output);
+        self.running = Some(index);
+        let (content, waker) = (&mut place.content, &place.waker);
+        let polled = match tag.span() {
+            None => poll(content, waker),
+            Some(span) => span.in_scope(|| poll(content, waker)),
+        };
+        let output = match polled {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending if is_over(tag) => None,
+            Poll::Pending => {
+                self.running = None;
+                return;
             }
-            Poll::Pending => place.tag = Some(tag),
+        };
+        let tag = self.vacate(index);
+        self.running = None;
+        if let Some(tag) = tag {
+            finished(tag, output);
         }
     }
 
-    fn vacate(&mut self, index: usize) {
-        self.places[index].future.set(None);
+    fn vacate(&mut self, index: usize) -> Option<T> {
+        let place = &mut self.places[index];
+        place.content.set(Content::Nothing);
+        let tag = place.tag.take()?;
         self.taken -= 1;
         self.free[index / 64] |= 1 << (index % 64);
+        Some(tag)
     }
 
     /// One more place, which is free.
@@ -200,7 +277,7 @@ impl<F: Future, T: Scope> Slots<F, T> {
             index,
         }));
         self.places.push(Place {
-            future: Box::pin(None),
+            content: Box::pin(Content::Nothing),
             tag: None,
             waker,
         });
@@ -213,20 +290,29 @@ impl<F: Future, T: Scope> Slots<F, T> {
 }
 
 impl<F: Future, T> Place<F, T> {
+    /// Makes a future and polls it; it is gone if it is ready.
     #[inline(always)]
-    fn poll_in(&mut self, span: Option<&Span>) -> Poll<F::Output> {
-        match span {
-            None => self.poll(),
-            Some(span) => span.in_scope(|| self.poll()),
+    fn begin<R, S>(&mut self, stack: &mut S, request: R) -> Poll<F::Output>
+    where
+        S: Service<R, Future = F>,
+    {
+        let future = stack.call(request);
+        // Unlike `Pin::set`, this drops nothing while the new future is not yet where it stays, so that it can be made there.
+        let content = Content::Call { future };
+        self.content.as_mut().project_replace(content);
+        let polled = poll(&mut self.content, &self.waker);
+        if polled.is_ready() {
+            self.content.set(Content::Nothing);
         }
+        polled
     }
+}
 
-    #[inline(always)]
-    fn poll(&mut self) -> Poll<F::Output> {
-        let mut cx = Context::from_waker(&self.waker);
-        match self.future.as_mut().as_pin_mut() {
-            Some(future) => future.poll(&mut cx),
-            None => Poll::Pending,
-        }
+#[inline(always)]
+fn poll<F: Future>(content: &mut Pin<Box<Content<F>>>, waker: &Waker) -> Poll<F::Output> {
+    let mut cx = Context::from_waker(waker);
+    match content.as_mut().project() {
+        Projected::Call { future } => future.poll(&mut cx),
+        Projected::Nothing => Poll::Pending,
     }
 }

@@ -1,21 +1,23 @@
 //! The worker around one stack.
 
 use std::{
-    task::{Context, Poll},
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use tower_service::Service;
-use tracing::Span;
 
 use super::{
-    Answers, Gather, Queue, Turn, Worker,
-    slots::{Scope, Slots},
+    Answers, Duties, Gather, Queue, Turn, Worker,
+    call::{Call, Kept},
+    slots::{Begun, Slots},
 };
 use crate::{
     binder::Delivery,
     error::BoxError,
-    middleware::{Arrival, Observed, Observer},
+    middleware::{Arrival, Judge, Observer, Pulse, panicked},
     outcome::{Decision, Failure, Next},
 };
 
@@ -25,50 +27,58 @@ const CALLS: usize = 256;
 /// After an error of a user's layer the message comes back after this long; no attempt is counted.
 const LAYER_ERROR_WAIT: Duration = Duration::from_millis(250);
 
-/// A stack `S` for the requests that `G` gathers.
-pub struct Stacked<G: Gather, S: Service<G::Request>> {
+/// A stack `S` for the requests that `G` gathers, with the judges `J` of what became of them.
+pub struct Stacked<G: Gather, S: Service<G::Request>, J: Judge> {
     stack: S,
     gather: G,
-    slots: Slots<S::Future, Call<G::Request>>,
+    slots: Slots<S::Future, Call<G::Request, J>>,
     gathered: Option<G::Request>,
+    /// The request that is called right now, or was called last in this turn.
+    called: Option<G::Request>,
+    duties: Duties<J>,
     observer: Observer,
+    pulse: Pulse,
 }
 
-/// What is kept of a call that is under way.
-struct Call<R> {
-    request: R,
-    observed: Observed,
-}
-
-impl<R> Scope for Call<R> {
-    #[inline(always)]
-    fn span(&self) -> Option<&Span> {
-        self.observed.span()
-    }
-}
-
-impl<G, S> Stacked<G, S>
+impl<G, S, J> Stacked<G, S, J>
 where
     G: Gather,
     S: Service<G::Request, Response = <G::Request as Arrival>::Handled, Error = BoxError>,
+    J: Judge,
 {
     /// At most `concurrency` calls at a time.
     #[must_use]
-    pub fn new(stack: S, gather: G, concurrency: usize, observer: Observer) -> Self {
+    pub fn new(
+        stack: S,
+        duties: Duties<J>,
+        gather: G,
+        concurrency: usize,
+        observer: Observer,
+    ) -> Self {
         Self {
             stack,
             gather,
             slots: Slots::new(concurrency),
             gathered: None,
+            called: None,
+            duties,
+            pulse: observer.pulse().clone(),
             observer,
         }
     }
 
+    /// Polls what was woken. What is pending for too long has failed.
     fn poll_woken(&mut self, answers: &mut Answers) {
-        if self.slots.len() > 0 {
-            let (slots, observer) = (&mut self.slots, &mut self.observer);
-            slots.poll_woken(|call, result| answer::<G>(call, result, observer, answers));
+        if self.slots.len() == 0 {
+            return;
         }
+        let (slots, duties, observer) = (&mut self.slots, &self.duties, &mut self.observer);
+        let is_over = |call: &Call<_, J>| self.pulse.is_over(call.deadline);
+        slots.poll_woken(is_over, |call, result| {
+            let Call { request, kept, .. } = call;
+            let result = result.unwrap_or_else(|| Ok(duties.took_longer().into()));
+            answer::<G, J>(&request, kept, result, duties, observer, answers);
+        });
     }
 
     /// Begins calls; `Turn::More` if the limit of a turn is reached.
@@ -83,9 +93,11 @@ where
             let Some(request) = self.next(cx, queue) else {
                 return Turn::Idle;
             };
-            match self.stack.poll_ready(cx) {
+            match self.poll_ready(cx) {
                 Poll::Ready(Ok(())) => self.call(request, answers),
-                Poll::Ready(Err(error)) => G::answer(request, layer_failure(error).into(), answers),
+                Poll::Ready(Err(error)) => {
+                    G::answer(&request, layer_failure(error).into(), answers);
+                }
                 Poll::Pending => {
                     self.gathered = Some(request);
                     return Turn::Idle;
@@ -103,16 +115,38 @@ where
         self.gather.next(cx, queue)
     }
 
+    #[inline(always)]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        ready!(self.duties.judge.poll_open(cx));
+        self.stack.poll_ready(cx)
+    }
+
     /// Calls the stack, which is ready.
     #[inline(always)]
     fn call(&mut self, request: G::Request, answers: &mut Answers) {
-        let observed = self.observer.begin(&request);
-        let future = match observed.span() {
-            None => self.stack.call(request.clone()),
-            Some(span) => span.in_scope(|| self.stack.call(request.clone())),
+        let called = G::keep(&mut self.called, &request);
+        let observed = self.observer.begin(called);
+        let case = self.duties.judge.begin();
+        let begun = match observed.span() {
+            None => self.slots.begin(&mut self.stack, request),
+            Some(span) => self.slots.begin_in(span, &mut self.stack, request),
         };
-        if let Some((call, result)) = self.slots.start(Call { request, observed }, future) {
-            answer::<G>(call, result, &mut self.observer, answers);
+        let kept = Kept { observed, case };
+        match begun {
+            Begun::Ready(result) => {
+                let (duties, observer) = (&self.duties, &mut self.observer);
+                answer::<G, J>(called, kept, result, duties, observer, answers);
+            }
+            Begun::Pending(place) => {
+                let request = called.clone();
+                let deadline = self.pulse.arm_in(self.duties.limit);
+                let call = Call {
+                    request,
+                    kept,
+                    deadline,
+                };
+                self.slots.keep(place, call);
+            }
         }
     }
 
@@ -123,19 +157,62 @@ where
         }
         self.begin(cx, queue, answers)
     }
+
+    /// A panic of a call is its failure, and others go on. One `catch_unwind` serves a whole turn: one for each call is dear.
+    fn run_catching(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut Queue,
+        answers: &mut Answers,
+    ) -> Turn {
+        let run = AssertUnwindSafe(|| self.run(cx, queue, answers));
+        catch_unwind(run).unwrap_or_else(|panic| {
+            self.panicked(panic, answers);
+            Turn::More
+        })
+    }
+
+    #[cold]
+    fn panicked(&mut self, panic: Box<dyn Any + Send>, answers: &mut Answers) {
+        let pending = self.slots.panicked().filter(|_| self.duties.catches);
+        let Some(pending) = pending else {
+            resume_unwind(panic);
+        };
+        let call = match pending {
+            Some(call) => Some((call.request, call.kept)),
+            None => self.called.take().map(|request| self.again(request)),
+        };
+        if let Some((request, kept)) = call {
+            let result = Ok(panicked(&*panic).into());
+            let (duties, observer) = (&self.duties, &mut self.observer);
+            answer::<G, J>(&request, kept, result, duties, observer, answers);
+        }
+    }
+
+    /// What was kept of the call went with the panic.
+    fn again(&mut self, request: G::Request) -> (G::Request, Kept<J>) {
+        let observed = self.observer.begin(&request);
+        let case = self.duties.judge.begin();
+        (request, Kept { observed, case })
+    }
 }
 
 #[inline(always)]
-fn answer<G: Gather>(
-    call: Call<G::Request>,
+fn answer<G: Gather, J: Judge>(
+    request: &G::Request,
+    kept: Kept<J>,
     result: Result<<G::Request as Arrival>::Handled, BoxError>,
+    duties: &Duties<J>,
     observer: &mut Observer,
     answers: &mut Answers,
 ) {
-    let Call { request, observed } = call;
     match result {
-        Ok(handled) => {
-            observer.finished(observed, &handled, &request);
+        Ok(mut handled) => {
+            let mark = request.mark();
+            duties
+                .judge
+                .judge::<G::Request>(kept.case, &mut handled, &mark);
+            observer.finished(kept.observed, &handled, request);
             G::answer(request, handled, answers);
         }
         Err(error) => G::answer(request, layer_failure(error).into(), answers),
@@ -149,24 +226,26 @@ fn layer_failure(error: BoxError) -> Failure {
     failure
 }
 
-impl<G, S> Worker for Stacked<G, S>
+impl<G, S, J> Worker for Stacked<G, S, J>
 where
     G: Gather,
     S: Service<G::Request, Response = <G::Request as Arrival>::Handled, Error = BoxError> + Send,
     S::Future: Send,
+    J: Judge,
 {
     fn turn(&mut self, cx: &mut Context<'_>, queue: &mut Queue, answers: &mut Answers) -> Turn {
         self.slots.register(cx);
         let now = self.observer.begin_turn();
-        let pulse = self.observer.pulse();
+        let pulse = &self.pulse;
         let is_due = |at| at <= pulse.instant(now);
         if pulse.wake_at().is_some_and(is_due) {
             pulse.disarm();
             self.slots.wake_all();
         }
         let driving = pulse.drive();
-        let turn = self.run(cx, queue, answers);
+        let turn = self.run_catching(cx, queue, answers);
         drop(driving);
+        self.called = None;
         self.observer.end_turn();
         turn
     }
@@ -201,7 +280,7 @@ where
     }
 }
 
-impl<G: Gather, S: Service<G::Request>> std::fmt::Debug for Stacked<G, S> {
+impl<G: Gather, S: Service<G::Request>, J: Judge> std::fmt::Debug for Stacked<G, S, J> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Stacked").finish_non_exhaustive()
     }

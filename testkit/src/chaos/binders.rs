@@ -67,6 +67,8 @@ pub(super) enum ProcessFault {
     Pause,
     /// Stopped for longer than leases last, and continued.
     PauseLong,
+    /// Stopped for longer than the session of a group, and continued: somebody else has its work by then.
+    PauseSession,
     /// Asked to end, and started again.
     Stop,
     /// The server, where there is one, killed and started again.
@@ -84,14 +86,14 @@ const KILLS: &[ProcessFault] = &[
     ProcessFault::PauseLong,
     ProcessFault::Stop,
 ];
-/// As [`KILLS`], and the server dies too. No pause is longer than a session of the group.
+/// As [`KILLS`], and the server dies too.
 const SERVER_KILLS: &[ProcessFault] = &[
     ProcessFault::Kill,
     ProcessFault::Kill,
     ProcessFault::KillTwice,
     ProcessFault::KillAll,
     ProcessFault::Pause,
-    ProcessFault::PauseLong,
+    ProcessFault::PauseSession,
     ProcessFault::Stop,
     ProcessFault::KillServer,
 ];

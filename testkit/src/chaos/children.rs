@@ -119,6 +119,12 @@ impl Family {
                 rest(dice, 4_000).await;
                 child.resume()
             }
+            // Longer than the shortest session that Kafka allows.
+            ProcessFault::PauseSession => {
+                child.pause()?;
+                tokio::time::sleep(SESSION).await;
+                child.resume()
+            }
             ProcessFault::Stop => {
                 child.stop(STOP).await?;
                 child.start().await
@@ -160,6 +166,9 @@ impl Family {
         Ok(())
     }
 }
+
+/// Longer than a session of a group.
+const SESSION: Duration = Duration::from_secs(8);
 
 async fn rest(dice: &mut Dice, most: u64) {
     tokio::time::sleep(Duration::from_millis(dice.roll(most))).await;

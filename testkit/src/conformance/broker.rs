@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mq_broker::{Broker, BrokerBinder, BrokerOptions};
+use mq_broker::{Broker, BrokerBinder, BrokerOptions, GroupMode};
 use mq_core::error::{Error, ErrorKind, Result};
 use tempfile::TempDir;
 
@@ -51,6 +51,15 @@ impl Place {
 /// No temporary folder can be made.
 #[must_use]
 pub fn broker_subject() -> Subject {
+    broker_subject_as(GroupMode::Key)
+}
+
+/// The same, with groups that hand out like this.
+///
+/// # Panics
+/// No temporary folder can be made.
+#[must_use]
+pub fn broker_subject_as(mode: GroupMode) -> Subject {
     let folder = match TempDir::new() {
         Ok(folder) => folder,
         Err(error) => panic!("no temporary folder can be made: {error}"),
@@ -63,7 +72,7 @@ pub fn broker_subject() -> Subject {
     let own = place.clone();
     let connect = move || {
         let place = own.clone();
-        async move { Ok(BrokerBinder::beside(place.open().await?)) }
+        async move { Ok(BrokerBinder::beside(place.open().await?).mode(mode)) }
     };
     let subject = Subject::new("broker", connect).embedded();
     subject.faults(&[Fault::Restart], move |fault, _| {

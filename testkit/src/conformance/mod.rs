@@ -51,7 +51,7 @@ mod subject;
 mod suite;
 
 #[cfg(feature = "broker")]
-pub use broker::broker_subject;
+pub use broker::{broker_subject, broker_subject_as};
 pub use case::Case;
 pub use diagnosis::Diagnosis;
 #[cfg(feature = "kafka")]

@@ -13,7 +13,7 @@ pub use moments::Moments;
 pub use process::Process;
 pub use program::Program;
 pub use proxy::{Cut, Direction, Incoming, Proxy, ProxyOptions, Statistics};
-pub use servers::{Kind, Node, Server, ServerOptions, fetch, is_required};
+pub use servers::{Kind, Node, Secured, Server, ServerOptions, fetch, is_required};
 
 use mq_core::error::{Error, ErrorKind};
 

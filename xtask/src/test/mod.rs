@@ -5,6 +5,7 @@
 //! where the variable `MQ_REQUIRE` names it (`MQ_REQUIRE=kafka,amqp`), that is a failure.
 //! Servers that tests need are downloaded before the tests run; the tests start and end them.
 
+mod headers;
 mod programs;
 mod report;
 mod servers;
@@ -35,6 +36,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result {
     let begin = Instant::now();
     announce(1, 5, "examples and other programs");
+    headers::prepare()?;
     let build = cargo(["build", "--workspace", "--examples", "--bins"]);
     let servers = programs::build_one(build, servers::PROGRAM)?;
     announce(2, 5, "build of all test programs");

@@ -1,6 +1,6 @@
 //! The receiving side.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mq_core::{
@@ -15,7 +15,8 @@ use super::{session::Session, transaction::BrokerTransaction};
 use crate::{
     engine::{Reading, Wanted},
     error,
-    state::MemberKey,
+    options::GroupMode,
+    state::{MemberKey, Turn},
 };
 
 /// A subscription of a binding.
@@ -32,6 +33,7 @@ pub(super) async fn open(
     session: &Arc<Session>,
     spec: &ConsumerSpec,
     letters: Option<Arc<str>>,
+    mode: GroupMode,
 ) -> Result<Box<dyn Consumer>> {
     let wanted = Wanted {
         destinations: &spec.destinations,
@@ -42,13 +44,22 @@ pub(super) async fn open(
         },
         window: spec.window,
         lease: None,
+        mode: (mode != GroupMode::default()).then_some(mode),
+        may_change: session.may_change(),
+        announces: true,
     };
     let (reading, lanes) = Reading::open(session.open()?, &wanted).await?;
     session.add(reading.key())?;
+    // Logs are read by one member each, which is told when that is this one.
+    let mut assigned: Vec<_> = lanes
+        .into_iter()
+        .filter(|lane| lane.position.is_none())
+        .collect();
+    assigned.extend(session.open()?.lock().first_gained(reading.key()));
     Ok(Box::new(BrokerConsumer {
         session: session.clone(),
         reading,
-        assigned: Some(lanes),
+        assigned: Some(assigned),
         letters,
     }))
 }
@@ -62,7 +73,12 @@ impl Consumer for BrokerConsumer {
         }
         tokio::task::consume_budget().await;
         match self.reading.receive(records, max).await {
-            Ok(()) => Ok(Event::Messages),
+            Ok(None) => Ok(Event::Messages),
+            Ok(Some(Turn::Gained(lane))) => Ok(Event::Assigned(self.gained(lane))),
+            Ok(Some(Turn::Leaving(lane))) => Ok(Event::Revoking {
+                lanes: vec![lane],
+                budget: BUDGET,
+            }),
             Err(error) if error.status() == ErrorStatus::Temporary => Ok(Event::Ended(error)),
             Err(error) => Err(error),
         }
@@ -76,8 +92,8 @@ impl Consumer for BrokerConsumer {
         })
     }
 
-    async fn released(&mut self, _lanes: &[LaneId]) -> Result<()> {
-        // Lanes are shared among members, and never revoked.
+    async fn released(&mut self, lanes: &[LaneId]) -> Result<()> {
+        self.reading.released(lanes);
         Ok(())
     }
 
@@ -108,6 +124,20 @@ impl Consumer for BrokerConsumer {
         Ok(())
     }
 }
+
+impl BrokerConsumer {
+    fn gained(&self, lane: LaneId) -> Vec<AssignedLane> {
+        let assigned = self
+            .reading
+            .shared()
+            .lock()
+            .assigned(self.reading.key(), lane);
+        assigned.into_iter().collect()
+    }
+}
+
+/// Nobody waits for a lane that is to be given up, so that there is time.
+const BUDGET: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 struct BrokerSettler {

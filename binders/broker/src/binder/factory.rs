@@ -9,7 +9,7 @@ use mq_core::{
     error::Result,
 };
 
-use super::{BrokerBinder, BrokerSettings, capabilities};
+use super::{BrokerBinder, BrokerSettings, ConsumerNative, capabilities, native, of_mode};
 use crate::{broker::Broker, options::MAX_PARTITIONS};
 
 /// The kind `broker`: an embedded broker in a folder.
@@ -84,12 +84,16 @@ struct BrokerConnector {
 
 #[async_trait]
 impl Connector for BrokerConnector {
-    fn capabilities(&self, _consumer: Option<&ConsumerSpec>) -> Capabilities {
-        capabilities(self.settings.max_message)
+    fn capabilities(&self, consumer: Option<&ConsumerSpec>) -> Capabilities {
+        let all = capabilities(self.settings.max_message);
+        // What is wrong with the table is said when the consumer is opened.
+        let own = consumer.and_then(|spec| native::<ConsumerNative>(&spec.native).ok());
+        let mode = own.and_then(|own| own.mode).unwrap_or_default();
+        of_mode(all, mode)
     }
 
     async fn connect(&self, _context: BinderContext) -> Result<Arc<dyn Binder>> {
         let broker = Broker::open_with(&self.settings.path, self.settings.options()).await?;
-        Ok(Arc::new(BrokerBinder::new(broker)))
+        Ok(Arc::new(BrokerBinder::new(broker).configured()))
     }
 }

@@ -26,7 +26,12 @@ use mq_core::{
 use serde::Deserialize;
 use session::Session;
 
-use crate::{broker::Broker, error};
+use crate::{
+    broker::Broker,
+    engine::MAX_SAVED,
+    error,
+    options::{DestinationOptions, GroupMode},
+};
 
 /// A binder whose broker is a folder of this process.
 ///
@@ -38,6 +43,10 @@ pub struct BrokerBinder {
     /// Whether closing the instance closes the broker.
     is_owner: bool,
     capabilities: Capabilities,
+    /// How groups hand out whose consumers do not say.
+    mode: GroupMode,
+    /// Whether consumers may say otherwise: their capabilities are then asked of the settings.
+    is_configured: bool,
 }
 
 impl BrokerBinder {
@@ -59,7 +68,33 @@ impl BrokerBinder {
             broker,
             is_owner: false,
             capabilities: capabilities(max),
+            mode: GroupMode::default(),
+            is_configured: false,
         }
+    }
+
+    /// Sets how groups hand out whose consumers do not say (`native.mode`); [`Key`](GroupMode::Key) by default.
+    #[must_use]
+    pub fn mode(mut self, mode: GroupMode) -> Self {
+        self.mode = mode;
+        self.capabilities = of_mode(self.capabilities, mode);
+        self
+    }
+
+    /// An instance that was made from settings.
+    fn configured(mut self) -> Self {
+        self.is_configured = true;
+        self
+    }
+
+    /// How the group of a consumer hands out.
+    fn mode_of(&self, native: &ConsumerNative) -> Result<GroupMode> {
+        let mode = native.mode.unwrap_or(self.mode);
+        if (mode == GroupMode::Log) == (self.mode == GroupMode::Log) || self.is_configured {
+            return Ok(mode);
+        }
+        let text = "an instance that was made by hand settles either by message or by position; use `BrokerBinder::mode` for all of its consumers, or an instance from the settings";
+        Err(error::config(text))
     }
 
     /// The broker, as long as the instance is open.
@@ -99,12 +134,38 @@ fn capabilities(max_message: u64) -> Capabilities {
         .max_message(max_message)
 }
 
+/// What a consumer of a group of this mode can have.
+fn of_mode(all: Capabilities, mode: GroupMode) -> Capabilities {
+    match mode {
+        GroupMode::Key => all,
+        GroupMode::Queue | GroupMode::Exclusive => all.without(&[Capability::KeyOrder]),
+        GroupMode::Log => of_log(all),
+    }
+}
+
+/// In a log there is nothing that concerns single messages.
+fn of_log(capabilities: Capabilities) -> Capabilities {
+    let mut capabilities = capabilities
+        .without(&[
+            Capability::KeyOrder,
+            Capability::DelayedRedelivery,
+            Capability::DeadLetter,
+            Capability::DeliveryCount,
+            Capability::Extend,
+        ])
+        .retry_state(RetryState::Bounded(MAX_SAVED));
+    capabilities.settlement = SettlementStyle::Positional;
+    capabilities
+}
+
 /// What a consumer's `native` table may hold.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct ConsumerNative {
     /// Where the broker moves dead letters; `<destination>.<group>.dlq` by default.
     dead_letter: Option<String>,
+    /// How the group hands out; `"key"` by default, for a new group.
+    mode: Option<GroupMode>,
 }
 
 /// What a producer's `native` table may hold: nothing.
@@ -132,6 +193,8 @@ impl Binder for BrokerBinder {
         mode: Provision,
     ) -> Result<ProvisionReport> {
         self.open()?;
+        self.session
+            .fix(matches!(mode, Provision::None | Provision::Verify));
         match mode {
             Provision::None => Ok(ProvisionReport::default()),
             Provision::Verify => self.verify(plan),
@@ -148,8 +211,9 @@ impl Binder for BrokerBinder {
         if spec.filter.is_some() {
             return Err(error::unsupported("filters").context("binding", &spec.binding));
         }
+        let mode = self.mode_of(&native)?;
         let letters = native.dead_letter.map(Into::into);
-        consumer::open(&self.session, spec, letters).await
+        consumer::open(&self.session, spec, letters, mode).await
     }
 
     async fn producer(&self, spec: &ProducerSpec) -> Result<Arc<dyn Producer>> {
@@ -186,7 +250,7 @@ impl BrokerBinder {
         let mut report = ProvisionReport::default();
         for wanted in plan {
             if let Some(found) = self.broker.destination(&wanted.name) {
-                report.drift.extend(drift(wanted, found.partitions));
+                self.adjust(wanted, &found, &mut report).await?;
             } else {
                 let mut options = self.broker.shared.options.of(&wanted.name).clone();
                 options.partitions = wanted.partitions.unwrap_or(options.partitions);
@@ -195,7 +259,9 @@ impl BrokerBinder {
             }
             for group in &wanted.groups {
                 if !self.has_group(&wanted.name, group) {
-                    self.broker.create_group(&wanted.name, group).await?;
+                    self.broker
+                        .create_group_as(&wanted.name, group, self.mode)
+                        .await?;
                     report.created.push(format!("{}.{group}", wanted.name));
                 }
             }
@@ -210,7 +276,7 @@ impl BrokerBinder {
             match self.broker.destination(&wanted.name) {
                 None => missing.push(format!("destination `{}`", wanted.name)),
                 Some(found) => {
-                    report.drift.extend(drift(wanted, found.partitions));
+                    report.drift.extend(self.drift(wanted, &found));
                     let groups = wanted.groups.iter();
                     let absent = groups.filter(|group| !self.has_group(&wanted.name, group));
                     missing.extend(
@@ -219,9 +285,12 @@ impl BrokerBinder {
                 }
             }
         }
-        if let Some(drift) = report.drift.first() {
-            let text =
-                format!("{drift}; `provision = \"verify\"` changes nothing: ask for what is there");
+        if !report.drift.is_empty() {
+            let all: Vec<String> = report.drift.iter().map(Drift::to_string).collect();
+            let text = format!(
+                "{}; `provision = \"verify\"` changes nothing: ask for what is there, or set `provision = \"create\"`",
+                all.join("; ")
+            );
             return Err(Error::new(ErrorKind::Config, text));
         }
         if missing.is_empty() {
@@ -234,20 +303,51 @@ impl BrokerBinder {
         Err(Error::new(ErrorKind::NotFound, text))
     }
 
+    /// What a destination is to be like, where somebody has said so.
+    fn wanted(&self, plan: &DestinationPlan, found: &DestinationOptions) -> DestinationOptions {
+        let named = &self.broker.shared.options.named;
+        let mut wanted = named.get(&*plan.name).unwrap_or(found).clone();
+        wanted.partitions = plan.partitions.unwrap_or(wanted.partitions);
+        wanted
+    }
+
+    fn drift(&self, plan: &DestinationPlan, found: &DestinationOptions) -> Vec<Drift> {
+        self.wanted(plan, found).differences(&plan.name, found)
+    }
+
+    /// Gives a destination the options that it is to have, as far as it can get them.
+    async fn adjust(
+        &self,
+        plan: &DestinationPlan,
+        found: &DestinationOptions,
+        report: &mut ProvisionReport,
+    ) -> Result<()> {
+        let drift = self.drift(plan, found);
+        if drift.is_empty() {
+            return Ok(());
+        }
+        match self
+            .broker
+            .change(&plan.name, &self.wanted(plan, found))
+            .await
+        {
+            Ok(()) => {
+                for drift in drift {
+                    tracing::info!("{drift}; changed");
+                }
+            }
+            // The others of the plan do not depend on it, and messages may be settled until the next start.
+            Err(error) if self.broker.check().is_ok() => {
+                tracing::warn!(%error, destination = &*plan.name, "options cannot be changed");
+                report.drift.extend(drift);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
     fn has_group(&self, destination: &str, group: &str) -> bool {
         let groups = self.broker.groups(destination).unwrap_or_default();
         groups.iter().any(|found| *found.name == *group)
     }
-}
-
-fn drift(wanted: &DestinationPlan, found: u32) -> Option<Drift> {
-    let partitions = wanted
-        .partitions
-        .filter(|partitions| *partitions != found)?;
-    Some(Drift {
-        destination: wanted.name.clone(),
-        what: "partitions",
-        wanted: partitions.to_string(),
-        found: found.to_string(),
-    })
 }

@@ -14,6 +14,8 @@ use crate::{engine::Shared, error, state::MemberKey};
 pub(super) struct Session {
     shared: Arc<Shared>,
     is_closed: AtomicBool,
+    /// Whether `provision` has said that nothing is to be created or changed.
+    is_fixed: AtomicBool,
     members: Mutex<Vec<MemberKey>>,
 }
 
@@ -22,6 +24,7 @@ impl Session {
         Self {
             shared,
             is_closed: AtomicBool::new(false),
+            is_fixed: AtomicBool::new(false),
             members: Mutex::default(),
         }
     }
@@ -33,6 +36,16 @@ impl Session {
         }
         self.shared.check()?;
         Ok(&self.shared)
+    }
+
+    /// Says whether groups may be changed to what their consumers want.
+    pub(super) fn fix(&self, is_fixed: bool) {
+        self.is_fixed.store(is_fixed, Ordering::Relaxed);
+    }
+
+    /// Whether groups may be changed to what their consumers want.
+    pub(super) fn may_change(&self) -> bool {
+        !self.is_fixed.load(Ordering::Relaxed)
     }
 
     /// A consumer of this instance.

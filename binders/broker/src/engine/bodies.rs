@@ -1,7 +1,7 @@
 //! The records of messages: the newest in memory, the others in the journal's files.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,6 +18,8 @@ pub(crate) struct Bodies {
     tail: Mutex<Tail>,
     /// Bytes of frames that are kept in memory.
     budget: usize,
+    /// Records that are nowhere else.
+    fleeting: Mutex<HashMap<u64, Bytes>>,
 }
 
 /// The newest frames, in order.
@@ -43,7 +45,30 @@ impl Bodies {
             segments,
             tail: Mutex::default(),
             budget,
+            fleeting: Mutex::default(),
         }
+    }
+
+    /// Keeps a record that is in no file, until it is [dropped](Self::drop_fleeting).
+    pub(crate) fn keep_fleeting(&self, place: u64, record: Bytes) {
+        self.lock_fleeting().insert(place, record);
+    }
+
+    /// Lets go of records that are in no file.
+    pub(crate) fn drop_fleeting(&self, places: &[u64]) {
+        let mut fleeting = self.lock_fleeting();
+        for place in places {
+            fleeting.remove(place);
+        }
+    }
+
+    /// The record of a message that is in no file, if it is still kept.
+    pub(crate) fn fleeting(&self, pick: &Pick) -> Option<Bytes> {
+        self.lock_fleeting().get(&pick.lsn).cloned()
+    }
+
+    fn lock_fleeting(&self) -> MutexGuard<'_, HashMap<u64, Bytes>> {
+        self.fleeting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds the newest frame, whose buffer has so many bytes; returns a buffer that nobody needs any more, if there is one.

@@ -389,7 +389,7 @@ impl Frame {
         match durability {
             Durability::Commit => self.sync = true,
             Durability::Interval => self.soon = true,
-            Durability::Os => {}
+            Durability::Os | Durability::Memory => {}
         }
     }
 }

@@ -3,9 +3,13 @@
 mod block;
 mod bodies;
 mod chunk;
+mod clock;
 mod commit;
 mod keeper;
+mod lock;
+mod mark;
 mod open;
+mod options;
 mod publish;
 mod settle;
 mod shared;
@@ -15,5 +19,6 @@ mod thread;
 
 pub(crate) use open::Running;
 pub(crate) use publish::Checks;
+pub(crate) use settle::MAX_SAVED;
 pub(crate) use shared::Shared;
 pub(crate) use subscription::{Reading, Wanted};

@@ -5,25 +5,27 @@ use std::{
     path::Path,
     sync::{Arc, mpsc},
     thread::JoinHandle,
-    time::{Duration, Instant},
 };
 
 use mq_core::error::Result;
 
 use super::{
+    block::block_on,
     keeper::{self, Keeper},
+    lock, mark,
     shared::Shared,
     thread,
 };
 use crate::{
     error,
+    format::FORMAT,
     journal::{
-        Damage, Pool, Reader, Scanned, SegmentHeader, Segments, Writer, frame::ALIGN, holds_frames,
-        name, number_of,
+        self, Damage, Pool, Reader, Scanned, SegmentHeader, Segments, Writer, frame::ALIGN,
+        holds_frames, name, number_of,
     },
-    options::BrokerOptions,
-    record::Malformed,
-    state::State,
+    options::{BrokerOptions, Durability},
+    record::{Change, Malformed},
+    state::{Invalid, State},
     storage::Storage,
 };
 
@@ -33,6 +35,10 @@ pub(crate) struct Running {
     pub(crate) shared: Arc<Shared>,
     journal: Option<JoinHandle<()>>,
     keeper: Option<JoinHandle<()>>,
+    /// Where the journal ended when it was opened, and where the next frame went.
+    opened: (u64, u64),
+    /// Where the last orderly stop was.
+    mark: Option<u64>,
 }
 
 impl Running {
@@ -43,7 +49,7 @@ impl Running {
         path: &Path,
     ) -> Result<Self> {
         check(&options)?;
-        take_lock(&**storage, path)?;
+        lock::take(&**storage, path)?;
         let started = Self::start(storage.clone(), options);
         if started.is_err() {
             storage.unlock();
@@ -53,8 +59,9 @@ impl Running {
 
     fn start(storage: Arc<dyn Storage>, options: BrokerOptions) -> Result<Self> {
         let found = Found::look(&*storage, options.segment)?;
+        let mark = mark::read(&*storage)?;
         let (state, snapshots) = found.snapshot(&*storage)?;
-        let (state, scanned) = found.replay(&*storage, state, options.repair)?;
+        let (state, scanned) = found.replay(&*storage, state, mark, options.repair)?;
         let synced = found.sync(&*storage);
         synced.map_err(|error| error::io("syncing the journal", error))?;
         let segments = Arc::new(Segments::new(found.size));
@@ -81,17 +88,32 @@ impl Running {
         if !scanned.damage.is_empty() {
             // From here on, nobody has to read over the damage again.
             Keeper::finish(&shared);
+            leave_mark(&shared, None, scanned.end);
         }
         let mut running = Self {
             shared: shared.clone(),
             journal: Some(spawn("mq-journal", move || thread::run(&own, writer))?),
             keeper: None,
+            opened: (scanned.end, scanned.tail.lsn),
+            mark: mark.filter(|_| scanned.damage.is_empty()),
         };
         running.keeper = Some(spawn("mq-keeper", move || keeper.run(&news))?);
-        if !orphans.is_empty() {
-            drop(shared.write(&orphans, crate::options::Durability::Os)?);
-        }
+        running.begin(&orphans)?;
         Ok(running)
+    }
+
+    /// Writes down what follows from a new process.
+    fn begin(&self, orphans: &[Change]) -> Result<()> {
+        let shared = &self.shared;
+        if !orphans.is_empty() {
+            drop(shared.write(orphans, Durability::Os)?);
+        }
+        if !shared.lock().memory.is_empty() {
+            // New messages must not get positions of lost ones.
+            let ticket = shared.write(&[Change::Boot], Durability::Commit)?;
+            block_on(ticket.wait())?;
+        }
+        Ok(())
     }
 
     /// Writes what is gathered, ends the threads and gives the folder back; blocks on the disk.
@@ -107,6 +129,14 @@ impl Running {
             if snapshot {
                 Keeper::finish(&self.shared);
             }
+            let lsn = self.shared.lock().lsn;
+            // A new segment counts from its first frame on.
+            let end = if lsn == self.opened.1 {
+                self.opened.0
+            } else {
+                lsn
+            };
+            leave_mark(&self.shared, self.mark, end);
             self.shared.lock().end_all();
             self.shared.storage.unlock();
         }
@@ -116,6 +146,16 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.close(false);
+    }
+}
+
+/// Marks an orderly stop, unless the mark that is there says the same.
+fn leave_mark(shared: &Shared, last: Option<u64>, end: u64) {
+    if shared.failure().is_some() || end == 0 || last == Some(end) {
+        return;
+    }
+    if let Err(error) = mark::write(&*shared.storage, end) {
+        tracing::warn!(%error, "the end of the journal could not be marked; the next start takes damage of the last frame for one that was being written");
     }
 }
 
@@ -129,26 +169,6 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
 fn join(thread: JoinHandle<()>) {
     if thread.join().is_err() {
         tracing::error!("a thread of the broker has panicked; please report it");
-    }
-}
-
-/// A process that has just been killed may hold the lock for another moment.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How long until the lock is tried again.
-const PAUSE: Duration = Duration::from_millis(20);
-
-fn take_lock(storage: &dyn Storage, path: &Path) -> Result<()> {
-    let begin = Instant::now();
-    loop {
-        match storage.lock() {
-            Ok(()) => return Ok(()),
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                let error = error::io("locking the folder", error);
-                return Err(error.context("path", path.display()));
-            }
-            Err(_) if begin.elapsed() > PATIENCE => return Err(error::in_use(path)),
-            Err(_) => std::thread::park_timeout(PAUSE),
-        }
     }
 }
 
@@ -176,6 +196,10 @@ struct Found {
     snapshots: Vec<u64>,
     /// Files that are named as segments and are none, with their headers where these are sound.
     strays: Vec<(String, Option<SegmentHeader>)>,
+    /// A file of a later version, with its format.
+    newer: Option<(String, u8)>,
+    /// Segments of the format before this one: nothing is added to them.
+    older: Vec<u64>,
 }
 
 impl Found {
@@ -188,13 +212,18 @@ impl Found {
             spares: Vec::new(),
             snapshots: Vec::new(),
             strays: Vec::new(),
+            newer: None,
+            older: Vec::new(),
         };
         let mut names = storage.list().map_err(fail)?;
         names.sort_unstable();
         for name in names {
             found.add(storage, name).map_err(fail)?;
         }
-        Ok(found)
+        match &found.newer {
+            Some((file, format)) => Err(error::newer(file, u32::from(*format))),
+            None => Ok(found),
+        }
     }
 
     fn add(&mut self, storage: &dyn Storage, name: String) -> io::Result<()> {
@@ -202,7 +231,8 @@ impl Found {
             self.snapshots.push(lsn);
         } else if let Some(number) = Pool::number_of(&name) {
             self.epoch = self.epoch.max(number);
-            let header = SegmentHeader::read(&*storage.open(&name)?)?;
+            let found = SegmentHeader::read(&*storage.open(&name)?)?;
+            let header = found.and_then(journal::Found::header);
             self.epoch = self.epoch.max(header.map_or(0, |header| header.epoch));
             self.spares.push(name);
         } else if name.ends_with(".journal") {
@@ -215,7 +245,19 @@ impl Found {
 
     fn add_segment(&mut self, storage: &dyn Storage, name: &str) -> io::Result<()> {
         let file = storage.open(name)?;
-        let header = SegmentHeader::read(&*file)?;
+        let header = match SegmentHeader::read(&*file)? {
+            Some(journal::Found::Newer(format)) => {
+                self.newer = Some((name.to_owned(), format));
+                None
+            }
+            Some(journal::Found::Header(header, format)) => {
+                if format < FORMAT {
+                    self.older.push(header.number);
+                }
+                Some(header)
+            }
+            None => None,
+        };
         // A file under a wrong name, or without a sound header, is damage if the journal needs it.
         if let Some(header) = header
             && (header.size == self.size || self.segments.is_empty())
@@ -242,10 +284,11 @@ impl Found {
             let read = file.read_at(&mut bytes, 0).map_err(fail)?;
             match State::restore(&bytes[..read], self.size) {
                 Ok(state) => return Ok((state, sound)),
-                Err(invalid) => {
+                Err(Invalid::Newer(format)) => return Err(error::newer(&name, u32::from(format))),
+                Err(Invalid::Damaged(reason)) => {
                     tracing::warn!(
                         snapshot = name,
-                        reason = invalid.0,
+                        reason,
                         "a snapshot is damaged; an older one is used"
                     );
                     sound.pop();
@@ -260,6 +303,7 @@ impl Found {
         &self,
         storage: &dyn Storage,
         mut state: State,
+        mark: Option<u64>,
         repair: bool,
     ) -> Result<(State, Scanned)> {
         let mut reader = Reader::new(self.size);
@@ -286,11 +330,14 @@ impl Found {
         damage.append(&mut scanned.damage);
         let last = scanned.tail.lsn.checked_sub(1).map(|end| end / self.size);
         damage.extend(self.strays_behind(storage, last)?);
+        damage.extend(self.short_of(mark, scanned.tail.lsn));
         for damage in &damage {
             self.damaged(damage, repair)?;
         }
         scanned.damage = damage;
-        if self.segment(scanned.tail.lsn / self.size).is_none() {
+        scanned.end = scanned.tail.lsn;
+        let last = scanned.tail.lsn / self.size;
+        if self.segment(last).is_none() || self.older.contains(&last) {
             // What is written next begins a segment.
             scanned.tail.lsn = scanned.tail.lsn.next_multiple_of(self.size);
         }
@@ -377,6 +424,19 @@ impl Found {
             }
         }
         Ok(damage)
+    }
+
+    /// What is missing of a journal that was durable up to a mark.
+    fn short_of(&self, mark: Option<u64>, end: u64) -> Option<Damage> {
+        let mark = mark.filter(|mark| *mark > end)?;
+        let last = (mark - 1) / self.size;
+        if self.segment(last).is_none() {
+            return Some(self.all_of(last));
+        }
+        Some(Damage {
+            file: name(end / self.size, self.size),
+            offset: end % self.size,
+        })
     }
 
     fn damaged(&self, damage: &Damage, repair: bool) -> Result<()> {

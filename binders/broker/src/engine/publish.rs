@@ -171,6 +171,9 @@ impl Shared {
             Err(error) => return results.refuse(error),
         };
         if let Some((id, sequence)) = publisher {
+            if route.options.durability == Durability::Memory {
+                return results.refuse(error::numbered_in_memory(&route.name));
+            }
             (target.producer, target.sequence) = (id, sequence);
         }
         if let Some(error) = results.behind(&target) {
@@ -215,7 +218,7 @@ impl Shared {
             Some(partition) => partition,
             None if partitions == 1 => 0,
             None if key != 0 => u32::try_from(key % u64::from(partitions)).unwrap_or(0),
-            None => route.turn.fetch_add(1, Ordering::Relaxed) % partitions,
+            None => route.load.turn.fetch_add(1, Ordering::Relaxed) % partitions,
         };
         let target = Target {
             destination: route.id,
@@ -238,7 +241,7 @@ impl Shared {
                 return Ok(());
             }
             let _waiting = route.waits();
-            let room = route.room.notified();
+            let room = route.load.room.notified();
             if self.reserve(route, 1, size)? {
                 return Ok(());
             }
@@ -253,15 +256,18 @@ impl Shared {
 
     /// Takes room, if there is some; `false` is to wait.
     fn reserve(&self, route: &Route, messages: u64, bytes: u64) -> Result<bool> {
-        if self.is_tight() {
+        if self.is_tight() && route.options.durability != Durability::Memory {
             return Err(error::disk_full());
         }
-        if route.options.full == Full::DropOldest {
+        if route.is_stale() {
+            return Err(error::has_changed(&route.name));
+        }
+        if route.options.full == Full::DropOldest && !route.is_closed() {
             route.add(messages, bytes);
             return Ok(true);
         }
         let is_reserved = route.reserve(messages, bytes);
-        if !is_reserved && route.options.full == Full::Reject {
+        if !is_reserved && route.options.full == Full::Reject && !route.is_closed() {
             return Err(error::full(&route.name));
         }
         Ok(is_reserved)
@@ -273,7 +279,7 @@ impl Shared {
             let mut reserved = Reserved::default();
             for (route, messages, bytes) in needs {
                 let _waiting = route.waits();
-                let room = route.room.notified();
+                let room = route.load.room.notified();
                 if !self.reserve(route, *messages, *bytes)? {
                     drop(reserved);
                     self.check()?;

@@ -15,7 +15,7 @@ use super::{publish::Checks, shared::Shared};
 use crate::{
     error,
     options::Durability,
-    record::{Change, LaneKey, nanos, ranges},
+    record::{Change, FLEETING, LaneKey, nanos, ranges},
     state::{Checked, MemberKey, Pick, Route},
 };
 
@@ -25,6 +25,14 @@ struct Prepared<'a> {
     letters: Vec<(Arc<Route>, Message)>,
     begun: Begun<'a>,
     durability: Durability,
+}
+
+impl Prepared<'_> {
+    fn begin_commit(&mut self, lane: LaneKey, change: Change, taken: Vec<u64>) {
+        let taken = taken.into_iter().map(|position| (lane, position));
+        self.begun.taken.extend(taken);
+        self.changes.push(change);
+    }
 }
 
 /// What a settlement has taken from the consumer, who gets it back when this is dropped before the journal has it.
@@ -105,9 +113,10 @@ impl Shared {
     fn durability_of(&self, changes: &[Change]) -> Durability {
         let state = self.lock();
         let lanes = changes.iter().filter_map(|change| match change {
-            Change::Ack { lane, .. } | Change::Release { lane, .. } | Change::Hold { lane, .. } => {
-                Some(lane.destination)
-            }
+            Change::Ack { lane, .. }
+            | Change::Release { lane, .. }
+            | Change::Hold { lane, .. }
+            | Change::Commit { lane, .. } => Some(lane.destination),
             _ => None,
         });
         let each =
@@ -171,6 +180,10 @@ impl Shared {
         let Some(lane) = lane else {
             return unsettled.extend((first..first + run.len()).map(lost));
         };
+        if state.is_log(lane) {
+            drop(state);
+            return self.acknowledge_log(key, lane, run, first, prepared, unsettled);
+        }
         let before = unsettled.len();
         let positions = run.iter().map(|settlement| settlement.position);
         state.begin_run(key, lane, positions, |index| {
@@ -197,6 +210,74 @@ impl Shared {
         });
     }
 
+    /// In a log, the end of a message is the end of everything before it.
+    fn acknowledge_log(
+        &self,
+        key: MemberKey,
+        lane: LaneKey,
+        run: &[Settlement],
+        first: usize,
+        prepared: &mut Prepared<'_>,
+        unsettled: &mut Vec<Unsettled>,
+    ) {
+        let mut state = self.lock();
+        if state.is_told(key) {
+            // It keeps track by itself, and says positions.
+            let each = (first..first + run.len()).map(|index| Unsettled {
+                index,
+                error: cannot("message; settle by position"),
+            });
+            return unsettled.extend(each);
+        }
+        let mut last = None;
+        for (settlement, index) in run.iter().zip(first..) {
+            if state.has_handed(key, lane, settlement.position) {
+                last = last.max(Some(settlement.position));
+            } else {
+                unsettled.push(lost(index));
+            }
+        }
+        let Some(last) = last else { return };
+        // It was looked up under the same lock.
+        if let Ok((change, taken)) = state.begin_commit(key, lane, last + 1, None) {
+            prepared.begin_commit(lane, change, taken);
+        }
+    }
+
+    /// The position of a lane, with notes beside it.
+    fn prepare_commit(
+        &self,
+        key: MemberKey,
+        settlement: &Settlement,
+        saved: Option<&bytes::Bytes>,
+        prepared: &mut Prepared<'_>,
+    ) -> Result<(), SettleError> {
+        let mut state = self.lock();
+        let is_current = settlement.epoch == key.number;
+        let lane = state.lane_of(key, settlement.lane);
+        let lane = lane.filter(|_| is_current).ok_or(SettleError::Lost)?;
+        if !state.is_log(lane) {
+            return Err(cannot("position; settle each message by itself"));
+        }
+        let size = saved.map_or(0, bytes::Bytes::len);
+        if size > MAX_SAVED {
+            return Err(SettleError::Failed(error::saved_too_large(size)));
+        }
+        let begun = state.begin_commit(key, lane, settlement.position, saved.cloned());
+        let (change, taken) = begun.map_err(|_| SettleError::Lost)?;
+        prepared.begin_commit(lane, change, taken);
+        Ok(())
+    }
+
+    /// Groups that read a log know nothing of single messages.
+    fn refuse_in_log(&self, key: MemberKey, lane: LaneId) -> Result<(), SettleError> {
+        let mut state = self.lock();
+        match state.lane_of(key, lane) {
+            Some(lane) if state.is_log(lane) => Err(SettleError::Failed(error::in_log())),
+            _ => Ok(()),
+        }
+    }
+
     async fn prepare_one(
         self: &Arc<Self>,
         key: MemberKey,
@@ -205,9 +286,10 @@ impl Shared {
         prepared: &mut Prepared<'_>,
     ) -> Result<(), SettleError> {
         let (lane, position) = (settlement.lane, settlement.position);
-        if matches!(settlement.action, Action::Commit { .. }) {
-            return Err(cannot("position; settle each message by itself"));
+        if let Action::Commit { saved } = &settlement.action {
+            return self.prepare_commit(key, settlement, saved.as_ref(), prepared);
         }
+        self.refuse_in_log(key, lane)?;
         let checked = self.checked(key, settlement)?;
         let change = match &settlement.action {
             Action::Release { after, attempts } => Change::Release {
@@ -218,7 +300,9 @@ impl Shared {
                 due: if after.is_zero() {
                     0
                 } else {
-                    Self::now().saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX))
+                    self.clock
+                        .now()
+                        .saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX))
                 },
             },
             Action::Hold { due, attempts } => {
@@ -233,7 +317,7 @@ impl Shared {
             Action::Extend(by) => {
                 let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
                 self.lock()
-                    .extend(key, lane, position, Self::now().saturating_add(by));
+                    .extend(key, lane, position, self.clock.now().saturating_add(by));
                 return Ok(());
             }
             Action::DeadLetter { reason } => {
@@ -303,6 +387,11 @@ impl Shared {
 
     /// Reads one message.
     pub(crate) async fn message(self: &Arc<Self>, pick: &Pick) -> Result<Message> {
+        if pick.lsn & FLEETING != 0 {
+            let bytes = self.bodies.fleeting(pick);
+            let bytes = bytes.ok_or_else(|| error::unreadable(pick.lsn))?;
+            return crate::record::decode(&bytes).map_err(error::malformed);
+        }
         let mut bytes = None;
         self.bodies
             .recall(std::slice::from_ref(pick), |_, found| bytes = Some(found));
@@ -352,6 +441,9 @@ impl Shared {
         Ok(receipts)
     }
 }
+
+/// Bytes of notes beside a position, at most.
+pub(crate) const MAX_SAVED: usize = 4_096;
 
 /// A message cannot be settled twice in one step.
 fn refuse_repetitions(settlements: &[Settlement]) -> Result<(), Error> {

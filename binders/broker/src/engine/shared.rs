@@ -2,18 +2,19 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
-    time::SystemTime,
 };
 
 use mq_core::error::{Error, Result};
 
 use super::{
     bodies::Bodies,
+    clock::Clock,
     commit::{Gather, Ticket},
     keeper::News,
 };
@@ -21,13 +22,12 @@ use crate::{
     error,
     journal::{Pool, SEGMENT_HEADER, Segments},
     options::{BrokerOptions, DestinationOptions, Durability, MAX_PARTITIONS},
-    record::{Change, nanos},
+    record::Change,
     state::{Route, State},
     storage::Storage,
 };
 
 /// A running broker.
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: BrokerOptions,
     pub(super) storage: Arc<dyn Storage>,
@@ -35,14 +35,26 @@ pub(crate) struct Shared {
     pub(super) pool: Arc<Pool>,
     pub(super) bodies: Bodies,
     pub(super) gather: Gather,
+    pub(crate) clock: Clock,
     state: Mutex<State>,
     routes: RwLock<HashMap<Arc<str>, Arc<Route>>>,
     /// Why the broker does not work any more.
     failure: OnceLock<String>,
+    /// Where the journal ended when it was opened, and the state then, where that is asked for.
+    pub(crate) opened: Option<(u64, Vec<u8>)>,
     /// Whether the disk has less room than is to be reserved.
     pub(super) is_tight: AtomicBool,
     /// Tells the keeper that there may be something to do.
     pub(super) keeper: SyncSender<News>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("options", &self.options)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Shared {
@@ -54,10 +66,12 @@ impl Shared {
         state: State,
         keeper: SyncSender<News>,
     ) -> Self {
+        let opened = options.is_inspected.then(|| (state.lsn, state.snapshot()));
         let capacity = segments.size() - SEGMENT_HEADER;
         let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
         Self {
             bodies: Bodies::new(segments.clone(), options.memory),
+            clock: Clock::new(options.time.clone(), state.time, state.ahead),
             options,
             storage,
             segments,
@@ -66,6 +80,7 @@ impl Shared {
             state: Mutex::new(state),
             routes: RwLock::default(),
             failure: OnceLock::new(),
+            opened,
             is_tight: AtomicBool::new(false),
             keeper,
         }
@@ -74,11 +89,6 @@ impl Shared {
     /// The state.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Now, in nanoseconds since the Unix epoch.
-    pub(crate) fn now() -> u64 {
-        nanos(SystemTime::now())
     }
 
     /// Has the keeper write a snapshot and take back what it can; blocks until it is there.
@@ -186,7 +196,7 @@ impl Shared {
         Ok(self.remember(route.ok_or_else(|| error::no_destination(&name))?))
     }
 
-    fn remember(&self, route: Arc<Route>) -> Arc<Route> {
+    pub(super) fn remember(&self, route: Arc<Route>) -> Arc<Route> {
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
         routes.insert(route.name.clone(), route.clone());
         route
@@ -199,7 +209,7 @@ impl Shared {
     }
 }
 
-fn check_destination(name: &str, options: &DestinationOptions) -> Result<()> {
+pub(super) fn check_destination(name: &str, options: &DestinationOptions) -> Result<()> {
     if name.is_empty() || name.len() > 255 || name.chars().any(char::is_control) {
         return Err(error::config(
             "a destination's name has 1 to 255 bytes and no control characters",

@@ -28,6 +28,9 @@ struct Room {
 
 impl Room {
     fn take(route: Arc<Route>, bytes: u64) -> Option<Self> {
+        if route.is_stale() || route.is_closed() {
+            return None;
+        }
         if route.options.full == Full::DropOldest {
             route.add(1, bytes);
         } else if !route.reserve(1, bytes) {

@@ -12,9 +12,9 @@ use tokio::{sync::Notify, task::JoinHandle};
 use super::{chunk::Chunk, shared::Shared};
 use crate::{
     error,
-    options::Durability,
-    record::{self},
-    state::{Ended, Joining, MemberKey, Pick, Taken},
+    options::{Durability, GroupMode},
+    record::{self, Change, FLEETING},
+    state::{Ended, Joining, MemberKey, Pick, Taken, Turn},
 };
 
 /// A consumer's side of the state. Dropping it gives back at once what it has.
@@ -32,6 +32,9 @@ pub(crate) struct Reading {
     loading: Option<(u64, JoinHandle<Result<Chunk>>)>,
 }
 
+/// So often a consumer looks whether something has become due.
+const LOOK: Duration = Duration::from_secs(60);
+
 /// What is to be read, and as whom.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted<'a> {
@@ -41,6 +44,12 @@ pub(crate) struct Wanted<'a> {
     pub(crate) start: Start,
     pub(crate) window: usize,
     pub(crate) lease: Option<Duration>,
+    /// How a new group hands out, and an old one is expected to.
+    pub(crate) mode: Option<GroupMode>,
+    /// Whether a group without members may be changed to that.
+    pub(crate) may_change: bool,
+    /// Whether [`Reading::receive`] is to return what changes for it.
+    pub(crate) announces: bool,
 }
 
 impl Reading {
@@ -53,8 +62,16 @@ impl Reading {
         for name in wanted.destinations {
             let route = shared.route(name).await?;
             let group = shared
-                .group(route.id, wanted.group.unwrap_or_default(), wanted.start)
+                .group(
+                    route.id,
+                    wanted.group.unwrap_or_default(),
+                    wanted.start,
+                    wanted.mode,
+                )
                 .await?;
+            if let Some(change) = wanted_mode(shared, wanted, route.id, group)? {
+                shared.change(&[change]).await?;
+            }
             groups.push((route.id, group));
         }
         let lease = wanted
@@ -64,6 +81,7 @@ impl Reading {
             groups,
             window: wanted.window,
             lease,
+            announces: wanted.announces,
         };
         let (key, notify, lanes) = shared.lock().join(&joining).ok_or_else(error::deleted)?;
         let reading = Self {
@@ -88,32 +106,38 @@ impl Reading {
         &self.shared
     }
 
-    /// Waits for messages and appends at most `max` of them; cancel-safe.
+    /// Waits for messages and appends at most `max` of them, or returns what has changed; cancel-safe.
     ///
     /// # Errors
     /// The consumer has ended, or a message cannot be read from the disk.
-    pub(crate) async fn receive(&mut self, records: &mut Vec<Record>, max: usize) -> Result<()> {
+    pub(crate) async fn receive(
+        &mut self,
+        records: &mut Vec<Record>,
+        max: usize,
+    ) -> Result<Option<Turn>> {
         let before = records.len();
         while records.len() == before {
-            if self.picked.is_empty() {
-                self.pick(max).await?;
+            if self.picked.is_empty()
+                && let Some(turn) = self.pick(max).await?
+            {
+                return Ok(Some(turn));
             }
             let room = max.min(self.picked.len());
             self.recall(records, room);
             if records.len() > before {
                 // Who is up to date needs no file.
                 self.chunk = Chunk::default();
-            } else {
+            } else if !self.picked.is_empty() {
                 self.read(records, room).await?;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Waits until there is something, and picks it.
-    async fn pick(&mut self, max: usize) -> Result<()> {
+    async fn pick(&mut self, max: usize) -> Result<Option<Turn>> {
         loop {
-            let now = Shared::now();
+            let now = self.shared.clock.now();
             let taken = self
                 .shared
                 .lock()
@@ -121,11 +145,13 @@ impl Reading {
             match taken {
                 Taken::Some => {
                     self.picked.extend(self.scratch.drain(..));
-                    return Ok(());
+                    return Ok(None);
                 }
+                Taken::Turn(turn) => return Ok(Some(turn)),
                 Taken::Nothing(None) => self.notify.notified().await,
                 Taken::Nothing(Some(due)) => {
-                    let wait = Duration::from_nanos(due.saturating_sub(now));
+                    // Timers stand still while the machine sleeps.
+                    let wait = Duration::from_nanos(due.saturating_sub(now)).min(LOOK);
                     // Both ends of the wait mean the same: look again.
                     let _ = tokio::time::timeout(wait, self.notify.notified()).await;
                 }
@@ -138,12 +164,20 @@ impl Reading {
         match (self.shared.check(), ended) {
             (Err(error), _) => error,
             (Ok(()), Ended::Deleted) => error::deleted(),
+            (Ok(()), Ended::Changed) => error::changed(),
             (Ok(()), Ended::Closed) => error::closed(),
         }
     }
 
     /// Hands over what is in memory.
     fn recall(&mut self, records: &mut Vec<Record>, room: usize) {
+        if self
+            .picked
+            .front()
+            .is_some_and(|pick| pick.lsn & FLEETING != 0)
+        {
+            return self.recall_fleeting(records, room);
+        }
         let picks = self.picked.make_contiguous();
         let number = self.key.number;
         let mut bad = None;
@@ -159,8 +193,33 @@ impl Reading {
         self.picked.drain(..count);
     }
 
+    /// Hands over what is nowhere but in memory; what has gone since it was picked is passed over.
+    fn recall_fleeting(&mut self, records: &mut Vec<Record>, room: usize) {
+        for _ in 0..room {
+            let Some(pick) = self.picked.front().filter(|pick| pick.lsn & FLEETING != 0) else {
+                return;
+            };
+            match self.shared.bodies.fleeting(pick) {
+                Some(bytes) => match record(pick, self.key.number, &bytes) {
+                    Ok(record) => records.push(record),
+                    Err(error) => {
+                        tracing::error!(%error, "a message in memory is not what was written; please report it");
+                    }
+                },
+                None => {
+                    let mut state = self.shared.lock();
+                    state.drop_gone(self.key, pick.lane, pick.position);
+                    state.wake();
+                }
+            }
+            self.picked.pop_front();
+        }
+    }
+
     /// Hands over what files hold; what is picked stays picked when the future is dropped.
     async fn read(&mut self, records: &mut Vec<Record>, room: usize) -> Result<()> {
+        let in_files = self.picked.iter().take(room);
+        let room = in_files.take_while(|pick| pick.lsn & FLEETING == 0).count();
         let picks = &self.picked.make_contiguous()[..room];
         if self.chunk.is_poor(picks) || self.unpack(records, room)? == 0 {
             self.load(room).await?;
@@ -225,6 +284,13 @@ impl Reading {
         Ok(count)
     }
 
+    /// Lets go of lanes that somebody else is to have.
+    pub(crate) fn released(&mut self, lanes: &[LaneId]) {
+        self.picked
+            .retain(|pick| !lanes.contains(&LaneId(pick.lane)));
+        self.shared.lock().released(self.key, lanes);
+    }
+
     /// Hands over nothing of these lanes until they are resumed.
     pub(crate) fn pause(&self, lanes: &[LaneId]) {
         self.shared.lock().pause(self.key, lanes);
@@ -236,12 +302,47 @@ impl Reading {
     }
 }
 
+/// Whether the group hands out as it is expected to; the change that makes it do so, where that is wanted and disturbs nobody.
+fn wanted_mode(
+    shared: &Shared,
+    wanted: &Wanted<'_>,
+    destination: u32,
+    group: u32,
+) -> Result<Option<Change>> {
+    let state = shared.lock();
+    let found = state.destinations.get(&destination);
+    let found = found.ok_or_else(error::deleted)?;
+    let name = wanted.group.unwrap_or_default();
+    let (mode, members) = found.mode_of(group).unwrap_or_default();
+    // Who wants to be told of turns settles by position in a log, and only there.
+    let expected = match wanted.mode {
+        None if wanted.announces && mode == GroupMode::Log => Some(GroupMode::Key),
+        expected => expected,
+    };
+    let expected = expected.unwrap_or(mode);
+    if expected == GroupMode::Log && wanted.lease.is_some() {
+        return Err(error::no_lease(&found.route.name, name));
+    }
+    if expected == mode {
+        return Ok(None);
+    }
+    if members > 0 || !wanted.may_change {
+        return Err(error::other_mode(&found.route.name, name, mode, expected));
+    }
+    Ok(Some(Change::Mode {
+        destination,
+        group,
+        mode: expected,
+    }))
+}
+
 /// A picked message with its body.
 fn record(pick: &Pick, number: u32, bytes: &bytes::Bytes) -> Result<Record> {
     let message = record::decode(bytes).map_err(error::malformed)?;
     let mut record = Record::new(message, LaneId(pick.lane), pick.position);
     record.epoch = number;
-    record.deliveries = Some(u32::from(pick.deliveries));
+    // In a log, nobody counts.
+    record.deliveries = Some(u32::from(pick.deliveries)).filter(|count| *count > 0);
     if let Some(note) = pick.note {
         record.attempts = note.attempts;
         record.due = note.is_held.then(|| record::time(note.due));
@@ -266,7 +367,17 @@ impl Shared {
     }
 
     /// The number of a group, which is created where it is missing; an empty name is a new anonymous one.
-    pub(crate) async fn group(&self, destination: u32, name: &str, start: Start) -> Result<u32> {
+    pub(crate) async fn group(
+        &self,
+        destination: u32,
+        name: &str,
+        start: Start,
+        mode: Option<GroupMode>,
+    ) -> Result<u32> {
+        let start = match start {
+            Start::Time(time) => Start::Time(self.clock.of(time)),
+            other => other,
+        };
         loop {
             let (id, change) = {
                 let mut state = self.lock();
@@ -281,7 +392,14 @@ impl Shared {
                     .new_group(destination, name, start)
                     .ok_or_else(error::deleted)?
             };
-            self.change(&[change]).await?;
+            let mode = mode.filter(|mode| *mode != GroupMode::default());
+            let mode = mode.map(|mode| Change::Mode {
+                destination,
+                group: id,
+                mode,
+            });
+            let changes: Vec<_> = std::iter::once(change).chain(mode).collect();
+            self.change(&changes).await?;
             if name.is_empty() {
                 return Ok(id);
             }

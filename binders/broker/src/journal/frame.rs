@@ -24,10 +24,12 @@ pub(crate) struct Header {
     pub(crate) len: u32,
     /// Records in the body.
     pub(crate) records: u32,
-    /// When it was written, in nanoseconds since the Unix epoch.
+    /// When it was written, in nanoseconds since the Unix epoch, by the broker's own time.
     pub(crate) time: u64,
     /// Everything before this was durable when the frame was written.
     pub(crate) synced: u64,
+    /// How much the broker's own time was ahead of the time of day, in nanoseconds.
+    pub(crate) ahead: i64,
 }
 
 impl Header {
@@ -42,6 +44,7 @@ impl Header {
         bytes[28..32].copy_from_slice(&self.records.to_le_bytes());
         bytes[32..40].copy_from_slice(&self.time.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.synced.to_le_bytes());
+        bytes[48..56].copy_from_slice(&self.ahead.to_le_bytes());
         let crc = header_crc(&bytes, epoch);
         bytes[4..8].copy_from_slice(&crc.to_le_bytes());
         bytes
@@ -61,6 +64,7 @@ impl Header {
             records: u32_at(bytes, 28),
             time: u64_at(bytes, 32),
             synced: u64_at(bytes, 40),
+            ahead: u64_at(bytes, 48).cast_signed(),
         })
     }
 
@@ -130,6 +134,7 @@ mod tests {
             records: 3,
             time: 5,
             synced: 64,
+            ahead: -5,
         };
         let bytes = header.encode(42);
         assert_eq!(Header::decode(&bytes, 42), Some(header));

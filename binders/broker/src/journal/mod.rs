@@ -13,6 +13,6 @@ mod writer;
 pub(crate) use maker::Maker;
 pub(crate) use pool::Pool;
 pub(crate) use reader::{Damage, Reader, Scanned, holds_frames};
-pub(crate) use segment::{SEGMENT_HEADER, SegmentHeader, name, number_of};
+pub(crate) use segment::{Found, SEGMENT_HEADER, SegmentHeader, name, number_of};
 pub(crate) use segments::Segments;
-pub(crate) use writer::Writer;
+pub(crate) use writer::{Stamp, Writer};

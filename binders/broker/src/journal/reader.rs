@@ -25,6 +25,8 @@ pub(crate) struct Damage {
 pub(crate) struct Scanned {
     /// Where the next frame goes.
     pub(crate) tail: Tail,
+    /// Where the last frame ends.
+    pub(crate) end: u64,
     /// Bytes at the end that were never durable, and are left out: a frame that was being written.
     pub(crate) torn: bool,
     /// Damage, in order.
@@ -272,6 +274,7 @@ impl<'a> Scan<'a> {
 
     fn finish(self) -> Scanned {
         Scanned {
+            end: self.lsn,
             tail: Tail {
                 lsn: self.lsn,
                 crc: self.crc,

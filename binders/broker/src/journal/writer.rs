@@ -32,6 +32,15 @@ pub(crate) struct Tail {
     pub(crate) epoch: u64,
 }
 
+/// When a frame is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp {
+    /// In nanoseconds since the Unix epoch, by the broker's own time.
+    pub(crate) time: u64,
+    /// How much that is ahead of the time of day, in nanoseconds.
+    pub(crate) ahead: i64,
+}
+
 /// Appends frames, one at a time.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -80,17 +89,23 @@ impl Writer {
     /// Writes a frame whose first [`HEADER`] bytes are left free; returns its position.
     ///
     /// After an error nothing of the frame counts; the next one takes its place.
-    pub(crate) fn append(&mut self, frame: &mut [u8], records: u32, time: u64) -> io::Result<u64> {
+    pub(crate) fn append(
+        &mut self,
+        frame: &mut [u8],
+        records: u32,
+        stamp: Stamp,
+    ) -> io::Result<u64> {
         let (file, lsn) = self.place(frame.len() as u64)?;
         let (head, body) = frame.split_at_mut(HEADER);
         let header = Header {
             lsn,
             previous: self.tail.crc,
-            crc: body_crc(self.tail.crc, time, body),
+            crc: body_crc(self.tail.crc, stamp.time, body),
             len: u32::try_from(body.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
             records,
-            time,
+            time: stamp.time,
             synced: self.synced,
+            ahead: stamp.ahead,
         };
         head.copy_from_slice(&header.encode(self.tail.epoch));
         self.write(&*file, frame, lsn)?;
@@ -210,8 +225,11 @@ mod tests {
 
     fn append(writer: &mut Writer, len: usize) {
         let mut frame = vec![7; HEADER + len];
-        let time = writer.tail().lsn + 1;
-        writer.append(&mut frame, 1, time).unwrap();
+        let stamp = Stamp {
+            time: writer.tail().lsn + 1,
+            ahead: 0,
+        };
+        writer.append(&mut frame, 1, stamp).unwrap();
     }
 
     #[test]

@@ -4,10 +4,14 @@
 //! be read in place.
 
 mod change;
+mod codec;
+mod fleeting;
 mod message;
 mod read;
 
 pub(crate) use change::{Change, LaneKey, ranges};
+pub(crate) use codec::{mode, mode_code};
+pub(crate) use fleeting::{FLEETING, is_fleeting, without_fleeting};
 pub(crate) use message::{PublishHead, Target, decode, encode, is_intact, nanos, size, time};
 pub(crate) use read::{Fields, Malformed};
 
@@ -44,8 +48,24 @@ pub(crate) mod kind {
     pub(crate) const HANDLED: u8 = 11;
     /// Messages that every group has settled are not kept any longer.
     pub(crate) const TRIM: u8 = 12;
-    /// A producer's newest epoch.
+    /// A producer that numbers its messages.
     pub(crate) const PRODUCER: u8 = 13;
+    /// How a group hands out.
+    pub(crate) const MODE: u8 = 14;
+    /// A group is done with everything before a position.
+    pub(crate) const COMMIT: u8 = 15;
+    /// A destination has other options.
+    pub(crate) const OPTIONS: u8 = 16;
+    /// The broker was opened.
+    pub(crate) const BOOT: u8 = 17;
+    /// A consumer begins with messages.
+    pub(crate) const START: u8 = 18;
+    /// The process before this one has ended.
+    pub(crate) const ENDED: u8 = 19;
+    /// The time of messages is up.
+    pub(crate) const EXPIRE: u8 = 26;
+    /// A producer's newest epoch.
+    pub(crate) const EPOCH: u8 = 27;
 }
 
 /// The records of a frame's body, with the place of each.

@@ -10,7 +10,7 @@ use super::{
     lane::{Lane, Pick},
     log::{Entry, Log},
 };
-use crate::record::Change;
+use crate::{options::GroupMode, record::Change};
 
 /// A message to be looked at.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,12 @@ impl State {
             let mut info = DestinationInfo::new(route.name.clone(), route.options.partitions);
             let logs = destination.logs.iter();
             info.messages = Some(logs.map(|log| log.entries.len() as u64).sum());
-            info.published = Some(destination.logs.iter().map(Log::end).sum());
+            let unused = destination.unused(self.boots);
+            let ends = destination
+                .logs
+                .iter()
+                .map(|log| log.end().saturating_sub(unused));
+            info.published = Some(ends.sum());
             let entries = destination.logs.iter().flat_map(|log| log.entries.iter());
             info.bytes = Some(entries.map(|(_, entry)| u64::from(entry.len)).sum());
             info
@@ -38,6 +43,11 @@ impl State {
 }
 
 impl Destination {
+    /// How a group hands out.
+    pub(crate) fn mode(&self, group: &str) -> Option<GroupMode> {
+        Some(self.groups.get(&self.group(group)?)?.mode)
+    }
+
     /// The groups that have a name.
     pub(crate) fn list_groups(&self) -> Vec<GroupInfo> {
         let named = self.groups.values().filter(|group| !group.name.is_empty());
@@ -111,6 +121,6 @@ impl Destination {
 
 /// When the oldest message that is not settled was stored.
 fn oldest(lane: &Lane, log: &Log) -> Option<u64> {
-    let floor = log.first_from(lane.floor());
+    let floor = lane.first_open(log);
     (floor < log.end()).then(|| log.time(floor))
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     journal::frame::{HEADER, Header},
-    options::{DestinationOptions, Full},
+    options::{DestinationOptions, Full, GroupMode},
     record::{Change, LaneKey, Malformed, PREFIX, PublishHead, kind, records},
 };
 
@@ -31,12 +31,15 @@ impl State {
     pub(crate) fn apply(&mut self, header: &Header, body: &[u8]) -> Result<Applied, Malformed> {
         let mut applied = Applied::default();
         self.time = header.time;
+        self.ahead = header.ahead;
         for record in records(body) {
             let (place, record) = record?;
             if record[PREFIX - 1] == kind::PUBLISH {
                 let lsn = header.lsn + (HEADER + place) as u64;
                 let head = PublishHead::read(record)?;
-                applied.0.push(self.store(&head, lsn, header.time));
+                applied
+                    .0
+                    .push(self.store(&head, lsn, header.time, header.ahead));
             } else {
                 self.change(Change::decode(record)?);
             }
@@ -47,7 +50,7 @@ impl State {
     }
 
     #[inline]
-    fn store(&mut self, head: &PublishHead, lsn: u64, time: u64) -> u64 {
+    pub(super) fn store(&mut self, head: &PublishHead, lsn: u64, time: u64, ahead: i64) -> u64 {
         let target = &head.target;
         let Some(destination) = self.destinations.get_mut(&target.destination) else {
             return Applied::DUPLICATE;
@@ -60,7 +63,9 @@ impl State {
         {
             return Applied::DUPLICATE;
         }
-        let due = head.due.filter(|due| *due > time);
+        // Users say the time of day.
+        let due = head.due.map(|due| due.saturating_add_signed(ahead));
+        let due = due.filter(|due| *due > time);
         let entry = Entry {
             lsn: NonZeroU64::new(lsn).unwrap_or(NonZeroU64::MIN),
             key: target.key,
@@ -131,7 +136,7 @@ impl State {
         }
     }
 
-    fn change(&mut self, change: Change) {
+    pub(super) fn change(&mut self, change: Change) {
         if self.is_shifted && change.has_positions() {
             return self.change_without_positions(change);
         }
@@ -165,6 +170,27 @@ impl State {
                 to,
             } => self.trim(destination, partition, to),
             Change::Producer { id, name } => self.add_publisher(id, name),
+            other => self.change_rest(other),
+        }
+    }
+
+    /// What the second format has added.
+    fn change_rest(&mut self, change: Change) {
+        match change {
+            Change::Mode {
+                destination,
+                group,
+                mode,
+            } => self.set_mode(destination, group, mode),
+            Change::Commit {
+                lane,
+                position,
+                moves,
+                saved,
+            } => self.commit(lane, position, moves, saved),
+            Change::Boot => self.boot(),
+            Change::Options { id, options } => self.set_options(id, options),
+            _ => {}
         }
     }
 
@@ -191,6 +217,10 @@ impl State {
             return;
         };
         let own = &mut group.lanes[partition];
+        if own.cursor.is_some() {
+            // It was written when the group was of another mode.
+            return;
+        }
         let mut ready = false;
         let end = log.end();
         let runs = runs
@@ -214,7 +244,7 @@ impl State {
         }
         destination.sweep(partition, &mut self.live);
         // Publishers may wait for the room of what is done.
-        destination.route.room.notify_waiters();
+        destination.route.load.room.notify_waiters();
     }
 
     /// Changes one message of a lane.
@@ -246,7 +276,12 @@ impl State {
         }
         let route = Arc::new(Route::new(id, name, options));
         self.names.insert(route.name.clone(), id);
-        self.destinations.insert(id, Destination::new(route));
+        let mut destination = Destination::new(route);
+        if destination.is_in_memory() {
+            destination.begin_at(self.boots);
+        }
+        self.destinations.insert(id, destination);
+        self.list_memory();
     }
 
     fn delete(&mut self, id: u32) {
@@ -254,6 +289,7 @@ impl State {
             return;
         };
         self.names.remove(&destination.route.name);
+        self.list_memory();
         for log in &destination.logs {
             for (_, entry) in log.entries.iter() {
                 self.live.drop(entry);
@@ -265,7 +301,7 @@ impl State {
                 member.wake();
             }
         }
-        destination.route.room.notify_waiters();
+        destination.route.load.room.notify_waiters();
     }
 
     fn add_group(&mut self, destination: u32, id: u32, name: &str, from: &[u64]) {
@@ -279,12 +315,13 @@ impl State {
         let logs = destination.logs.iter().enumerate();
         let lanes = logs.map(|(index, log)| {
             let from = from.get(index).copied().unwrap_or(0);
-            Lane::starting_at(from.min(log.end()))
+            Lane::starting_at(from.min(log.end()), GroupMode::default())
         });
         let group = Group {
             name: name.into(),
             lanes: lanes.collect(),
             members: Vec::new(),
+            mode: GroupMode::default(),
         };
         destination.groups.insert(id, group);
         destination.review(&mut self.live);
@@ -330,15 +367,10 @@ impl State {
             return;
         };
         let index = partition as usize;
-        let Some(entry) = destination
-            .logs
-            .get_mut(index)
-            .and_then(|log| log.entries.get_mut(position))
-        else {
+        let log = destination.logs.get_mut(index);
+        let Some(key) = log.and_then(|log| log.handle(position)) else {
             return;
         };
-        entry.marks |= Entry::HANDLED;
-        let key = entry.key;
         for group in destination.groups.values_mut() {
             group.lanes[index].lose(position, key);
         }

@@ -4,14 +4,14 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering, fence},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
     },
 };
 
 use tokio::sync::Notify;
 
 use super::{lane::Lane, log::Log};
-use crate::options::DestinationOptions;
+use crate::options::{DestinationOptions, GroupMode};
 
 /// What publishers need of a destination, without the state's lock.
 #[derive(Debug)]
@@ -19,16 +19,26 @@ pub(crate) struct Route {
     pub(crate) id: u32,
     pub(crate) name: Arc<str>,
     pub(crate) options: DestinationOptions,
+    pub(crate) load: Arc<Load>,
+    /// Whether the destination has other partitions by now.
+    is_stale: AtomicBool,
+}
+
+/// How much a destination holds; the same whatever its options are.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
     /// Messages that are stored and not settled, and those on their way.
-    pub(crate) messages: AtomicU64,
+    messages: AtomicU64,
     /// Their bytes.
-    pub(crate) bytes: AtomicU64,
+    bytes: AtomicU64,
     /// Who waits for room.
     pub(crate) room: Notify,
     /// How many wait for it.
-    pub(crate) waiting: AtomicU32,
+    waiting: AtomicU32,
     /// The partition of the next message without a key.
     pub(crate) turn: AtomicU32,
+    /// Whether nothing is taken for the moment.
+    is_closed: AtomicBool,
 }
 
 impl Route {
@@ -37,22 +47,59 @@ impl Route {
             id,
             name: name.into(),
             options,
-            messages: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            room: Notify::new(),
-            waiting: AtomicU32::new(0),
-            turn: AtomicU32::new(0),
+            load: Arc::default(),
+            is_stale: AtomicBool::new(false),
         }
+    }
+
+    /// The same destination with other options.
+    pub(super) fn with(&self, options: DestinationOptions) -> Self {
+        let is_stale = options.partitions != self.options.partitions;
+        self.is_stale.store(is_stale, Ordering::Release);
+        Self {
+            id: self.id,
+            name: self.name.clone(),
+            options,
+            load: self.load.clone(),
+            is_stale: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the destination has other partitions by now.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.is_stale.load(Ordering::Acquire)
+    }
+
+    /// Takes no messages until it is opened again.
+    pub(crate) fn close(&self) {
+        self.load.is_closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Takes messages again.
+    pub(crate) fn open(&self) {
+        self.load.is_closed.store(false, Ordering::SeqCst);
+        self.load.room.notify_waiters();
+    }
+
+    /// Whether it takes no messages for the moment.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.load.is_closed.load(Ordering::SeqCst)
+    }
+
+    /// Messages that it holds or that are on their way.
+    pub(crate) fn messages(&self) -> u64 {
+        self.load.messages.load(Ordering::SeqCst)
     }
 
     /// Counts messages, unless there is no room for them.
     pub(crate) fn reserve(&self, messages: u64, bytes: u64) -> bool {
-        let before = self.messages.fetch_add(messages, Ordering::Relaxed);
-        let size = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let before = self.load.messages.fetch_add(messages, Ordering::Relaxed);
+        let size = self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
         // What is larger than the limit alone has its place in an empty destination.
-        let fits = before == 0
-            || (before + messages <= self.options.max_messages
-                && size + bytes <= self.options.max_bytes);
+        let fits = !self.is_closed()
+            && (before == 0
+                || (before + messages <= self.options.max_messages
+                    && size + bytes <= self.options.room()));
         if !fits {
             self.free(messages, bytes);
         }
@@ -61,8 +108,8 @@ impl Route {
 
     /// Counts messages without asking for room.
     pub(crate) fn add(&self, messages: u64, bytes: u64) {
-        self.messages.fetch_add(messages, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.load.messages.fetch_add(messages, Ordering::Relaxed);
+        self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Gives back room that was taken for messages on their way.
@@ -70,23 +117,23 @@ impl Route {
         self.free(messages, bytes);
         // Either who waits sees the room, or this sees who waits.
         fence(Ordering::SeqCst);
-        if self.waiting.load(Ordering::Relaxed) > 0 {
-            self.room.notify_waiters();
+        if self.load.waiting.load(Ordering::Relaxed) > 0 {
+            self.load.room.notify_waiters();
         }
     }
 
     /// To be called before [`room`](Self::room) is listened to, and kept while it is.
     pub(crate) fn waits(&self) -> Waiting<'_> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.load.waiting.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        Waiting(&self.waiting)
+        Waiting(&self.load.waiting)
     }
 
     /// Messages that are settled, or were not stored.
     #[inline]
     pub(crate) fn free(&self, messages: u64, bytes: u64) {
-        self.messages.fetch_sub(messages, Ordering::Relaxed);
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.load.messages.fetch_sub(messages, Ordering::Relaxed);
+        self.load.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -121,7 +168,7 @@ impl Stored {
     }
 
     pub(super) fn fits(self, options: &DestinationOptions) -> bool {
-        self.messages <= options.max_messages && self.bytes <= options.max_bytes
+        self.messages <= options.max_messages && self.bytes <= options.room()
     }
 }
 
@@ -132,8 +179,9 @@ pub(crate) struct Group {
     pub(super) name: Arc<str>,
     /// One for each partition.
     pub(super) lanes: Vec<Lane>,
-    /// Its consumers, by their places.
+    /// Its consumers, by their places, in the order in which they came.
     pub(super) members: Vec<usize>,
+    pub(super) mode: GroupMode,
 }
 
 /// A destination.

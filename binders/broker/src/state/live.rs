@@ -8,6 +8,8 @@ use super::log::Entry;
 #[derive(Debug, Default)]
 pub(super) struct Live {
     counts: BTreeMap<u64, u64>,
+    /// Messages that were in memory only, and are not kept any longer.
+    gone: Vec<u64>,
     /// Bytes of a segment.
     segment: u64,
     /// The segment that messages came to last, and how many of them are not counted yet.
@@ -27,6 +29,9 @@ impl Live {
     /// A message is kept.
     #[inline]
     pub(super) fn add(&mut self, entry: &Entry) {
+        if entry.is_fleeting() {
+            return;
+        }
         let segment = entry.lsn.get() / self.segment;
         if segment != self.added.0 {
             self.count();
@@ -38,6 +43,9 @@ impl Live {
     /// A message is not kept any longer.
     #[inline]
     pub(super) fn drop(&mut self, entry: &Entry) {
+        if entry.is_fleeting() {
+            return self.gone.push(entry.lsn.get());
+        }
         let segment = entry.lsn.get() / self.segment;
         if segment != self.dropped.0 {
             self.count();
@@ -63,6 +71,16 @@ impl Live {
         let counted = self.counts.get(&segment).copied().unwrap_or(0);
         let pending = |(number, count): (u64, u64)| if number == segment { count } else { 0 };
         (counted + pending(self.added)).saturating_sub(pending(self.dropped))
+    }
+
+    /// A message in memory is not kept after all.
+    pub(super) fn forget(&mut self, place: u64) {
+        self.gone.push(place);
+    }
+
+    /// The places of messages that were in memory only and have gone since this was asked last.
+    pub(super) fn take_gone(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.gone)
     }
 
     pub(super) fn is_free(&self, segment: u64) -> bool {

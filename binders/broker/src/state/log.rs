@@ -8,6 +8,9 @@ use std::{
 
 use mq_core::binder::Positions;
 
+use super::tally::Tally;
+use crate::record::FLEETING;
+
 /// A message that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -28,15 +31,21 @@ impl Entry {
     /// It waits for its time.
     pub(crate) const SCHEDULED: u32 = 4;
 
+    /// Whether it is in memory only.
+    #[inline]
+    pub(crate) fn is_fleeting(&self) -> bool {
+        self.lsn.get() & FLEETING != 0
+    }
+
     #[inline]
     pub(crate) fn is(&self, mark: u32) -> bool {
         self.marks & mark != 0
     }
 
-    /// Whether it has neither key nor marks that a lane has to look at.
+    /// Whether it has neither marks that a lane has to look at, nor a key, unless that does not matter.
     #[inline]
-    pub(super) fn is_plain(&self) -> bool {
-        self.key == 0 && self.marks & (Self::HANDLED | Self::SCHEDULED) == 0
+    pub(super) fn is_plain(&self, ignores_keys: bool) -> bool {
+        (ignores_keys || self.key == 0) && self.marks & (Self::HANDLED | Self::SCHEDULED) == 0
     }
 }
 
@@ -50,10 +59,14 @@ pub(crate) struct Log {
     pub(super) times: Times,
     /// By time: what waits for it.
     pub(super) scheduled: BinaryHeap<Reverse<(u64, u64)>>,
+    /// What waits no longer, and did when the last frame was written.
+    pub(super) fired: Vec<(u64, u64)>,
     /// How many entries are done.
     pub(super) done: u64,
     /// Everything before this that is done is gone.
     pub(super) swept: u64,
+    /// How many there are that need handling, by position.
+    open: Tally,
 }
 
 impl Log {
@@ -69,6 +82,41 @@ impl Log {
         first.map_or(self.end(), |(position, _)| position)
     }
 
+    /// The first message at or after `position` that needs handling, or the end.
+    pub(super) fn first_open(&self, position: u64) -> u64 {
+        let mut entries = self.entries.iter_from(position);
+        let open = entries.find(|(_, entry)| !entry.is(Entry::HANDLED));
+        open.map_or(self.end(), |(position, _)| position)
+    }
+
+    /// How many messages there are at or after `position` that need handling.
+    pub(super) fn count_open(&self, position: u64) -> u64 {
+        let (rest, block) = self.open.behind(position);
+        let within = self.entries.iter_from(position);
+        let within = within.take_while(|(position, _)| *position < rest);
+        let within = within.filter(|(_, entry)| !entry.is(Entry::HANDLED));
+        within.count() as u64 + block
+    }
+
+    /// A message needs no handling any more; returns its key, if it is there.
+    pub(super) fn handle(&mut self, position: u64) -> Option<u64> {
+        let entry = self.entries.get_mut(position)?;
+        if !entry.is(Entry::HANDLED) {
+            entry.marks |= Entry::HANDLED;
+            self.open.sub(position);
+        }
+        Some(entry.key)
+    }
+
+    /// A message that a snapshot holds.
+    pub(super) fn restore(&mut self, position: u64, entry: Entry) {
+        self.done += u64::from(entry.is(Entry::DONE));
+        if !entry.is(Entry::HANDLED) {
+            self.open.add(position);
+        }
+        self.entries.put(position, entry);
+    }
+
     #[inline]
     pub(crate) fn get(&self, position: u64) -> Option<&Entry> {
         self.entries.get(position)
@@ -79,6 +127,7 @@ impl Log {
     pub(super) fn push(&mut self, entry: Entry, due: Option<u64>, time: u64) -> u64 {
         let position = self.end();
         self.entries.push(entry);
+        self.open.add(position);
         if self.times.back().is_none_or(|(_, last)| *last != time) {
             self.times.push_back((position, time));
         }
@@ -106,12 +155,20 @@ impl Log {
     }
 
     /// Takes the next message whose time has come.
-    pub(super) fn pop_due(&mut self, now: u64) -> Option<u64> {
+    ///
+    /// `time` is that of the last frame: what is due later waits still, as far as the journal knows.
+    pub(super) fn pop_due(&mut self, now: u64, time: u64) -> Option<u64> {
         let Reverse((due, position)) = *self.scheduled.peek()?;
         if due > now {
             return None;
         }
         self.scheduled.pop();
+        if self.fired.first().is_some_and(|(due, _)| *due <= time) {
+            self.fired.retain(|(due, _)| *due > time);
+        }
+        if due > time {
+            self.fired.push((due, position));
+        }
         if let Some(entry) = self.entries.get_mut(position) {
             entry.marks &= !Entry::SCHEDULED;
         }
@@ -153,6 +210,9 @@ impl Log {
         self.entries.clear(position);
         if entry.is(Entry::DONE) {
             self.done -= 1;
+        }
+        if !entry.is(Entry::HANDLED) {
+            self.open.sub(position);
         }
         Some(entry)
     }

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use mq_core::binder::LaneId;
 use tokio::sync::Notify;
 
 use crate::record::LaneKey;
@@ -14,8 +15,19 @@ use crate::record::LaneKey;
 pub(crate) enum Ended {
     /// A destination of it was deleted.
     Deleted,
+    /// Its group hands out differently.
+    Changed,
     /// It was closed.
     Closed,
+}
+
+/// What changes for a consumer of a group that reads a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// The lane is its own from now on.
+    Gained(LaneId),
+    /// The lane goes to another consumer as soon as this one lets it go.
+    Leaving(LaneId),
 }
 
 /// A consumer.
@@ -39,6 +51,8 @@ pub(crate) struct Member {
     pub(super) leases: VecDeque<Lease>,
     /// Leases that end later than they were given for.
     pub(super) extended: BTreeMap<(u32, u64), u64>,
+    /// What changes for it, where it wants to be told.
+    pub(super) turns: Option<VecDeque<Turn>>,
 }
 
 impl Member {

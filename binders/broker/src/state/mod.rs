@@ -11,18 +11,23 @@ mod lane;
 mod live;
 mod log;
 mod member;
+mod memory;
+mod options;
 mod packed;
 mod settle;
 mod snapshot;
 mod space;
+mod share;
 mod subscribe;
 mod take;
+mod tally;
 
 pub(crate) use apply::Applied;
 pub(crate) use destination::{Destination, Route};
 pub(crate) use lane::Pick;
-pub(crate) use member::{Ended, MemberKey};
+pub(crate) use member::{Ended, MemberKey, Turn};
 pub(crate) use settle::Checked;
+pub(crate) use snapshot::Invalid;
 pub(crate) use subscribe::Joining;
 pub(crate) use take::Taken;
 
@@ -64,8 +69,14 @@ pub(crate) struct State {
     pub(crate) lsn: u64,
     /// The checksum of the last applied frame.
     pub(crate) crc: u32,
-    /// When it was written.
+    /// When it was written, by the broker's own time.
     pub(crate) time: u64,
+    /// How much that was ahead of the time of day, in nanoseconds.
+    pub(crate) ahead: i64,
+    /// How often the broker was opened with destinations in memory.
+    pub(crate) boots: u32,
+    /// Destinations in memory.
+    pub(crate) memory: Arc<BTreeSet<u32>>,
     /// Whether frames that are lost may have held messages: positions in later frames are not those that they speak of.
     pub(crate) is_shifted: bool,
 }
@@ -118,7 +129,7 @@ impl State {
             member.wake();
         }
         for destination in self.destinations.values() {
-            destination.route.room.notify_waiters();
+            destination.route.load.room.notify_waiters();
         }
     }
 
@@ -135,7 +146,7 @@ impl State {
                     }
                 }
             }
-            destination.route.room.notify_waiters();
+            destination.route.load.room.notify_waiters();
         }
     }
 }

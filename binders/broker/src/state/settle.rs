@@ -87,6 +87,13 @@ impl State {
         let Some(lane) = self.lane(own) else {
             return;
         };
+        if lane.cursor.is_some() {
+            let has = lane.undo_commit(position, key.number);
+            if let Some(member) = self.member(key).filter(|_| has) {
+                member.out += 1;
+            }
+            return;
+        }
         let Some(slot) = lane.slots.get_mut(position) else {
             return;
         };
@@ -110,7 +117,7 @@ impl State {
         }
     }
 
-    fn has_less(&mut self, key: MemberKey, count: usize) {
+    pub(super) fn has_less(&mut self, key: MemberKey, count: usize) {
         if let Some(member) = self.member(key) {
             let was_full = member.out >= member.window;
             member.out = member.out.saturating_sub(count);
@@ -121,7 +128,7 @@ impl State {
     }
 
     #[inline]
-    fn lane(&mut self, key: LaneKey) -> Option<&mut super::lane::Lane> {
+    pub(super) fn lane(&mut self, key: LaneKey) -> Option<&mut super::lane::Lane> {
         let destination = self.destinations.get_mut(&key.destination)?;
         let group = destination.groups.get_mut(&key.group)?;
         group.lanes.get_mut(key.partition as usize)

@@ -4,27 +4,39 @@
 
 use std::cmp::Reverse;
 
+use bytes::Bytes;
+
 use super::{
     Publisher, State,
     destination::{Destination, Group},
-    lane::{Lane, Note},
+    lane::{Cursor, Lane, Note},
     log::{Entry, Log},
     packed,
 };
-use crate::record::{Change, Fields, Malformed, PREFIX};
+use crate::{
+    format::{self, FORMAT, format_of},
+    options::GroupMode,
+    record::{Change, Fields, Malformed, PREFIX, mode, mode_code},
+};
 
-const MAGIC: &[u8; 8] = b"MQSNAP\0\x01";
+/// Seven bytes, and the format.
+const KIND: &[u8; 7] = b"MQSNAP\0";
 
 /// No partition has so many messages.
 const LAST: u64 = 1 << 60;
 
 /// The bytes are not a snapshot that this version can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Invalid(pub(crate) &'static str);
+pub(crate) enum Invalid {
+    /// They are not what was written.
+    Damaged(&'static str),
+    /// They are of this later format.
+    Newer(u8),
+}
 
 impl From<Malformed> for Invalid {
     fn from(malformed: Malformed) -> Self {
-        Self(malformed.0)
+        Self::Damaged(malformed.0)
     }
 }
 
@@ -48,11 +60,13 @@ impl State {
     /// Everything that survives a restart.
     pub(crate) fn snapshot(&self) -> Vec<u8> {
         let mut out = Writer(Vec::with_capacity(4_096));
-        out.0.extend_from_slice(MAGIC);
+        out.0.extend_from_slice(&format::magic(KIND));
         out.u64(self.lsn);
         out.u32(self.crc);
         out.u64(self.time);
+        out.u64(self.ahead.cast_unsigned());
         out.u32(self.next_destination);
+        out.u32(self.boots);
         out.len(self.publishers.len());
         for (name, publisher) in &self.publishers {
             let (id, name) = (publisher.id, name.clone());
@@ -71,20 +85,29 @@ impl State {
     /// The state that a snapshot holds.
     pub(crate) fn restore(bytes: &[u8], segment: u64) -> Result<Self, Invalid> {
         let Some((bytes, crc)) = bytes.split_last_chunk::<4>() else {
-            return Err(Invalid("it is too short"));
+            return Err(Invalid::Damaged("it is too short"));
         };
         if crc32c::crc32c(bytes) != u32::from_le_bytes(*crc) {
-            return Err(Invalid("its checksum is wrong"));
+            return Err(Invalid::Damaged("its checksum is wrong"));
         }
-        let mut input = Fields(bytes);
-        if input.bytes(MAGIC.len())? != MAGIC {
-            return Err(Invalid("it is of another version"));
+        let Some(format) = format_of(bytes, KIND) else {
+            return Err(Invalid::Damaged("it is none"));
+        };
+        if format > FORMAT {
+            return Err(Invalid::Newer(format));
         }
+        let mut input = Fields(&bytes[KIND.len() + 1..]);
         let mut state = Self::new(segment);
         state.lsn = input.u64()?;
         state.crc = input.u32()?;
         state.time = input.u64()?;
+        if format > 1 {
+            state.ahead = input.u64()?.cast_signed();
+        }
         let next = input.u32()?;
+        if format > 1 {
+            state.boots = input.u32()?;
+        }
         for _ in 0..input.u64()? {
             if let Change::Producer { id, name } = change(&mut input)? {
                 let last = input.u64()?;
@@ -92,20 +115,23 @@ impl State {
             }
         }
         for _ in 0..input.u64()? {
-            state.read_destination(&mut input)?;
+            state.read_destination(format, &mut input)?;
         }
         state.next_destination = next;
         Ok(state)
     }
 
-    fn read_destination(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
+    fn read_destination(&mut self, format: u8, input: &mut Fields<'_>) -> Result<(), Malformed> {
         let Change::Destination { id, name, options } = change(input)? else {
             return Err(Malformed("a destination is missing"));
         };
         self.create(id, &name, options);
         let destination = self.destinations.get_mut(&id);
         let destination = destination.ok_or(Malformed("two destinations have one name"))?;
-        destination.read(input)?;
+        destination.read(format, input)?;
+        if destination.is_in_memory() {
+            destination.begin_at(self.boots);
+        }
         for log in &destination.logs {
             for (_, entry) in log.entries.iter() {
                 self.live.add(entry);
@@ -134,7 +160,13 @@ impl Destination {
             options: self.route.options.clone(),
         };
         change.encode(&mut out.0);
-        self.logs.iter().for_each(|log| log.write(now, out));
+        // What is in memory is in no snapshot.
+        let empty: Vec<Log> = match self.is_in_memory() {
+            true => self.logs.iter().map(|_| Log::default()).collect(),
+            false => Vec::new(),
+        };
+        let logs = if empty.is_empty() { &self.logs } else { &empty };
+        logs.iter().for_each(|log| log.write(now, out));
         out.u32(self.next_group);
         out.len(self.groups.len());
         for (id, group) in &self.groups {
@@ -145,13 +177,18 @@ impl Destination {
                 from: Vec::new(),
             };
             change.encode(&mut out.0);
-            for (lane, log) in group.lanes.iter().zip(&self.logs) {
-                lane.write(log, out);
+            out.u32(mode_code(group.mode));
+            for (lane, log) in group.lanes.iter().zip(logs) {
+                if empty.is_empty() {
+                    lane.write(log, out);
+                } else {
+                    Lane::starting_at(0, group.mode).write(log, out);
+                }
             }
         }
     }
 
-    fn read(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
+    fn read(&mut self, format: u8, input: &mut Fields<'_>) -> Result<(), Malformed> {
         for log in &mut self.logs {
             log.read(input)?;
         }
@@ -160,11 +197,16 @@ impl Destination {
             let Change::Group { id, name, .. } = change(input)? else {
                 return Err(Malformed("a group is missing"));
             };
-            let lanes = self.logs.iter().map(|log| Lane::read(log, input));
+            let mode = match format {
+                1 => GroupMode::default(),
+                _ => mode(input.u32()?)?,
+            };
+            let lanes = self.logs.iter().map(|log| Lane::read(mode, log, input));
             let group = Group {
                 name: name.into(),
                 lanes: lanes.collect::<Result<_, _>>()?,
                 members: Vec::new(),
+                mode,
             };
             self.groups.insert(id, group);
         }
@@ -179,7 +221,8 @@ impl Log {
         out.u64(self.swept);
         packed::write_entries(&self.entries, Entry::SCHEDULED, &mut out.0);
         packed::write_times(&self.times, &mut out.0);
-        let mut scheduled: Vec<_> = self.scheduled.iter().map(|Reverse(entry)| *entry).collect();
+        let waiting = self.scheduled.iter().map(|Reverse(entry)| *entry);
+        let mut scheduled: Vec<_> = waiting.chain(self.fired.iter().copied()).collect();
         scheduled.retain(|(due, position)| *due > now && self.get(*position).is_some());
         scheduled.sort_unstable();
         out.len(scheduled.len());
@@ -195,10 +238,7 @@ impl Log {
         if end > LAST {
             return Err(Malformed("there are more messages than can be"));
         }
-        packed::read_entries(input, end, |position, entry| {
-            self.done += u64::from(entry.is(Entry::DONE));
-            self.entries.put(position, entry);
-        })?;
+        packed::read_entries(input, end, |position, entry| self.restore(position, entry))?;
         self.entries.skip_to(end);
         self.times = packed::read_times(input)?;
         for _ in 0..input.u64()? {
@@ -217,6 +257,9 @@ impl Lane {
     ///
     /// Where the group has got to in handing out is left out: what is not settled is handed out again.
     fn write(&self, log: &Log, out: &mut Writer) {
+        if let Some(cursor) = &self.cursor {
+            return cursor.write(out);
+        }
         let floor = self.settled_floor(log);
         out.u64(floor);
         let runs = self.settled_runs(floor, log);
@@ -271,12 +314,16 @@ impl Lane {
         runs
     }
 
-    fn read(log: &Log, input: &mut Fields<'_>) -> Result<Self, Malformed> {
+    fn read(mode: GroupMode, log: &Log, input: &mut Fields<'_>) -> Result<Self, Malformed> {
         let floor = input.u64()?;
         if floor > log.end() {
             return Err(Malformed("a group is ahead of its messages"));
         }
-        let mut lane = Self::starting_at(floor);
+        let mut lane = Self::starting_at(floor, mode);
+        if let Some(cursor) = &mut lane.cursor {
+            cursor.read(input)?;
+            return Ok(lane);
+        }
         for _ in 0..input.u64()? {
             let (from, to) = (input.u64()?, input.u64()?);
             if from > to || to > log.end() {
@@ -301,5 +348,41 @@ impl Lane {
             }
         }
         Ok(lane)
+    }
+
+    /// The same share for a group of another mode: what is settled stays settled.
+    pub(super) fn converted(&self, mode: GroupMode, log: &Log) -> Self {
+        if let Some(cursor) = &self.cursor {
+            return Self::starting_at(cursor.position.min(log.end()), mode);
+        }
+        if mode == GroupMode::Log {
+            // What is settled behind the first message that is not is read again.
+            return Self::starting_at(self.settled_floor(log), mode);
+        }
+        let mut out = Writer(Vec::new());
+        self.write(log, &mut out);
+        let read = Self::read(mode, log, &mut Fields(&out.0));
+        read.unwrap_or_else(|_| Self::starting_at(self.settled_floor(log), mode))
+    }
+}
+
+impl Cursor {
+    fn write(&self, out: &mut Writer) {
+        out.u64(self.position);
+        out.u32(self.moves);
+        out.u32(u32::from(self.saved.is_some()));
+        if let Some(saved) = &self.saved {
+            out.u32(u32::try_from(saved.len()).unwrap_or(u32::MAX));
+            out.0.extend_from_slice(saved);
+        }
+    }
+
+    /// Reads what follows the position.
+    fn read(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
+        self.moves = input.u32()?;
+        if input.u32()? != 0 {
+            self.saved = Some(Bytes::copy_from_slice(input.long()?));
+        }
+        Ok(())
     }
 }

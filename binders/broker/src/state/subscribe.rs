@@ -23,6 +23,8 @@ pub(crate) struct Joining {
     pub(crate) window: usize,
     /// In nanoseconds.
     pub(crate) lease: Option<u64>,
+    /// Whether it is to be told what changes for it, and says when it has let something go.
+    pub(crate) announces: bool,
 }
 
 impl State {
@@ -63,16 +65,8 @@ impl State {
                     group: *group,
                     partition,
                 };
-                assigned.push(AssignedLane {
-                    id: LaneId(u32::try_from(lanes.len()).ok()?),
-                    lane: LaneName {
-                        destination: destination.route.name.clone(),
-                        partition,
-                    },
-                    position: None,
-                    saved: None,
-                    epoch: number,
-                });
+                let id = LaneId(u32::try_from(lanes.len()).ok()?);
+                assigned.push(self.assignment(lane, id, number)?);
                 lanes.push(lane);
             }
         }
@@ -91,6 +85,7 @@ impl State {
             lease: joining.lease,
             leases: std::collections::VecDeque::new(),
             extended: std::collections::BTreeMap::new(),
+            turns: joining.announces.then(std::collections::VecDeque::new),
         });
         for (id, group) in &joining.groups {
             let destination = self.destinations.get_mut(id);
@@ -98,7 +93,34 @@ impl State {
                 group.members.push(index);
             }
         }
+        for (id, group) in &joining.groups {
+            self.share(*id, *group);
+        }
+        self.wake();
         Some((MemberKey { index, number }, notify, assigned))
+    }
+
+    /// A lane as a consumer of this number is told of it.
+    fn assignment(&self, lane: LaneKey, id: LaneId, epoch: u32) -> Option<AssignedLane> {
+        let destination = self.destinations.get(&lane.destination)?;
+        let group = destination.groups.get(&lane.group)?;
+        let cursor = group.lanes.get(lane.partition as usize)?.cursor.as_ref();
+        Some(AssignedLane {
+            id,
+            lane: LaneName {
+                destination: destination.route.name.clone(),
+                partition: lane.partition,
+            },
+            position: cursor.map(|cursor| cursor.position),
+            saved: cursor.and_then(|cursor| cursor.saved.clone()),
+            epoch,
+        })
+    }
+
+    /// The same for a lane that the consumer has already.
+    pub(crate) fn assigned(&mut self, key: MemberKey, id: LaneId) -> Option<AssignedLane> {
+        let lane = self.lane_of(key, id)?;
+        self.assignment(lane, id, key.number)
     }
 
     /// The consumer of this key, if it is still there.
@@ -136,6 +158,9 @@ impl State {
                     group: lane.group,
                 });
             }
+        }
+        for lane in member.lanes.iter().filter(|lane| lane.partition == 0) {
+            self.share(lane.destination, lane.group);
         }
         self.wake();
         gone

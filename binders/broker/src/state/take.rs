@@ -1,9 +1,11 @@
 //! What a consumer gets when it asks.
 
+use std::collections::VecDeque;
+
 use super::{
     State,
     lane::{Pick, Taker},
-    member::{Ended, Lease, MemberKey},
+    member::{Ended, Lease, MemberKey, Turn},
 };
 
 /// The answer to a consumer that asks for messages.
@@ -13,6 +15,8 @@ pub(crate) enum Taken {
     Some,
     /// There is nothing before this time (nanoseconds since the Unix epoch), if any, unless the consumer is notified.
     Nothing(Option<u64>),
+    /// Something has changed for the consumer.
+    Turn(Turn),
     /// There will be nothing any more.
     Ended(Ended),
 }
@@ -35,6 +39,9 @@ impl State {
         if let Some(ended) = member.ended {
             return Taken::Ended(ended);
         }
+        if let Some(turn) = member.turns.as_mut().and_then(VecDeque::pop_front) {
+            return Taken::Turn(turn);
+        }
         member.is_waiting = false;
         let room = max.min(member.window.saturating_sub(member.out));
         let before = picks.len();
@@ -42,7 +49,11 @@ impl State {
             self.pick(key, picks, room, now);
         }
         let taken = picks.len() - before;
-        let due = if taken == 0 { self.due(key) } else { None };
+        let due = if taken == 0 {
+            self.due(key, room)
+        } else {
+            None
+        };
         let Some(member) = self.member(key) else {
             return Taken::Ended(Ended::Closed);
         };
@@ -65,6 +76,7 @@ impl State {
 
     /// Asks one lane after the other, beginning with another one each time.
     fn pick(&mut self, key: MemberKey, picks: &mut Vec<Pick>, room: usize, now: u64) {
+        let time = self.time;
         let member = &mut self.members[key.index];
         let count = member.lanes.len();
         let first = member.first;
@@ -89,23 +101,32 @@ impl State {
             let Some(destination) = self.destinations.get_mut(&lane.destination) else {
                 continue;
             };
-            destination.fire(lane.partition as usize, now);
-            if let Some(group) = destination.groups.get_mut(&lane.group) {
+            destination.fire(lane.partition as usize, now, time);
+            if let Some(group) = destination.groups.get_mut(&lane.group)
+                && group.is_turn(key.index)
+            {
                 let partition = lane.partition as usize;
                 group.lanes[partition].take(&destination.logs[partition], &mut taker);
             }
         }
     }
 
-    /// When something becomes due for this consumer.
-    fn due(&self, key: MemberKey) -> Option<u64> {
+    /// When something becomes due for this consumer, which has so much room.
+    fn due(&self, key: MemberKey, room: usize) -> Option<u64> {
         let member = self.members.get(key.index)?;
         let all = self.members.iter().filter(|_| self.leasing > 0);
         let lease = all.filter_map(|(_, member)| member.leases.front().map(|lease| lease.end));
-        let lanes = member.lanes.iter().filter_map(|lane| {
+        // What it cannot be handed is nothing to wait for.
+        let lanes = (0..).zip(&member.lanes).filter_map(|(index, lane)| {
+            if room == 0 || member.paused.contains(&index) {
+                return None;
+            }
             let destination = self.destinations.get(&lane.destination)?;
             let partition = lane.partition as usize;
             let group = destination.groups.get(&lane.group)?;
+            if !group.is_turn(key.index) {
+                return None;
+            }
             let released = group.lanes[partition].due();
             let scheduled = destination.logs[partition].due();
             released.into_iter().chain(scheduled).min()
@@ -133,6 +154,7 @@ impl State {
                 own.line_up(lease.position);
                 self.touched.insert(lane.destination);
                 self.members[key.index].out -= 1;
+                self.stand_back(key, lane);
             }
         }
         self.wake();
@@ -142,8 +164,8 @@ impl State {
 impl super::destination::Destination {
     /// Lets go of messages whose time has come.
     #[inline]
-    fn fire(&mut self, partition: usize, now: u64) {
-        while let Some(position) = self.logs[partition].pop_due(now) {
+    fn fire(&mut self, partition: usize, now: u64, time: u64) {
+        while let Some(position) = self.logs[partition].pop_due(now, time) {
             for group in self.groups.values_mut() {
                 group.lanes[partition].fire(position, now);
             }

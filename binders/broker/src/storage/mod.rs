@@ -25,6 +25,23 @@ pub trait Storage: Send + Sync + fmt::Debug + 'static {
     /// Gives the folder back.
     fn unlock(&self);
 
+    /// What the process that has the folder, or had it last, has [written](Self::set_note) about itself; empty by default.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn note(&self) -> io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    /// Writes down who has the folder, for those who find it locked; called with the lock only. Does nothing by default.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn set_note(&self, note: &[u8]) -> io::Result<()> {
+        let _ = note;
+        Ok(())
+    }
+
     /// Opens an existing file for reading and writing.
     ///
     /// # Errors

@@ -66,6 +66,19 @@ impl Storage for Folder {
         *lock = None;
     }
 
+    fn note(&self) -> io::Result<Vec<u8>> {
+        fs::read(self.path.join(LOCK))
+    }
+
+    fn set_note(&self, note: &[u8]) -> io::Result<()> {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(file) = &*lock else {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        };
+        file.set_len(0)?;
+        write_all(file, &[IoSlice::new(note)], 0).map(drop)
+    }
+
     fn open(&self, name: &str) -> io::Result<Arc<dyn File>> {
         let file = OpenOptions::new()
             .read(true)
@@ -233,8 +246,13 @@ mod tests {
         let first = Folder::new(folder.path()).unwrap();
         let second = Folder::new(folder.path()).unwrap();
         first.lock().unwrap();
+        first.set_note(b"the first one, at length").unwrap();
         assert_eq!(second.lock().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(second.note().unwrap(), b"the first one, at length");
+        assert!(second.set_note(b"me").is_err());
         first.unlock();
         second.lock().unwrap();
+        second.set_note(b"the second").unwrap();
+        assert_eq!(first.note().unwrap(), b"the second");
     }
 }

@@ -5,6 +5,7 @@
 
 mod inode;
 mod seeded;
+mod time;
 
 use std::{
     collections::BTreeMap,
@@ -13,6 +14,7 @@ use std::{
 };
 
 pub use seeded::Seeded;
+pub use time::Time;
 
 use super::{File, Storage};
 use inode::Inode;
@@ -65,6 +67,8 @@ struct Inner {
     crash_at: Option<u64>,
     faults: Vec<Fault>,
     is_locked: bool,
+    /// Who has it, or had it last.
+    note: Vec<u8>,
     /// Bytes that may still be allocated; without a limit by default.
     room: Option<u64>,
     /// Whether syncs of files wait.
@@ -325,6 +329,17 @@ impl Storage for Disk {
 
     fn unlock(&self) {
         Self::lock(self).is_locked = false;
+    }
+
+    fn note(&self) -> io::Result<Vec<u8>> {
+        Ok(Self::lock(self).note.clone())
+    }
+
+    fn set_note(&self, note: &[u8]) -> io::Result<()> {
+        let mut inner = Self::lock(self);
+        inner.check()?;
+        inner.note = note.to_vec();
+        Ok(())
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn File>> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mq_broker::{
-    BrokerOptions,
+    BrokerOptions, Durability, GroupMode,
     storage::sim::{Disk, Seeded},
 };
 
@@ -26,11 +26,11 @@ fn draft(size: usize, key: Option<u8>) -> Draft {
     }
 }
 
-fn create(destination: usize, is_durable: bool, retain: u64) -> Step {
+fn create(destination: usize, durability: Durability, retain: u64) -> Step {
     Step::Create {
         destination,
         partitions: 2,
-        is_durable,
+        durability,
         limit: 100,
         full: Full::DropOldest,
         retain,
@@ -63,13 +63,23 @@ fn round(number: u8) -> Vec<Step> {
 
 /// Everything that writes, with rolls of segments, snapshots and recycled files.
 fn work() -> Vec<Step> {
-    let mut steps = vec![create(0, true, 0), create(1, false, 2)];
-    steps.extend([Step::Join(0, 0), Step::Join(1, 0)]);
+    let mut steps = vec![
+        create(0, Durability::Commit, 0),
+        create(1, Durability::Os, 2),
+    ];
+    steps.extend([
+        Step::Join(0, 0, GroupMode::Key),
+        Step::Join(1, 0, GroupMode::Key),
+    ]);
     for number in 0..4 {
         steps.append(&mut round(number));
     }
     steps.extend([Step::Purge(1), Step::Handle(0, 1), Step::Delete(1)]);
-    steps.extend([create(1, true, 0), Step::Close, Step::Join(0, 0)]);
+    steps.extend([
+        create(1, Durability::Memory, 0),
+        Step::Close,
+        Step::Join(0, 0, GroupMode::Key),
+    ]);
     steps.extend([
         Step::Receive(0, 100),
         Step::Ack(0, 0, 100),
@@ -108,7 +118,7 @@ async fn cut_off(operation: u64) -> Option<World> {
 async fn go_on_working(world: &mut World) {
     let more = [
         Step::Publish(0, vec![draft(9_000, Some(1)), draft(40, None)]),
-        Step::Join(0, 1),
+        Step::Join(0, 1, GroupMode::Key),
         Step::Receive(0, 3),
         Step::Ack(0, 0, 2),
         Step::Checkpoint,

@@ -43,6 +43,9 @@ async fn history(seed: u64) -> Counts {
             0 => step::create(&mut chance, 0),
             _ => step::any(&mut chance),
         };
+        if chance.below(20) == 0 {
+            world.set_clock(&mut chance);
+        }
         act(&mut world, &mut chance, &some).await;
     }
     world.go_on(world.disk.image(chance.number()), true).await;
@@ -82,9 +85,9 @@ impl World {
         });
         let all: Vec<_> = all.collect();
         self.consumers.clear();
-        self.model.restart();
+        self.model.leave_all();
         for (name, group) in all {
-            self.join(&name, &group).await;
+            self.join(&name, &group, None).await;
             while self.receive(0, 100).await > 0 {
                 let count = self.consumers[0].held.len();
                 self.run(&Step::Ack(0, 0, count)).await;

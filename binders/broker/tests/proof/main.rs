@@ -1,11 +1,15 @@
 //! The broker is proven against a model, and against every failure of a disk.
 
+mod clock;
 mod crash;
 mod damage;
+mod formats;
 mod full;
 mod histories;
 mod model;
+mod options;
 mod regressions;
 mod run;
+mod sharing;
 mod step;
 mod world;

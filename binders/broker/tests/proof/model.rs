@@ -5,6 +5,10 @@ use std::{
     time::SystemTime,
 };
 
+use mq_broker::{Durability, GroupMode};
+
+use crate::sharing::Reader;
+
 /// A message of the model: its number is in its body.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Message {
@@ -42,8 +46,7 @@ pub(crate) struct Destination {
     pub(crate) groups: BTreeMap<String, Group>,
     pub(crate) limit: u64,
     pub(crate) full: Full,
-    /// Whether confirmations wait for the disk.
-    pub(crate) is_durable: bool,
+    pub(crate) durability: Durability,
     order: u64,
 }
 
@@ -54,9 +57,15 @@ pub(crate) struct Partition {
     pub(crate) next: u64,
 }
 
-/// A group's share of each partition.
+/// A group.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Group(pub(crate) Vec<Lane>);
+pub(crate) struct Group {
+    /// Its share of each partition.
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) mode: GroupMode,
+    /// Its consumers, in the order in which they came.
+    pub(crate) members: Vec<usize>,
+}
 
 /// A group's share of a partition.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +79,8 @@ pub(crate) struct Lane {
     pub(crate) attempts: BTreeMap<u64, u32>,
     /// What was out when the group was moved: it keeps its turn among messages of its key, although earlier ones are open again.
     pub(crate) carried: BTreeSet<u64>,
+    /// Who reads it, in a group that reads a log.
+    pub(crate) reader: Reader,
 }
 
 /// Everything.
@@ -84,13 +95,14 @@ pub(crate) struct Model {
 pub(crate) type Place = (u32, u64);
 
 impl Lane {
-    fn is_settled(&self, position: u64) -> bool {
+    pub(crate) fn is_settled(&self, position: u64) -> bool {
         position < self.from || self.settled.contains(&position)
     }
 
     /// The consumers are gone; nobody knows any more what they had.
     pub(crate) fn forget_consumers(&mut self) {
         self.out.clear();
+        self.reader = Reader::at(self.from);
         // What was given back since then has its turn for good.
         let attempts = &self.attempts;
         self.carried
@@ -99,20 +111,40 @@ impl Lane {
 }
 
 impl Destination {
-    pub(crate) fn new(partitions: usize, limit: u64, full: Full, is_durable: bool) -> Self {
+    pub(crate) fn new(partitions: usize, limit: u64, full: Full, durability: Durability) -> Self {
         Self {
             partitions: vec![Partition::default(); partitions],
             limit,
             full,
-            is_durable,
+            durability,
             ..Self::default()
+        }
+    }
+
+    /// Whether confirmations wait for the disk.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durability == Durability::Commit
+    }
+
+    /// Everything that is in memory is gone; positions go on from here.
+    pub(crate) fn lose(&mut self, first: u64) {
+        for partition in &mut self.partitions {
+            partition.kept.clear();
+            partition.next = first;
+        }
+        for lane in self.groups.values_mut().flat_map(|group| &mut group.lanes) {
+            *lane = Lane {
+                from: first,
+                reader: Reader::at(first),
+                ..Lane::default()
+            };
         }
     }
 
     /// Whether nobody needs the message any more.
     pub(crate) fn is_done(&self, (partition, position): Place) -> bool {
         let kept = self.partitions[partition as usize].kept.get(&position);
-        let lane = |group: &Group| group.0[partition as usize].is_settled(position);
+        let lane = |group: &Group| group.lanes[partition as usize].is_settled(position);
         kept.is_none_or(|kept| kept.handled)
             || !self.groups.is_empty() && self.groups.values().all(lane)
     }
@@ -151,13 +183,18 @@ impl Destination {
             order,
         };
         partition.kept.insert(position, kept);
+        self.drop_oldest();
+        position
+    }
+
+    /// The oldest go until the rest is within the limit, where that is the policy.
+    pub(crate) fn drop_oldest(&mut self) {
         while self.full == Full::DropOldest && self.load() > self.limit {
             let open = self.places().into_iter().filter(|at| !self.is_done(*at));
             let oldest = open.min_by_key(|at| self.kept(*at).map(|kept| kept.order));
             let (partition, position) = oldest.expect("beyond the limit");
             self.partitions[partition as usize].kept.remove(&position);
         }
-        position
     }
 
     pub(crate) fn purge(&mut self) {
@@ -174,12 +211,17 @@ impl Destination {
     }
 
     /// Makes a group that begins at these positions.
-    pub(crate) fn add_group(&mut self, name: &str, from: &[u64]) {
+    pub(crate) fn add_group(&mut self, name: &str, from: &[u64], mode: GroupMode) {
         let lanes = from.iter().map(|from| Lane {
             from: *from,
+            reader: Reader::at(*from),
             ..Lane::default()
         });
-        let group = Group(lanes.collect());
+        let group = Group {
+            lanes: lanes.collect(),
+            mode,
+            members: Vec::new(),
+        };
         self.groups.entry(name.to_owned()).or_insert(group);
     }
 
@@ -189,8 +231,8 @@ impl Destination {
 
     /// Moves a group; what is out stays out, all else begins afresh.
     pub(crate) fn seek(&mut self, group: &str, from: &[u64]) {
-        let lanes = &mut self.groups.get_mut(group).expect("a group").0;
-        for ((lane, from), log) in lanes.iter_mut().zip(from).zip(&self.partitions) {
+        let group = self.groups.get_mut(group).expect("a group");
+        for ((lane, from), log) in group.lanes.iter_mut().zip(from).zip(&self.partitions) {
             let mut out = std::mem::take(&mut lane.out);
             for (position, (_, key)) in &mut out {
                 *key = key.filter(|_| log.kept.contains_key(position));
@@ -199,16 +241,20 @@ impl Destination {
                 from: *from,
                 carried: out.keys().copied().collect(),
                 out,
+                reader: lane.reader.moved(*from),
                 ..Lane::default()
             };
         }
     }
 
-    fn lane(&mut self, group: &str, partition: u32) -> &mut Lane {
-        &mut self.groups.get_mut(group).expect("a group").0[partition as usize]
+    pub(crate) fn lane(&mut self, group: &str, partition: u32) -> &mut Lane {
+        &mut self.groups.get_mut(group).expect("a group").lanes[partition as usize]
     }
 
     pub(crate) fn ack(&mut self, group: &str, places: &[Place]) {
+        if self.groups[group].mode == GroupMode::Log {
+            return self.commit(group, places);
+        }
         for (partition, position) in places {
             let lane = self.lane(group, *partition);
             lane.settled.insert(*position);
@@ -242,23 +288,36 @@ impl Destination {
     /// A consumer leaves, and gives back what it has.
     pub(crate) fn leave(&mut self, group: &str, consumer: usize) {
         if let Some(group) = self.groups.get_mut(group) {
-            for lane in &mut group.0 {
+            for lane in &mut group.lanes {
                 lane.out.retain(|_, (owner, _)| *owner != consumer);
             }
+            group.members.retain(|member| *member != consumer);
         }
+        self.share(group);
     }
 
     pub(crate) fn deliver(&mut self, group: &str, (partition, position): Place, consumer: usize) {
         let key = self.kept((partition, position));
         let key = key.and_then(|kept| kept.message.key);
+        let is_log = self.groups[group].mode == GroupMode::Log;
         let lane = self.lane(group, partition);
+        if is_log {
+            return lane.reader.hand(position);
+        }
         lane.out.insert(position, (consumer, key));
         lane.delayed.remove(&position);
     }
 
-    /// Why the message must not be delivered to the group now.
-    pub(crate) fn forbids(&self, group: &str, at: Place, now: SystemTime) -> Option<&'static str> {
-        let lane = &self.groups[group].0[at.0 as usize];
+    /// Why the message must not be delivered to this consumer of the group now.
+    pub(crate) fn forbids(
+        &self,
+        group: &str,
+        who: usize,
+        at: Place,
+        now: SystemTime,
+    ) -> Option<&'static str> {
+        let group_of = &self.groups[group];
+        let lane = &group_of.lanes[at.0 as usize];
         let Some(kept) = self.kept(at) else {
             return Some("is gone");
         };
@@ -278,15 +337,21 @@ impl Destination {
         {
             return Some("is early");
         }
-        if kept.message.key.is_some() && self.is_behind(group, at) {
-            return Some("is behind another one of its key");
+        match group_of.mode {
+            GroupMode::Key if kept.message.key.is_some() && self.is_behind(group, at) => {
+                Some("is behind another one of its key")
+            }
+            GroupMode::Exclusive if group_of.members.first() != Some(&who) => {
+                Some("is for another member")
+            }
+            GroupMode::Log => self.forbids_in_log(group, who, at),
+            _ => None,
         }
-        None
     }
 
     /// Whether another message of the key has to be settled before.
     fn is_behind(&self, group: &str, at: Place) -> bool {
-        let lane = &self.groups[group].0[at.0 as usize];
+        let lane = &self.groups[group].lanes[at.0 as usize];
         let own = self.kept(at).and_then(|kept| kept.message.key);
         if lane.out.values().any(|(_, key)| *key == own) {
             return true;
@@ -302,17 +367,30 @@ impl Destination {
         })
     }
 
-    /// What may be delivered to the group now.
-    pub(crate) fn deliverable(&self, group: &str, now: SystemTime) -> Vec<Place> {
+    /// What may be delivered to this consumer of the group now.
+    pub(crate) fn deliverable(&self, group: &str, who: usize, now: SystemTime) -> Vec<Place> {
         let places = self.places().into_iter();
         places
-            .filter(|at| self.forbids(group, *at, now).is_none())
+            .filter(|at| self.forbids(group, who, *at, now).is_none())
+            .collect()
+    }
+
+    /// Why each message must not be delivered.
+    pub(crate) fn reasons(
+        &self,
+        group: &str,
+        who: usize,
+        now: SystemTime,
+    ) -> Vec<(Place, Option<&'static str>)> {
+        let places = self.places().into_iter();
+        places
+            .map(|at| (at, self.forbids(group, who, at, now)))
             .collect()
     }
 
     /// When something becomes due for the group.
     pub(crate) fn dues(&self, group: &str) -> Vec<SystemTime> {
-        let delayed = self.groups[group].0.iter();
+        let delayed = self.groups[group].lanes.iter();
         let delayed = delayed.flat_map(|lane| lane.delayed.values().copied());
         let kept = self.partitions.iter().flat_map(|one| one.kept.values());
         delayed
@@ -345,11 +423,22 @@ impl Model {
         stored
     }
 
-    /// The process has ended: nobody has anything.
-    pub(crate) fn restart(&mut self) {
+    /// The process has ended: nobody has anything, and what was in memory is gone.
+    pub(crate) fn restart(&mut self, boots: u32) {
+        self.leave_all();
+        let all = self.destinations.values_mut();
+        for destination in all.filter(|one| one.durability == Durability::Memory) {
+            destination.lose(u64::from(boots) << 40);
+        }
+    }
+
+    /// Every consumer leaves.
+    pub(crate) fn leave_all(&mut self) {
         let groups = self.destinations.values_mut();
         let groups = groups.flat_map(|one| one.groups.values_mut());
-        let lanes = groups.flat_map(|group| group.0.iter_mut());
-        lanes.for_each(Lane::forget_consumers);
+        for group in groups {
+            group.members.clear();
+            group.lanes.iter_mut().for_each(Lane::forget_consumers);
+        }
     }
 }

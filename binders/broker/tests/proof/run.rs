@@ -2,13 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use mq_broker::{DestinationOptions, Durability, Full as RealFull, Subscribe};
+use mq_broker::{DestinationOptions, Durability};
 use mq_core::{binder::ReplayFrom, error::ErrorKind, message::Message as Real};
 
 use crate::{
     model::{Destination, Full, Message, Model},
+    sharing::{is_covered, refused_in_log},
     step::{DESTINATIONS, Draft, GROUPS, PUBLISHERS, Seek, Step},
-    world::{Consumer, World, real},
+    world::World,
 };
 
 type Addressed = Vec<(String, Message)>;
@@ -24,7 +25,14 @@ impl World {
                 self.number(which, PUBLISHERS[who], back, &drafts).await;
             }
             Step::Together(drafts) => self.together(&drafts).await,
-            Step::Join(which, group) => self.join(DESTINATIONS[which], GROUPS[group]).await,
+            Step::Join(which, group, mode) => {
+                self.join(DESTINATIONS[which], GROUPS[group], Some(mode))
+                    .await;
+            }
+            Step::Mode(which, group, mode) => {
+                self.change_mode(DESTINATIONS[which], GROUPS[group], mode)
+                    .await;
+            }
             Step::Leave(who) => self.leave(who),
             Step::Receive(who, max) => {
                 if let Some(who) = self.who(who) {
@@ -36,6 +44,10 @@ impl World {
             Step::Hold(who, which) => self.hold(who, which).await,
             Step::DeadLetter(who, which) => self.dead_letter(who, which).await,
             Step::Commit(who, count, drafts) => self.commit(who, count, &drafts).await,
+            Step::Change(which, more, limit, full) => {
+                self.change_options(DESTINATIONS[which], more, limit, full)
+                    .await;
+            }
             Step::Purge(which) => self.purge(DESTINATIONS[which]).await,
             Step::Handle(which, number) => self.handle(DESTINATIONS[which], number).await,
             Step::Seek(which, group, to) => self.seek(DESTINATIONS[which], GROUPS[group], to).await,
@@ -50,7 +62,7 @@ impl World {
         }
     }
 
-    fn who(&self, who: usize) -> Option<usize> {
+    pub(crate) fn who(&self, who: usize) -> Option<usize> {
         who.checked_rem(self.consumers.len())
     }
 
@@ -58,7 +70,7 @@ impl World {
         let Step::Create {
             destination,
             partitions,
-            is_durable,
+            durability,
             limit,
             full,
             retain,
@@ -70,14 +82,12 @@ impl World {
         options.partitions = partitions;
         options.max_messages = limit;
         options.retain = retain;
-        options.full = match full {
-            Full::Reject => RealFull::Reject,
-            Full::DropOldest => RealFull::DropOldest,
-        };
-        if !is_durable {
-            options.durability = Durability::Os;
+        options.full = full.real();
+        options.durability = durability;
+        let mut made = Destination::new(partitions as usize, limit, full, durability);
+        if durability == Durability::Memory {
+            made.lose(u64::from(self.broker().boots()) << 40);
         }
-        let made = Destination::new(partitions as usize, limit, full, is_durable);
         self.make(DESTINATIONS[destination], &options, made).await;
     }
 
@@ -104,7 +114,8 @@ impl World {
     }
 
     async fn number(&mut self, which: usize, publisher: &str, back: u64, drafts: &[Draft]) {
-        if !self.model.destinations.contains_key(DESTINATIONS[which]) {
+        let known = self.model.destinations.get(DESTINATIONS[which]);
+        if known.is_none_or(|known| known.durability == Durability::Memory) {
             return;
         }
         if !self.model.publishers.contains_key(publisher) {
@@ -126,13 +137,13 @@ impl World {
         let Some(destination) = self.model.destinations.get(name) else {
             return;
         };
-        let is_durable = destination.is_durable;
+        let is_durable = destination.is_durable();
         let fitting = (1..=drafts.len() as u64).take_while(|more| destination.has_room(*more));
         let fitting = fitting.count();
         let stamp = SystemTime::now();
         let drawn = drafts.iter().map(|draft| self.draw(name, draft, stamp));
         let messages: Vec<_> = drawn.collect();
-        let reals: Vec<_> = messages.iter().map(real).collect();
+        let reals: Vec<_> = messages.iter().map(|one| self.real(one)).collect();
         let mut after = self.model.clone();
         let stored = after.publish(name, &messages[..fitting], numbers);
         let mut said = match numbers {
@@ -173,7 +184,7 @@ impl World {
             let Some(destination) = self.model.destinations.get(name) else {
                 continue;
             };
-            is_durable |= destination.is_durable;
+            is_durable |= destination.is_durable();
             let more = all.iter().filter(|(other, _)| other == name).count() as u64 + 1;
             has_room &= destination.has_room(more);
             let message = self.draw(name, draft, stamp);
@@ -189,7 +200,7 @@ impl World {
         if all.is_empty() {
             return;
         }
-        let said = self.broker().publish_all(&addressed(&all)).await;
+        let said = self.broker().publish_all(&self.addressed(&all)).await;
         if !has_room {
             let error = said.expect_err("there was no room");
             assert!(error.is_temporary() || self.disk.is_crashed(), "{error:?}");
@@ -198,46 +209,6 @@ impl World {
         let places = said.map(|all| all.into_iter().map(|one| one.position).collect::<Vec<_>>());
         if let Some(places) = self.end(places, after, is_durable) {
             assert_eq!(places, stored);
-        }
-    }
-
-    pub(crate) async fn join(&mut self, name: &str, group: &str) {
-        if !self.model.destinations.contains_key(name) || self.consumers.len() >= 6 {
-            return;
-        }
-        self.look_at(name).await;
-        let said = self
-            .broker()
-            .subscribe(&Subscribe::to(name).group(group))
-            .await;
-        let mut after = self.model.clone();
-        let destination = after.destinations.get_mut(name).expect("there");
-        let is_new = !destination.groups.contains_key(group);
-        destination.add_group(group, &vec![0; destination.partitions.len()]);
-        let subscription = match (is_new, said) {
-            (true, said) => self.end(said, after, true),
-            (false, said) => {
-                assert!(said.is_ok() || self.disk.is_crashed());
-                said.ok()
-            }
-        };
-        if let Some(subscription) = subscription {
-            self.consumers.push(Consumer {
-                number: self.next_consumer,
-                destination: name.to_owned(),
-                group: group.to_owned(),
-                subscription,
-                held: Vec::new(),
-            });
-            self.next_consumer += 1;
-        }
-    }
-
-    fn leave(&mut self, who: usize) {
-        if let Some(who) = self.who(who) {
-            let gone = self.consumers.remove(who);
-            let destination = self.model.destinations.get_mut(&gone.destination);
-            destination.expect("there").leave(&gone.group, gone.number);
         }
     }
 
@@ -251,12 +222,15 @@ impl World {
             return;
         }
         let (mut after, places) = (self.model.clone(), places(&acked));
+        if self.model.destinations[&consumer.destination].is_log(&consumer.group) {
+            consumer.held.retain(|one| !is_covered(one, &places));
+        }
         let destination = after
             .destinations
             .get_mut(&consumer.destination)
             .expect("there");
         destination.ack(&consumer.group, &places);
-        let is_durable = destination.is_durable;
+        let is_durable = destination.is_durable();
         let said = consumer.subscription.ack(&acked).await;
         if said.is_ok() {
             let again = acked[0].ack().await;
@@ -271,6 +245,9 @@ impl World {
         let Some(which) = which.checked_rem(consumer.held.len()) else {
             return;
         };
+        if self.model.destinations[&consumer.destination].is_log(&consumer.group) {
+            return refused_in_log(consumer.held[which].release(Duration::ZERO, 1).await);
+        }
         let one = consumer.held.remove(which);
         let attempts = one.attempts() + 1;
         let due = after.map(|after| SystemTime::now() + after);
@@ -281,7 +258,7 @@ impl World {
             .get_mut(&consumer.destination)
             .expect("there");
         destination.release(&consumer.group, at, attempts, due);
-        let is_durable = destination.is_durable;
+        let is_durable = destination.is_durable();
         self.end(said, model, is_durable);
     }
 
@@ -292,6 +269,9 @@ impl World {
             return;
         };
         let one = &consumer.held[which];
+        if self.model.destinations[&consumer.destination].is_log(&consumer.group) {
+            return refused_in_log(one.hold(SystemTime::now(), 1).await);
+        }
         let attempts = one.attempts() + 1;
         let said = one
             .hold(SystemTime::now() + Duration::from_secs(60), attempts)
@@ -302,7 +282,7 @@ impl World {
             .get_mut(&consumer.destination)
             .expect("there");
         destination.hold(&consumer.group, at, attempts);
-        let is_durable = destination.is_durable;
+        let is_durable = destination.is_durable();
         self.end(said, model, is_durable);
     }
 
@@ -313,6 +293,9 @@ impl World {
             return;
         };
         let name = consumer.destination.clone();
+        if self.model.destinations[&name].is_log(&consumer.group) {
+            return refused_in_log(consumer.held[which].dead_letter("no good").await);
+        }
         // What everybody is done with, as the group was moved, may be gone.
         self.look_at(&name).await;
         let consumer = &self.consumers[who];
@@ -324,7 +307,7 @@ impl World {
         let Some(kept) = self.model.destinations[&name].kept(at).cloned() else {
             return;
         };
-        let made = Destination::new(1, u64::MAX, Full::Reject, true);
+        let made = Destination::new(1, u64::MAX, Full::Reject, Durability::Commit);
         self.make(&letters, &DestinationOptions::default(), made)
             .await;
         if self.is_broken() {
@@ -348,6 +331,7 @@ impl World {
         let Some(who) = self.who(who) else { return };
         let mut after = self.model.clone();
         let (all, stored, is_durable, has_room) = self.address(drafts, &mut after);
+        let reals = self.addressed(&all);
         let consumer = &mut self.consumers[who];
         let count = count.min(consumer.held.len());
         if all.is_empty() || count == 0 {
@@ -355,7 +339,7 @@ impl World {
         }
         let said = consumer
             .subscription
-            .commit(&addressed(&all), &consumer.held[..count])
+            .commit(&reals, &consumer.held[..count])
             .await;
         if !has_room {
             let error = said.expect_err("there was no room");
@@ -363,12 +347,16 @@ impl World {
             return;
         }
         let acked: Vec<_> = consumer.held.drain(..count).collect();
+        if self.model.destinations[&consumer.destination].is_log(&consumer.group) {
+            let places = places(&acked);
+            consumer.held.retain(|one| !is_covered(one, &places));
+        }
         let destination = after
             .destinations
             .get_mut(&consumer.destination)
             .expect("there");
         destination.ack(&consumer.group, &places(&acked));
-        let is_durable = is_durable || destination.is_durable;
+        let is_durable = is_durable || destination.is_durable();
         let places = said.map(|all| all.into_iter().map(|one| one.position).collect::<Vec<_>>());
         if let Some(places) = self.end(places, after, is_durable) {
             assert_eq!(places, stored);
@@ -418,21 +406,35 @@ impl World {
         let (to, from) = match to {
             Seek::Earliest => (ReplayFrom::Earliest, vec![0; destination.partitions.len()]),
             Seek::Latest => (ReplayFrom::Latest, destination.ends()),
-            Seek::Position(at) => (
-                ReplayFrom::Position(at),
-                destination.ends().iter().map(|end| at.min(*end)).collect(),
-            ),
+            Seek::Position(at) => {
+                // Positions in memory do not begin with 0.
+                let ends = destination.ends();
+                let first = ends.iter().min().copied().unwrap_or(0);
+                let at = first.saturating_sub(5) + at;
+                let from = ends.iter().map(|end| at.min(*end)).collect();
+                (ReplayFrom::Position(at), from)
+            }
             Seek::Time(number) => {
                 let Some(number) = number.checked_rem(kept.len()) else {
                     return;
                 };
                 let time = destination.kept(kept[number]).expect("kept").message.stamp;
-                (ReplayFrom::Time(time), since(destination, time))
+                if time <= self.opened {
+                    // Two processes agree on the time only as far as clocks can be read.
+                    return;
+                }
+                (
+                    ReplayFrom::Time(self.time.of(time)),
+                    since(destination, time),
+                )
             }
         };
         destination.seek(group, &from);
+        let is_log = destination.is_log(group);
         let said = self.broker().seek(name, group, to).await;
-        self.end(said, after, true);
+        if self.end(said, after, true).is_some() && is_log {
+            self.drop_held(name, group);
+        }
     }
 
     async fn delete(&mut self, name: &str) {
@@ -463,9 +465,11 @@ fn places(delivered: &[mq_broker::Delivered]) -> Vec<(u32, u64)> {
         .collect()
 }
 
-fn addressed(all: &[(String, Message)]) -> Vec<Real> {
-    let each = all
-        .iter()
-        .map(|(name, message)| real(message).destination(name.as_str()));
-    each.collect()
+impl World {
+    fn addressed(&self, all: &[(String, Message)]) -> Vec<Real> {
+        let each = all
+            .iter()
+            .map(|(name, message)| self.real(message).destination(name.as_str()));
+        each.collect()
+    }
 }

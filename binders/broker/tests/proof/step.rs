@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mq_broker::storage::sim::Seeded;
+use mq_broker::{Durability, GroupMode, storage::sim::Seeded};
 
 use crate::model::Full;
 
@@ -35,7 +35,7 @@ pub(crate) enum Step {
     Create {
         destination: usize,
         partitions: u32,
-        is_durable: bool,
+        durability: Durability,
         limit: u64,
         full: Full,
         retain: u64,
@@ -45,7 +45,9 @@ pub(crate) enum Step {
     Number(usize, usize, u64, Vec<Draft>),
     /// To several destinations, all or nothing.
     Together(Vec<(usize, Draft)>),
-    Join(usize, usize),
+    /// A group that is not there yet gets this mode.
+    Join(usize, usize, GroupMode),
+    Mode(usize, usize, GroupMode),
     Leave(usize),
     Receive(usize, usize),
     /// A consumer's deliveries from the first of these on, so many.
@@ -55,6 +57,8 @@ pub(crate) enum Step {
     DeadLetter(usize, usize),
     /// Acknowledges so many and publishes.
     Commit(usize, usize, Vec<(usize, Draft)>),
+    /// Other limits and policies, and so many more partitions.
+    Change(usize, u32, u64, Full),
     Purge(usize),
     Handle(usize, usize),
     Seek(usize, usize, Seek),
@@ -103,11 +107,29 @@ pub(crate) fn create(chance: &mut Seeded, destination: usize) -> Step {
     Step::Create {
         destination,
         partitions: 1 + chance.below(2) as u32,
-        is_durable: chance.below(4) > 0,
+        durability: *chance.pick(&[
+            Durability::Commit,
+            Durability::Commit,
+            Durability::Commit,
+            Durability::Commit,
+            Durability::Os,
+            Durability::Memory,
+        ]),
         limit: if is_small { 3 } else { 1_000_000 },
         full: *chance.pick(&[Full::Reject, Full::DropOldest]),
         retain: *chance.pick(&[0, 2, 10_000]),
     }
+}
+
+fn mode(chance: &mut Seeded) -> GroupMode {
+    *chance.pick(&[
+        GroupMode::Key,
+        GroupMode::Key,
+        GroupMode::Key,
+        GroupMode::Queue,
+        GroupMode::Exclusive,
+        GroupMode::Log,
+    ])
 }
 
 /// Some step, the frequent ones more often.
@@ -117,7 +139,7 @@ pub(crate) fn any(chance: &mut Seeded) -> Step {
         0..24 => Step::Publish(which, drafts(chance)),
         24..30 => Step::Number(which, index(chance, 2), chance.below(3), drafts(chance)),
         30..33 => Step::Together(addressed(chance)),
-        33..41 => Step::Join(which, index(chance, 2)),
+        33..41 => Step::Join(which, index(chance, 2), mode(chance)),
         41..44 => Step::Leave(who),
         44..62 => Step::Receive(who, 1 + index(chance, 5)),
         62..72 => Step::Ack(who, index(chance, 4), 1 + index(chance, 4)),
@@ -142,7 +164,14 @@ pub(crate) fn any(chance: &mut Seeded) -> Step {
         }
         93 => Step::Delete(which),
         94..96 => Step::Checkpoint,
-        96 | 97 => Step::Close,
+        96 => Step::Close,
+        97 => Step::Change(
+            which,
+            chance.below(2) as u32,
+            *chance.pick(&[2, 3, 1_000_000]),
+            *chance.pick(&[Full::Reject, Full::DropOldest]),
+        ),
+        98 => Step::Mode(which, index(chance, 2), mode(chance)),
         _ => Step::Kill,
     }
 }

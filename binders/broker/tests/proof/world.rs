@@ -3,13 +3,16 @@
 use std::{
     future::Future,
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::{Duration, SystemTime},
 };
 
 use mq_broker::{
-    Broker, BrokerOptions, Delivered, Subscription,
+    Broker, BrokerOptions, Delivered, Subscription, SystemTimeSource, TimeSource,
     storage::{
         Storage,
         sim::{Disk, Seeded},
@@ -80,6 +83,9 @@ pub(crate) struct World {
     unknown: Option<Model>,
     next_id: u64,
     pub(crate) next_consumer: usize,
+    pub(crate) time: Wrong,
+    /// When the broker was opened.
+    pub(crate) opened: SystemTime,
 }
 
 /// Options for small journals.
@@ -112,15 +118,30 @@ pub(crate) fn body(id: u64, size: usize) -> Vec<u8> {
     body
 }
 
-pub(crate) fn real(message: &Message) -> Real {
-    let real = Real::new(body(message.id, message.size)).partition(message.partition);
-    let real = match message.due {
-        Some(due) => real.deliver_at(due),
-        None => real,
-    };
-    match message.key {
-        Some(key) => real.key(vec![key]),
-        None => real,
+/// The clocks of the system, of which the one that people set is wrong by some nanoseconds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wrong(Arc<AtomicI64>);
+
+impl Wrong {
+    /// What the wrong clock shows at this time.
+    pub(crate) fn of(&self, time: SystemTime) -> SystemTime {
+        let by = self.0.load(Ordering::Relaxed);
+        let distance = Duration::from_nanos(by.unsigned_abs());
+        if by < 0 {
+            time - distance
+        } else {
+            time + distance
+        }
+    }
+}
+
+impl TimeSource for Wrong {
+    fn wall(&self) -> SystemTime {
+        self.of(SystemTime::now())
+    }
+
+    fn steady(&self) -> Duration {
+        SystemTimeSource.steady()
     }
 }
 
@@ -134,7 +155,10 @@ fn poll_once<F: Future>(future: F) -> Option<F::Output> {
 }
 
 impl World {
-    pub(crate) fn new(disk: Disk, options: BrokerOptions) -> Result<Self> {
+    pub(crate) fn new(disk: Disk, mut options: BrokerOptions) -> Result<Self> {
+        let time = Wrong::default();
+        options.time = Arc::new(time.clone());
+        options.is_inspected = true;
         let broker = open(&disk, &options)?;
         let mut world = Self {
             disk,
@@ -147,6 +171,8 @@ impl World {
             unknown: None,
             next_id: 1,
             next_consumer: 1,
+            time,
+            opened: SystemTime::now(),
         };
         world.points.push(world.point());
         Ok(world)
@@ -169,7 +195,32 @@ impl World {
             unknown: self.unknown.clone(),
             next_id: self.next_id,
             next_consumer: self.next_consumer,
+            time: self.time.clone(),
+            opened: self.opened,
         }
+    }
+
+    /// A message of the model as it is published.
+    pub(crate) fn real(&self, message: &Message) -> Real {
+        let real = Real::new(body(message.id, message.size)).partition(message.partition);
+        let real = match message.due {
+            Some(due) => real.deliver_at(self.time.of(due)),
+            None => real,
+        };
+        match message.key {
+            Some(key) => real.key(vec![key]),
+            None => real,
+        }
+    }
+
+    /// Somebody sets the clock by up to ten minutes, and the broker has noticed before anything else happens.
+    pub(crate) fn set_clock(&mut self, chance: &mut Seeded) {
+        let by = i64::try_from(chance.below(1_200_000_000_000)).unwrap_or(0) - 600_000_000_000;
+        self.time.0.store(by, Ordering::Relaxed);
+        self.disk.crash_at(u64::MAX);
+        let noticed = self.broker().checkpoint();
+        self.end(noticed, self.model.clone(), false);
+        self.was_quiet();
     }
 
     pub(crate) fn id(&mut self) -> u64 {
@@ -195,10 +246,11 @@ impl World {
         match said {
             Ok(said) => {
                 self.model = after;
+                let point = self.point();
                 if is_durable {
                     self.points.clear();
                 }
-                self.points.push(self.point());
+                self.points.push(point);
                 Some(said)
             }
             Err(error) => {
@@ -233,9 +285,10 @@ impl World {
         let again = self.open_or_crash();
         self.counts.openings += 1;
         self.find_place(loses || again);
-        self.model.restart();
+        self.model.restart(self.broker().boots());
         self.look().await;
         self.points = vec![self.point()];
+        self.opened = SystemTime::now();
     }
 
     /// Opens the disk, and what is left of it if it crashes meanwhile; returns whether it did.
@@ -253,7 +306,7 @@ impl World {
 
     /// Finds out how far the journal goes.
     fn find_place(&mut self, loses: bool) {
-        let (lsn, bytes) = self.broker().inspect();
+        let (lsn, bytes) = self.broker().opened().expect("asked for");
         let place = self.points.iter().rposition(|point| point.lsn <= lsn);
         let place = place.expect("what was confirmed is there after a crash");
         let point = &self.points[place];
@@ -286,7 +339,8 @@ impl World {
     /// Whether another recovery of the same disk gives the same state.
     pub(crate) fn recover_again(&mut self) {
         let again = open(&self.disk.killed(), &self.options).expect("recovery is repeatable");
-        let same = again.inspect() == self.broker().inspect();
+        let was = open(&self.disk.killed(), &self.options).expect("recovery is repeatable");
+        let same = again.opened() == was.opened();
         assert!(same, "a recovery of a recovery differs");
         self.counts.openings += 1;
         self.counts.states += 1;
@@ -338,6 +392,7 @@ impl World {
                     .eq(self.model.destinations[&name].groups.keys()),
                 "groups"
             );
+            self.look_at_groups(&name);
         }
         for (name, last) in self.model.publishers.clone() {
             let publisher = self.broker().publisher(&name).await.expect("there");
@@ -386,19 +441,26 @@ impl World {
         );
         self.wait_for_dues(&name, &group);
         let now = SystemTime::now();
-        let expected = self.model.destinations[&name].deliverable(&group, now);
+        let number = self.consumers[who].number;
+        let expected = self.model.destinations[&name].deliverable(&group, number, now);
         if expected.is_empty() {
             let subscription = &mut self.consumers[who].subscription;
             let got = poll_once(subscription.receive(max));
             let got = got.filter(|_| !self.disk.is_crashed());
-            assert!(got.is_none(), "nothing was to be delivered, but {got:?}");
+            let got = got
+                .map(|got| got.map(|all| all.iter().map(Delivered::position).collect::<Vec<_>>()));
+            assert!(
+                got.is_none(),
+                "nothing was to be delivered to {group} of {name}, but {got:?}: {:?}",
+                self.model.destinations[&name].reasons(&group, number, now)
+            );
             return 0;
         }
         let mut count = 0;
         // What is read from the disk may come in several parts: the consumer has all of it, and has to be given it.
         while count < max
             && !self.model.destinations[&name]
-                .deliverable(&group, now)
+                .deliverable(&group, number, now)
                 .is_empty()
         {
             let subscription = &mut self.consumers[who].subscription;
@@ -433,7 +495,7 @@ impl World {
         let count = got.len();
         for one in got {
             let at: Place = (one.partition(), one.position());
-            if let Some(why) = destination.forbids(&consumer.group, at, now) {
+            if let Some(why) = destination.forbids(&consumer.group, consumer.number, at, now) {
                 panic!(
                     "{} {at:?} was delivered to {}, but {why}",
                     consumer.destination, consumer.group
@@ -442,7 +504,7 @@ impl World {
             let kept = destination.kept(at).expect("allowed");
             let expected = body(kept.message.id, kept.message.size);
             assert!(one.message().as_bytes() == expected, "another body");
-            let lane = &destination.groups[&consumer.group].0[at.0 as usize];
+            let lane = &destination.groups[&consumer.group].lanes[at.0 as usize];
             let attempts = lane.attempts.get(&at.1).copied().unwrap_or(0);
             assert_eq!(one.attempts(), attempts, "attempts of {at:?}");
             destination.deliver(&consumer.group, at, consumer.number);

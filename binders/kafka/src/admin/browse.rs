@@ -1,22 +1,64 @@
 //! Looking at messages without a group.
 
+use std::collections::BTreeMap;
+
 use mq_core::{
     binder::{Browsed, Cursor},
-    error::Result,
+    error::{ErrorKind, Result},
 };
 
-use super::KafkaAdmin;
-use crate::error;
+use super::{KafkaAdmin, reader::Span};
 
 impl KafkaAdmin {
-    /// Up to `max` messages from `cursor` on, and where the next page begins.
+    /// Up to `max` messages from `cursor` on, and where the next page begins: the next position of each partition.
     pub(super) fn page(
         &self,
         topic: &str,
         cursor: Cursor,
         max: usize,
     ) -> Result<(Vec<Browsed>, Cursor)> {
-        let _ = (topic, cursor, max);
-        Err(error::unsupported("browsing yet"))
+        let ends = self.ends("browsing", topic)?;
+        let is_first = cursor.0.is_empty();
+        let mut next = cursor.0;
+        next.resize(ends.len(), 0);
+        for (next, ends) in next.iter_mut().zip(&ends) {
+            *next = (*next).clamp(ends.low, ends.high.max(ends.low));
+        }
+        let mut spans: BTreeMap<i32, Span> = next
+            .iter()
+            .zip(&ends)
+            .zip(0..)
+            .map(|((next, ends), partition)| (partition, span(*next, ends.high, max)))
+            .collect();
+        let found = self.read(topic, &mut spans, max)?;
+        for (partition, span) in &spans {
+            if let Some(next) = usize::try_from(*partition)
+                .ok()
+                .and_then(|index| next.get_mut(index))
+            {
+                *next = span.next;
+            }
+        }
+        if found.is_empty() {
+            return Ok((Vec::new(), Cursor(next)));
+        }
+        let handled = match self.handled(topic, is_first) {
+            // Whoever may not read the marks sees all messages as open.
+            Err(error) if error.kind() == ErrorKind::Unauthorized => BTreeMap::new(),
+            handled => handled?,
+        };
+        let browsed = found.into_iter().map(|one| Browsed {
+            handled: handled
+                .get(&one.partition)
+                .is_some_and(|marks| marks.has(one.position)),
+            partition: one.partition,
+            position: one.position,
+            message: one.message,
+        });
+        Ok((browsed.collect(), Cursor(next)))
     }
+}
+
+fn span(next: u64, end: u64, most: usize) -> Span {
+    Span { next, end, most }
 }

@@ -1,53 +1,110 @@
-//! Groups: making them before anybody reads, their members, how far they have come.
+//! Groups: making them before anybody reads, their members, moving them.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Mutex, PoisonError},
+    thread::scope,
+};
 
 use mq_core::{
-    binder::{DestinationPlan, GroupInfo, Lag, ReplayFrom},
+    binder::{DestinationPlan, GroupInfo, ReplayFrom},
     error::{Error, ErrorKind, Result},
 };
 use rdkafka::{
     Offset, TopicPartitionList,
-    config::FromClientConfigAndContext,
     consumer::{CommitMode, Consumer},
+    error::KafkaResult,
+    groups::GroupInfo as Listed,
 };
 
-use super::KafkaAdmin;
+use super::{KafkaAdmin, handled::HANDLED, members};
 use crate::{
-    client::{Context, Plain, patiently},
+    client::{Plain, patiently},
     consumer::{FOUNDED, Place, offsets, value},
     error, headers,
 };
 
+/// Groups that are asked for their positions at the same time.
+const AT_ONCE: usize = 16;
+
+/// A committed position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) position: u64,
+    pub(super) metadata: String,
+}
+
+/// The committed positions of a group in a topic, where it has any.
+pub(super) type Positions = BTreeMap<Place, Known>;
+
 impl KafkaAdmin {
-    /// A client that may look at and set the positions of a group. It does not join.
-    fn as_group(&self, group: &str) -> Result<Plain> {
+    /// Runs what wants a client that may look at and set the positions of a group. It does not join.
+    pub(super) fn with_group<T>(
+        &self,
+        group: &str,
+        work: impl FnOnce(&Plain) -> Result<T>,
+    ) -> Result<T> {
+        let client = match self.pool.take(group) {
+            Some(client) => client,
+            None => self.group_client(group)?,
+        };
+        let result = work(&client);
+        if result.is_ok() {
+            self.pool.put(group, client);
+        }
+        result
+    }
+
+    fn group_client(&self, group: &str) -> Result<Plain> {
         let mut config = self.config.clone();
         config
             .set("group.id", group)
             .set("enable.auto.commit", "false");
-        Plain::from_config_and_context(&config, Context::new(&self.link, ()))
-            .map_err(|error| error::classify("connecting", &error))
+        self.connect(&config)
     }
 
-    /// The positions of a group, where it has any.
-    fn committed(&self, topic: &str, group: &str) -> Result<BTreeMap<Place, u64>> {
-        let client = self.as_group(group)?;
+    pub(super) fn committed(&self, topic: &str, group: &str) -> Result<Positions> {
+        let places = self.places(topic)?;
+        self.with_group(group, |client| self.positions(client, &places))
+    }
+
+    fn positions(&self, client: &Plain, places: &BTreeSet<Place>) -> Result<Positions> {
+        let classify = |error| {
+            self.link
+                .explain(error::classify("asking for positions", &error))
+        };
         let mut asked = TopicPartitionList::new();
-        for (topic, partition) in self.places(topic)? {
-            asked.add_partition(&topic, partition);
+        for (topic, partition) in places {
+            asked.add_partition(topic, *partition);
         }
-        let ask = || client.committed_offsets(asked.clone(), self.timeout());
-        let found = patiently(self.timeout(), ask)
-            .map_err(|error| error::classify("asking for positions", &error))?;
+        let ask = || {
+            let found = client.committed_offsets(asked.clone(), self.timeout())?;
+            let errors = found.elements().into_iter().map(|one| one.error());
+            errors.collect::<KafkaResult<()>>().map(|()| found)
+        };
+        let found = patiently(self.timeout(), ask).map_err(classify)?;
         let mut positions = BTreeMap::new();
         for element in found.elements() {
             if let Offset::Offset(position) = element.offset() {
                 let place = (element.topic().to_owned(), element.partition());
-                positions.insert(place, u64::try_from(position).unwrap_or_default());
+                let position = u64::try_from(position).unwrap_or_default();
+                let metadata = element.metadata().to_owned();
+                positions.insert(place, Known { position, metadata });
             }
         }
         Ok(positions)
+    }
+
+    /// The positions of a group that must be there.
+    pub(super) fn known(&self, topic: &str, group: &str) -> Result<Positions> {
+        let known = self.committed(topic, group)?;
+        if known.is_empty() {
+            let text = "the destination has no such group; start a consumer of it, or create it with `provision = \"create\"`";
+            return Err(Error::new(ErrorKind::NotFound, text)
+                .context("destination", topic)
+                .context("group", group));
+        }
+        Ok(known)
     }
 
     pub(super) fn is_founded(&self, topic: &str, group: &str) -> Result<bool> {
@@ -70,110 +127,121 @@ impl KafkaAdmin {
     /// Notes where the partitions end now, so that whoever reads first as this group misses nothing; whether that was possible.
     fn found(&self, topic: &str, group: &str) -> Result<bool> {
         let places = self.places(topic)?;
-        let classify = |error| error::classify("making a group", &error);
-        let low =
-            offsets(&self.client, &places, Offset::Beginning, self.timeout()).map_err(classify)?;
-        let high = offsets(&self.client, &places, Offset::End, self.timeout()).map_err(classify)?;
+        let ends = self.ends_of("making a group", &places)?;
+        let classify = |error| self.link.explain(error::classify("making a group", &error));
         let mut list = TopicPartitionList::new();
-        for place in &places {
+        for (place, ends) in places.iter().zip(ends) {
             let mut element = list.add_partition(&place.0, place.1);
-            element
-                .set_offset(Offset::Offset(
-                    i64::try_from(value(&low, place).unwrap_or_default()).unwrap_or(i64::MAX),
-                ))
-                .map_err(classify)?;
-            element.set_metadata(format!(
-                "{FOUNDED}{}",
-                value(&high, place).unwrap_or_default()
-            ));
+            element.set_offset(offset(ends.low)).map_err(classify)?;
+            element.set_metadata(format!("{FOUNDED}{}", ends.high));
         }
-        let client = self.as_group(group)?;
-        match patiently(self.timeout(), || client.commit(&list, CommitMode::Sync)) {
-            Ok(()) => Ok(true),
-            // Members are there already, and they begin by themselves.
-            Err(error) if error::classify("", &error).kind() == ErrorKind::Lost => Ok(false),
-            Err(error) => Err(classify(error)),
-        }
+        self.with_group(group, |client| {
+            match patiently(self.timeout(), || client.commit(&list, CommitMode::Sync)) {
+                Ok(()) => Ok(true),
+                // Members are there already, and they begin by themselves.
+                Err(error) if error::classify("", &error).kind() == ErrorKind::Lost => Ok(false),
+                Err(error) => Err(classify(error)),
+            }
+        })
     }
 
+    /// The groups that read a topic: those whose members have subscribed to it, and those without members that have positions there.
     pub(super) fn groups_of(&self, topic: &str) -> Result<Vec<GroupInfo>> {
-        self.partitions(topic)?;
+        let places = self.places(topic)?;
         let list = self
             .client
             .fetch_group_list(None, self.timeout())
-            .map_err(|error| error::classify("listing groups", &error))?;
-        let mut groups = Vec::new();
-        for group in list.groups() {
-            let has_positions = self.is_founded(topic, group.name())?;
-            if has_positions {
-                let members = u32::try_from(group.members().len()).unwrap_or(u32::MAX);
-                groups.push(GroupInfo::new(group.name(), members));
+            .map_err(|error| self.link.explain(error::classify("listing groups", &error)))?;
+        let mut found = Vec::new();
+        let mut open = VecDeque::new();
+        for group in list.groups().iter().filter(|group| group.name() != HANDLED) {
+            match members::subscribed(group, topic) {
+                Some(true) => found.push(GroupInfo::new(group.name(), count(group))),
+                Some(false) => {}
+                None => open.push_back((group.name(), count(group))),
             }
         }
-        Ok(groups)
+        found.extend(self.with_positions(&places, open)?);
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(found)
     }
 
-    pub(super) fn lag_of(&self, topic: &str, group: &str) -> Result<Lag> {
-        let committed = self.committed(topic, group)?;
-        if committed.is_empty() {
-            let text = "the destination has no such group";
-            return Err(Error::new(ErrorKind::NotFound, text)
-                .context("destination", topic)
-                .context("group", group));
-        }
-        let places = self.places(topic)?;
-        let classify = |error| error::classify("asking for positions", &error);
-        let low =
-            offsets(&self.client, &places, Offset::Beginning, self.timeout()).map_err(classify)?;
-        let high = offsets(&self.client, &places, Offset::End, self.timeout()).map_err(classify)?;
-        let before = |place: &Place| {
-            let low = value(&low, place).unwrap_or_default();
-            let position = committed.get(place).copied().unwrap_or(low).max(low);
-            value(&high, place)
-                .unwrap_or_default()
-                .saturating_sub(position)
+    /// Those of these groups that have positions in these places. Each group has a coordinator of its own to ask.
+    fn with_positions(
+        &self,
+        places: &BTreeSet<Place>,
+        open: VecDeque<(&str, u32)>,
+    ) -> Result<Vec<GroupInfo>> {
+        let workers = open.len().min(AT_ONCE);
+        let (open, found) = (Mutex::new(open), Mutex::new(Ok(Vec::new())));
+        let work = || loop {
+            let next = open
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front();
+            let Some((name, members)) = next else { return };
+            let positions = self.with_group(name, |client| self.positions(client, places));
+            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            match (&mut *found, positions) {
+                (Ok(found), Ok(positions)) if !positions.is_empty() => {
+                    found.push(GroupInfo::new(name, members));
+                }
+                // Somebody else's group, which this user may not look at.
+                (_, Err(error)) if error.kind() == ErrorKind::Unauthorized => {}
+                (Ok(_), Err(error)) => *found = Err(error),
+                _ => {}
+            }
         };
-        Ok(Lag::new(places.iter().map(before).sum(), None))
+        scope(|threads| {
+            for _ in 0..workers {
+                threads.spawn(work);
+            }
+        });
+        found.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn move_group(&self, topic: &str, group: &str, from: ReplayFrom) -> Result<()> {
-        if !self.is_founded(topic, group)? {
-            let text = "the destination has no such group";
-            return Err(Error::new(ErrorKind::NotFound, text)
-                .context("destination", topic)
-                .context("group", group));
-        }
+        self.known(topic, group)?;
         let places = self.places(topic)?;
-        let classify = |error| error::classify("moving a group", &error);
-        let find = |time| offsets(&self.client, &places, time, self.timeout()).map_err(classify);
-        let (low, high) = (find(Offset::Beginning)?, find(Offset::End)?);
+        let ends = self.ends_of("moving a group", &places)?;
+        let classify = |error| self.link.explain(error::classify("moving a group", &error));
         let timed = match from {
-            ReplayFrom::Time(time) => find(Offset::Offset(headers::millis(time)))?,
+            ReplayFrom::Time(time) => {
+                let time = Offset::Offset(headers::millis(time));
+                offsets(&self.client, &places, time, self.timeout()).map_err(classify)?
+            }
             _ => BTreeMap::new(),
         };
         let mut list = TopicPartitionList::new();
-        for place in &places {
-            let (low, high) = (
-                value(&low, place).unwrap_or_default(),
-                value(&high, place).unwrap_or_default(),
-            );
+        for (place, ends) in places.iter().zip(ends) {
             let position = match from {
-                ReplayFrom::Earliest => low,
-                ReplayFrom::Latest => high,
-                ReplayFrom::Time(_) => value(&timed, place).unwrap_or(high),
-                ReplayFrom::Position(position) => position.clamp(low, high.max(low)),
+                ReplayFrom::Earliest => ends.low,
+                ReplayFrom::Latest => ends.high,
+                ReplayFrom::Time(_) => value(&timed, place).unwrap_or(ends.high),
+                ReplayFrom::Position(position) => position.clamp(ends.low, ends.high.max(ends.low)),
             };
-            let position = Offset::Offset(i64::try_from(position).unwrap_or(i64::MAX));
-            list.add_partition_offset(&place.0, place.1, position)
+            list.add_partition_offset(&place.0, place.1, offset(position))
                 .map_err(classify)?;
         }
-        self.as_group(group)?.commit(&list, CommitMode::Sync).map_err(|error| {
-            let error = error::classify("moving a group", &error);
-            if error.kind() != ErrorKind::Lost {
-                return error;
-            }
-            let text = "the group has members, and Kafka moves a group only while it has none; stop its consumers first";
-            Error::new(ErrorKind::Rejected, text).context("group", group)
+        self.with_group(group, |client| {
+            patiently(self.timeout(), || client.commit(&list, CommitMode::Sync))
+                .map_err(|error| refused(classify(error), group))
         })
     }
+}
+
+fn refused(error: Error, group: &str) -> Error {
+    if error.kind() != ErrorKind::Lost {
+        return error;
+    }
+    let text = "the group has members, and Kafka moves a group only while it has none; stop its consumers first";
+    Error::new(ErrorKind::Rejected, text).context("group", group)
+}
+
+fn count(group: &Listed) -> u32 {
+    u32::try_from(group.members().len()).unwrap_or(u32::MAX)
+}
+
+fn offset(position: u64) -> Offset {
+    Offset::Offset(i64::try_from(position).unwrap_or(i64::MAX))
 }

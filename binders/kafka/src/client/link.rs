@@ -1,17 +1,25 @@
 //! What is known of the connection to the cluster, from every client of the instance.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use mq_core::{
     binder::Health,
-    error::{Error, Result},
+    error::{BoxError, Error, ErrorKind, Result},
 };
 use tokio::sync::watch;
 
-use crate::error;
+use super::statistics::Statistics;
+use crate::{
+    config::{HeaderStyle, Token, Tokens},
+    error,
+    headers::SpringPartitioner,
+};
 
 /// The state of an instance.
 ///
@@ -19,53 +27,163 @@ use crate::error;
 #[derive(Debug)]
 pub(crate) struct Link {
     name: Arc<str>,
-    /// `None` until the probe has asked; then why brokers are away, if they are.
-    down: watch::Sender<Option<Option<String>>>,
+    state: Mutex<State>,
+    /// What the probe has found; `None` until it has asked.
+    found: watch::Sender<Option<Health>>,
     closed: watch::Sender<bool>,
     /// Something has happened that the probe should look at.
     suspicious: AtomicBool,
+    tokens: Tokens,
+    headers: HeaderStyle,
+    partitioner: SpringPartitioner,
+    statistics: Statistics,
+    /// What consumers have complained of: the group, the partition, and where it stood.
+    stalls: Mutex<HashMap<(String, String, i32), (u64, u64)>>,
+}
+
+/// What clients have told of the cluster.
+#[derive(Debug, Default)]
+struct State {
+    /// Why the cluster does not let us in, with the way to fix it.
+    refusal: Option<String>,
+    /// The last thing that went wrong with a connection.
+    note: Option<String>,
 }
 
 impl Link {
-    pub(crate) fn new(name: Arc<str>) -> Self {
+    pub(crate) fn new(name: Arc<str>, headers: HeaderStyle, tokens: Tokens) -> Self {
         Self {
             name,
-            down: watch::Sender::new(None),
+            state: Mutex::default(),
+            found: watch::Sender::new(None),
             closed: watch::Sender::new(false),
             suspicious: AtomicBool::new(true),
+            tokens,
+            headers,
+            partitioner: SpringPartitioner::default(),
+            statistics: Statistics::default(),
+            stalls: Mutex::default(),
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
+    /// Whether this is the first complaint of messages that do not come, between these positions.
+    pub(crate) fn complain(
+        &self,
+        group: &str,
+        place: &(String, i32),
+        positions: (u64, u64),
+    ) -> bool {
+        let mut stalls = self.stalls.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (group.to_owned(), place.0.clone(), place.1);
+        stalls.insert(key, positions) != Some(positions)
+    }
+
+    /// How headers are called.
+    pub(crate) fn headers(&self) -> HeaderStyle {
+        self.headers
+    }
+
+    /// The partitioner, where librdkafka's own is not to be used.
+    pub(crate) fn partitioner(&self) -> Option<&SpringPartitioner> {
+        (self.headers == HeaderStyle::Spring).then_some(&self.partitioner)
+    }
+
+    pub(crate) fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    pub(crate) fn has_tokens(&self) -> bool {
+        self.tokens.0.is_some()
+    }
+
+    /// The current token.
+    pub(crate) fn token(&self) -> Result<Token, BoxError> {
+        let source = self
+            .tokens
+            .0
+            .as_ref()
+            .ok_or("there is no source of tokens")?;
+        source.token()
+    }
+
     pub(crate) fn health(&self) -> Health {
         if self.is_closed() {
             return Health::Down("closed".to_owned());
         }
-        match &*self.down.borrow() {
-            None => Health::Down("not connected yet".to_owned()),
-            Some(Some(reason)) => Health::Down(reason.clone()),
-            Some(None) => Health::Up,
-        }
+        let found = self.found.borrow().clone();
+        found.unwrap_or_else(|| Health::Down("not connected yet".to_owned()))
     }
 
     /// Waits until it is known whether brokers answer.
     pub(crate) async fn known(&self) {
         // The sender lives as long as `self`.
-        drop(self.down.subscribe().wait_for(Option::is_some).await);
+        drop(self.found.subscribe().wait_for(Option::is_some).await);
     }
 
-    /// Brokers answer, or do not for this reason.
-    pub(crate) fn set(&self, down: Option<String>) {
-        let was_up = matches!(&*self.down.borrow(), Some(None));
-        match &down {
-            Some(reason) if was_up => tracing::warn!(binder = %self.name, reason, "Kafka is away"),
-            None if !was_up => tracing::info!(binder = %self.name, "Kafka is there"),
-            _ => {}
+    /// Brokers answer.
+    pub(crate) fn up(&self) {
+        *self.state() = State::default();
+        if self.found.send_replace(Some(Health::Up)) != Some(Health::Up) {
+            tracing::info!(binder = %self.name, "Kafka is there");
         }
-        self.down.send_replace(Some(down));
+    }
+
+    /// Brokers do not answer; what clients have told of the reason says more than this one.
+    pub(crate) fn down(&self, reason: &str) {
+        let state = self.state();
+        let text = match (&state.refusal, &state.note) {
+            (Some(refusal), _) => refusal.clone(),
+            (None, Some(note)) => format!("no broker can be reached: {note}; {}", fix(note)),
+            (None, None) => reason.to_owned(),
+        };
+        drop(state);
+        let found = Health::Down(text.clone());
+        if !matches!(self.found.send_replace(Some(found)), Some(Health::Down(_))) {
+            tracing::warn!(binder = %self.name, reason = text, "Kafka is away");
+        }
+    }
+
+    /// A connection failed, or ended; the next one may not.
+    pub(crate) fn note(&self, reason: &str) {
+        self.state().note = Some(reason.to_owned());
+    }
+
+    /// The cluster does not let us in.
+    pub(crate) fn refuse(&self, reason: &str) {
+        let mut state = self.state();
+        if state.refusal.as_deref() != Some(reason) {
+            tracing::warn!(binder = %self.name, reason, "Kafka refuses the connection");
+        }
+        state.refusal = Some(reason.to_owned());
+    }
+
+    /// Whether the cluster does not let us in.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.state().refusal.is_some()
+    }
+
+    /// The error behind one that only says that nothing was answered.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::Unavailable {
+            return error;
+        }
+        if let Some(refusal) = &self.state().refusal {
+            return Error::new(ErrorKind::Unauthorized, refusal.clone());
+        }
+        match &*self.found.borrow() {
+            Some(Health::Down(reason)) => {
+                Error::new(ErrorKind::Unavailable, reason.clone()).temporary()
+            }
+            _ => error,
+        }
     }
 
     /// A client has trouble: the probe is to look at once.
@@ -98,4 +216,13 @@ impl Link {
         drop(self.closed.subscribe().wait_for(|closed| *closed).await);
         error::closed()
     }
+}
+
+/// What to look at where no broker can be reached.
+fn fix(note: &str) -> &'static str {
+    // The broker has accepted the connection and does not like what is said on it.
+    if note.contains("APIVERSION_QUERY") || note.contains("SSL_HANDSHAKE") {
+        return "check `security`, and whether this port wants TLS and a user";
+    }
+    "check `servers`, and whether the cluster is up"
 }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mq_core::error::Result;
+use mq_core::{binder::Health, error::Result};
 use rdkafka::{
     ClientConfig,
     config::FromClientConfigAndContext,
@@ -14,8 +14,8 @@ use rdkafka::{
     metadata::Metadata,
 };
 
-use super::{Context, Link};
-use crate::error;
+use super::{Context, Link, prime};
+use crate::{admin::Pool, error};
 
 /// While all is well, the cluster is asked this often.
 const CALM: Duration = Duration::from_secs(5);
@@ -37,17 +37,25 @@ pub(crate) struct Probe {
 
 /// A client for questions.
 pub(crate) fn plain(config: &ClientConfig, link: &Arc<Link>) -> Result<Arc<Plain>> {
-    let client = BaseConsumer::from_config_and_context(config, Context::new(link, ()))
-        .map_err(|error| error::classify("connecting", &error))?;
-    Ok(Arc::new(client))
+    connect(config, link).map(Arc::new)
+}
+
+/// The same, for one owner.
+pub(crate) fn connect(config: &ClientConfig, link: &Arc<Link>) -> Result<Plain> {
+    BaseConsumer::from_config_and_context(config, Context::new(link, ()))
+        .map_err(|error| error::classify("connecting", &error))
 }
 
 impl Probe {
-    pub(crate) fn start(client: &Arc<Plain>, link: &Arc<Link>) -> Result<Self> {
-        let (client, link) = (client.clone(), link.clone());
+    /// `idle` are clients that are kept for later questions.
+    pub(crate) fn start(client: &Arc<Plain>, link: &Arc<Link>, idle: &Arc<Pool>) -> Result<Self> {
+        let (client, link, idle) = (client.clone(), link.clone(), idle.clone());
         let thread = Builder::new()
             .name("mq-kafka-probe".to_owned())
-            .spawn(move || run(&client, &link))
+            .spawn(move || {
+                run(&client, &link, &idle);
+                idle.clear();
+            })
             .map_err(|error| error::bug("a thread cannot be started").source(error))?;
         Ok(Self {
             thread: Some(thread),
@@ -62,19 +70,31 @@ impl Probe {
     }
 }
 
-fn run(client: &Plain, link: &Link) {
+fn run(client: &Plain, link: &Link, idle: &Pool) {
+    prime(client, PATIENCE);
     let mut asked: Option<Instant> = None;
     while !link.is_closed() {
-        let is_calm = !link.take_suspicion() && link.health() == mq_core::binder::Health::Up;
+        let is_calm = !link.take_suspicion() && link.health() == Health::Up;
         let is_fresh = asked.is_some_and(|at| at.elapsed() < CALM);
         if !(is_calm && is_fresh) {
-            link.set(ask(client).err());
+            let answer = ask(client);
+            // The reason may be among the client's errors.
+            serve(client);
+            match answer {
+                Ok(()) => link.up(),
+                Err(reason) => link.down(&reason),
+            }
             asked = Some(Instant::now());
         }
-        // Serves the client's errors and log.
-        while client.poll(Duration::ZERO).is_some() {}
+        serve(client);
+        idle.sweep();
         park_timeout(ALARM);
     }
+}
+
+/// Serves the client's errors, its log and its tokens.
+fn serve(client: &Plain) {
+    while client.poll(Duration::ZERO).is_some() {}
 }
 
 fn ask(client: &Plain) -> Result<(), String> {

@@ -1,11 +1,17 @@
-//! From settings to properties of librdkafka.
+//! `native` tables: properties of librdkafka, checked by name.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use mq_core::{config::Node, error::Result};
+use mq_core::{
+    config::{Node, Problems, nearest},
+    error::Result,
+};
 use rdkafka::ClientConfig;
 
-use super::{GroupProtocol, KafkaSettings, Scalar};
+use super::{
+    Scalar,
+    properties::{COMMON, CONSUMER, PRODUCER},
+};
 use crate::error;
 
 /// What a client is for.
@@ -19,119 +25,190 @@ pub(crate) enum Side {
     Producer,
 }
 
-/// The properties of a binding's `native` table.
+/// The properties of a `native` table.
 pub(crate) type Native = BTreeMap<String, Scalar>;
 
-/// Properties that the binder's guarantees rest on; a `native` table cannot change them.
-const OWN: [&str; 11] = [
+/// Properties that the binder sets itself because its guarantees rest on them.
+const GUARANTEES: &[&str] = &[
+    "acks",
+    "allow.auto.create.topics",
+    "auto.commit.enable",
+    "auto.offset.reset",
     "enable.auto.commit",
     "enable.auto.offset.store",
-    "enable.idempotence",
     "enable.gapless.guarantee",
+    "enable.idempotence",
     "enable.partition.eof",
-    "group.id",
-    "bootstrap.servers",
-    "acks",
+    "isolation.level",
+    "offset.store.method",
+    "offset.store.path",
     "request.required.acks",
     "transactional.id",
-    "isolation.level",
 ];
 
-/// What a message needs on the wire beyond key, payload and headers, at most.
-const FRAME: u64 = 16 << 10;
+/// Properties for which there is a setting, which is to be used instead.
+const SETTINGS: &[(&str, &str)] = &[
+    ("bootstrap.servers", "servers"),
+    ("client.id", "client_id"),
+    ("group.id", "the binding's `group"),
+    ("group.instance.id", "instance"),
+    ("group.protocol", "group_protocol"),
+    ("metadata.broker.list", "servers"),
+    ("sasl.mechanism", "security.mechanism"),
+    ("sasl.mechanisms", "security.mechanism"),
+    ("sasl.password", "security.password"),
+    ("sasl.username", "security.user"),
+    ("security.protocol", "security.tls` and `security.mechanism"),
+    ("ssl.ca.location", "security.ca"),
+    ("ssl.ca.pem", "security.ca"),
+    ("ssl.certificate.location", "security.certificate"),
+    ("ssl.certificate.pem", "security.certificate"),
+    ("ssl.key.location", "security.key"),
+    ("ssl.key.password", "security.key_password"),
+    ("ssl.key.pem", "security.key"),
+    ("statistics.interval.ms", "statistics"),
+];
+
+/// What is wrong with a property, and how to fix it.
+type Wrong = (String, String);
+
+/// Whether a property may stand in a `native` table; `side` is the binding's, `None` the instance's own table.
+fn judge(side: Option<Side>, name: &str) -> Option<Wrong> {
+    let wrong = |problem: &str, help: String| Some((problem.to_owned(), help));
+    if GUARANTEES.contains(&name) {
+        return wrong(
+            "cannot be changed: the binder's guarantees rest on it",
+            "remove it".to_owned(),
+        );
+    }
+    if let Some((_, setting)) = SETTINGS.iter().find(|(own, _)| *own == name) {
+        return wrong(
+            "has a setting of its own",
+            format!("set `{setting}` instead"),
+        );
+    }
+    let is = |names: &[&str]| names.contains(&name);
+    match side {
+        _ if is(COMMON) => None,
+        None if is(CONSUMER) || is(PRODUCER) => None,
+        Some(Side::Consumer) if is(CONSUMER) => None,
+        Some(Side::Producer) if is(PRODUCER) => None,
+        Some(_) if is(CONSUMER) => wrong(
+            "is a property of consumers, and this is a producer",
+            "move it to `consumer.native` of a binding that reads, or to the binder's `native`"
+                .to_owned(),
+        ),
+        Some(_) if is(PRODUCER) => wrong(
+            "is a property of producers, and this is a consumer",
+            "move it to `producer.native` of a binding that writes, or to the binder's `native`"
+                .to_owned(),
+        ),
+        _ => wrong("is no property of librdkafka 2.12", suggestion(side, name)),
+    }
+}
+
+fn suggestion(side: Option<Side>, name: &str) -> String {
+    let own: &[&[&str]] = match side {
+        Some(Side::Consumer) => &[COMMON, CONSUMER],
+        Some(_) => &[COMMON, PRODUCER],
+        None => &[COMMON, CONSUMER, PRODUCER],
+    };
+    let names = own.iter().flat_map(|names| names.iter().copied());
+    match nearest(name, names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "the names are in librdkafka's CONFIGURATION.md".to_owned(),
+    }
+}
+
+/// Every property of a table that may not stand there, with its place.
+pub(crate) fn problems(side: Option<Side>, table: &Node) -> Problems {
+    let names: Native = match table.decode() {
+        Ok(names) => names,
+        Err(problems) => return problems,
+    };
+    let wrong = names.keys().filter_map(|name| {
+        let (problem, help) = judge(side, name)?;
+        Some(table.problem(&quoted(name), &problem, help))
+    });
+    wrong.collect()
+}
+
+/// A name with dots as one key of a path.
+pub(super) fn quoted(name: &str) -> String {
+    format!("{name:?}")
+}
 
 /// Reads a binding's `native` table.
-pub(crate) fn table(node: &Node) -> Result<Native> {
+///
+/// # Errors
+/// Everything in it that is wrong.
+pub(crate) fn table(side: Side, node: &Node) -> Result<Native> {
     if node.is_empty() {
         return Ok(Native::new());
     }
-    node.decode()
+    let found = problems(Some(side), node).or(());
+    found
+        .and_then(|()| node.decode())
         .map_err(|problems| error::config(problems.to_string()))
 }
 
-fn millis(duration: Duration) -> String {
-    duration.as_millis().to_string()
-}
-
-impl KafkaSettings {
-    /// The properties of a client; `native` is the binding's table.
-    pub(crate) fn client(
-        &self,
-        side: Side,
-        application: &str,
-        native: &Native,
-    ) -> Result<ClientConfig> {
-        let mut config = ClientConfig::new();
-        self.common(&mut config, application);
-        match side {
-            Side::Admin => {}
-            Side::Consumer => self.reading(&mut config),
-            Side::Producer => self.writing(&mut config),
+/// Gives a client the properties that its side has.
+///
+/// # Errors
+/// One of them may not stand there.
+pub(super) fn apply(config: &mut ClientConfig, side: Side, native: &Native) -> Result<()> {
+    for (name, value) in native {
+        if let Some((problem, help)) = judge(None, name) {
+            return Err(error::config(format!(
+                "`native`: `{name}` {problem}; {help}"
+            )));
         }
-        for (name, value) in self.native.iter().chain(native) {
-            if OWN.contains(&name.as_str()) {
-                let text = format!(
-                    "`native` cannot set `{name}`: the binder's guarantees rest on it; remove it"
-                );
-                return Err(error::config(text));
-            }
+        let name = name.as_str();
+        let is_own = match side {
+            Side::Admin => COMMON.contains(&name),
+            Side::Consumer => !PRODUCER.contains(&name),
+            Side::Producer => !CONSUMER.contains(&name),
+        };
+        if is_own {
             config.set(name, value.to_string());
         }
-        Ok(config)
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(side: Option<Side>, name: &str, expected: &str) {
+        let (problem, help) = judge(side, name).expect(name);
+        let text = format!("{problem}; {help}");
+        assert!(text.contains(expected), "{name}: {text}");
     }
 
-    fn common(&self, config: &mut ClientConfig, application: &str) {
-        let client_id = self.client_id.as_deref().unwrap_or(application);
-        config
-            .set("bootstrap.servers", &self.servers)
-            .set("client.id", client_id)
-            .set("reconnect.backoff.ms", "50")
-            .set("reconnect.backoff.max.ms", "1000")
-            .set("socket.connection.setup.timeout.ms", millis(self.timeout))
-            .set("socket.nagle.disable", "true")
-            .set("socket.keepalive.enable", "true")
-            .set("message.max.bytes", (self.max_message + FRAME).to_string());
-    }
-
-    fn reading(&self, config: &mut ClientConfig) {
-        config
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("isolation.level", "read_committed")
-            .set("auto.offset.reset", "error")
-            .set("allow.auto.create.topics", "false")
-            // What `fetch.queue.backoff.ms` leaves at a second is where librdkafka's defaults spend their time.
-            .set("fetch.queue.backoff.ms", "10")
-            .set("fetch.wait.max.ms", "100")
-            .set("queued.min.messages", "1000000")
-            .set(
-                "queued.max.messages.kbytes",
-                (self.fetch_ahead >> 10).max(1).to_string(),
-            )
-            .set("topic.metadata.refresh.interval.ms", "30000");
-        match self.group_protocol {
-            GroupProtocol::Classic => {
-                config
-                    .set("partition.assignment.strategy", "cooperative-sticky")
-                    .set("session.timeout.ms", millis(self.session_timeout))
-                    .set("heartbeat.interval.ms", millis(self.session_timeout / 5));
-            }
-            GroupProtocol::Consumer => {
-                config.set("group.protocol", "consumer");
-            }
+    #[test]
+    fn names_are_checked() {
+        check(None, "fetch.wait.max", "fetch.wait.max.ms");
+        check(None, "no-such-thing-at-all", "CONFIGURATION.md");
+        check(None, "enable.auto.commit", "guarantees");
+        check(None, "sasl.password", "`security.password`");
+        check(Some(Side::Consumer), "linger.ms", "producers");
+        check(Some(Side::Producer), "fetch.min.bytes", "consumers");
+        for side in [None, Some(Side::Consumer)] {
+            assert_eq!(judge(side, "fetch.min.bytes"), None);
+            assert_eq!(judge(side, "socket.timeout.ms"), None);
         }
     }
 
-    fn writing(&self, config: &mut ClientConfig) {
-        config
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            .set("partitioner", "murmur2_random")
-            .set("compression.type", self.compression.name())
-            .set("linger.ms", millis(self.linger))
-            .set("delivery.timeout.ms", millis(self.delivery_timeout))
-            .set("topic.metadata.propagation.max.ms", millis(self.timeout))
-            .set("queue.buffering.max.messages", "100000")
-            .set("batch.num.messages", "10000");
+    #[test]
+    fn every_name_is_one_that_librdkafka_knows() {
+        for name in COMMON.iter().chain(CONSUMER).chain(PRODUCER) {
+            let mut config = ClientConfig::new();
+            config.set(*name, "?");
+            let unknown = "No such configuration property";
+            if let Err(error) = config.create_native_config() {
+                assert!(!error.to_string().contains(unknown), "{name}: {error}");
+            }
+        }
     }
 }

@@ -66,7 +66,7 @@ impl Filler {
             message = message.timestamp(time);
         }
         if let Some(found) = found.headers() {
-            message = headers::read(found, message);
+            message = headers::read(shared.link.headers(), found, message);
         }
         let mut record = Record::new(message, lane, position);
         record.epoch = epoch;

@@ -20,7 +20,7 @@ use super::{
     thread::{Reader, Reading},
 };
 use crate::{
-    client::{Context, Link},
+    client::{Context, Link, prime},
     error,
     transaction::TransactionPlan,
 };
@@ -61,6 +61,7 @@ impl Opening {
         let client: Client =
             Client::from_config_and_context(&self.config, Context::new(&self.link, hooks))
                 .map_err(|error| self.named(error::classify("connecting", &error)))?;
+        prime(&client, self.timeout);
         let partitions = self.partitions(&client)?;
         let client = Arc::new(ClientBox(client));
         shared.set_client(&client);

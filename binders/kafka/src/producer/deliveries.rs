@@ -13,10 +13,7 @@ use mq_core::{
     error::{Error, Result},
 };
 use rdkafka::{
-    Message as _,
-    error::KafkaError,
-    message::DeliveryResult,
-    producer::{NoCustomPartitioner, ProducerContext},
+    Message as _, error::KafkaError, message::DeliveryResult, producer::ProducerContext,
 };
 use slab::Slab;
 use tokio::{
@@ -27,6 +24,7 @@ use tokio::{
 use crate::{
     client::{Context, Hooks},
     error,
+    headers::SpringPartitioner,
 };
 
 /// The token of a message holds the number of its call and, in so many low bits, its index there.
@@ -134,16 +132,23 @@ impl Deliveries {
 
 impl Hooks for Deliveries {}
 
-impl ProducerContext<NoCustomPartitioner> for Context<Deliveries> {
+impl ProducerContext<SpringPartitioner> for Context<Deliveries> {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, delivery: &DeliveryResult<'_>, token: usize) {
         let result = match delivery {
             Ok(message) => Ok(receipt(message.partition(), message.offset())),
-            Err((error, _)) => Err(refused(error)),
+            Err((error, message)) => {
+                let error = refused(error).context("destination", message.topic());
+                Err(self.link.explain(error))
+            }
         };
         self.hooks.end(token, result);
         self.hooks.left();
+    }
+
+    fn get_custom_partitioner(&self) -> Option<&SpringPartitioner> {
+        self.link.partitioner()
     }
 }
 

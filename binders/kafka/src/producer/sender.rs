@@ -28,10 +28,11 @@ use super::{
 };
 use crate::{
     client::{Context, Link},
-    error, headers,
+    error,
+    headers::{self, SpringPartitioner},
 };
 
-pub(crate) type Client = ThreadedProducer<Context<Deliveries>>;
+pub(crate) type Client = ThreadedProducer<Context<Deliveries>, SpringPartitioner>;
 
 /// Sends messages, each call in order.
 pub(crate) struct Sender {
@@ -247,7 +248,7 @@ pub(crate) fn put(
     if let Some(time) = message.as_timestamp() {
         record = record.timestamp(headers::millis(time));
     }
-    record.headers = headers::write(message);
+    record.headers = headers::write(client.context().link.headers(), message);
     match client.send(record) {
         Ok(()) => Ok(()),
         Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {

@@ -1,7 +1,7 @@
 //! Who comes later under the same name ends what the earlier one has begun.
 
 use mq_core::{
-    binder::{Action, Binder, ConsumerSpec, Settlement},
+    binder::{Action, ConsumerSpec, Settlement},
     error::ErrorKind,
     message::Message,
 };

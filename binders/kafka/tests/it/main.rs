@@ -6,6 +6,7 @@ mod absent;
 mod cluster;
 mod fencing;
 mod positions;
+mod protocol;
 mod server;
 mod storm;
 mod topics;

@@ -11,7 +11,8 @@ pub(crate) struct Args {
     #[arg(long, default_value = "memory")]
     pub(crate) binder: String,
     /// Imitates a weaker broker with the memory binder: `log` (positions, as Kafka), `queue` (single messages without delays and dead
-    /// letters, as AMQP), `bare` (publish, subscribe and settle, nothing else; the default).
+    /// letters, as AMQP), `bare` (publish, subscribe and settle, nothing else; the default). With the embedded broker, the mode of
+    /// its groups: `queue`, `exclusive`, `log`.
     #[arg(long, value_name = "FORM", num_args = 0..=1, default_missing_value = "bare")]
     pub(crate) weak: Option<String>,
     /// Where the binder's server is; without it the server is started.

@@ -5,8 +5,9 @@ use std::{
     pin::Pin,
 };
 
+use mq_broker::GroupMode;
 use mq_testkit::conformance::{
-    MemoryForm, Subject, broker_subject, kafka_subject, kafka_subject_at,
+    MemoryForm, Subject, broker_subject_as, kafka_subject, kafka_subject_at,
 };
 
 use crate::args::Args;
@@ -77,10 +78,19 @@ fn broker(args: &Args) -> Result<Make, String> {
     if args.address.is_some() {
         return Err("the embedded broker has no address; leave `--address` out".to_owned());
     }
-    if args.weak.is_some() {
-        return Err("the embedded broker has no weaker form; leave `--weak` out".to_owned());
-    }
-    Ok(Box::new(broker_subject))
+    let mode = match args.weak.as_deref() {
+        None => GroupMode::Key,
+        Some("queue") => GroupMode::Queue,
+        Some("exclusive") => GroupMode::Exclusive,
+        Some("log") => GroupMode::Log,
+        Some(other) => {
+            let text = format!(
+                "groups of the embedded broker have no mode `{other}`; there are queue, exclusive, log"
+            );
+            return Err(text);
+        }
+    };
+    Ok(Box::new(move || broker_subject_as(mode)))
 }
 
 /// A broker for all cases: one that is started, or the one at the address.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use mq_core::error::Result;
 
 use super::Kind;
+use super::kafka_secured::{self, Secured};
 use super::maven;
 use super::probe::{Probe, Reader, odd};
 use super::recipe::{Missing, Plan, Proxied, Recipe};
@@ -27,12 +28,15 @@ const CLIENTS: usize = 0;
 const CONTROLLERS: usize = 1;
 const BEHIND: usize = 2;
 const PROXY: usize = 3;
+/// With TLS and users; with TLS and certificates of clients.
+const SECURED: usize = 4;
+const MUTUAL: usize = 5;
 
 /// Replication is as wide as three nodes allow; otherwise the first group or transaction would wait for brokers that do not exist.
 const COMMON: &str = "process.roles=broker,controller
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=CLIENTS
-listener.security.protocol.map=CLIENTS:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=CLIENTS:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL,MUTUAL:SSL
 num.network.threads=2
 num.io.threads=2
 log.cleaner.dedupe.buffer.size=4194304
@@ -61,11 +65,14 @@ impl Recipe for Kafka {
     }
 
     fn ports(&self) -> usize {
-        4
+        6
     }
 
     async fn prepare(&self, plan: &Plan) -> Result<()> {
         plan.write("log4j2.xml", LOGGING)?;
+        if plan.options.secured {
+            kafka_secured::prepare(plan).await?;
+        }
         let id = cluster_id();
         let mut formats = Vec::new();
         for node in 0..plan.nodes() {
@@ -73,6 +80,10 @@ impl Recipe for Kafka {
             let format = java(plan, node, "kafka.tools.StorageTool")
                 .args(["format", "-t", &id, "-c"])
                 .arg(path);
+            let format = match plan.options.secured {
+                true => kafka_secured::with_users(format),
+                false => format,
+            };
             formats.push(plan.run(format.name(format!("format-{node}"))));
         }
         for format in formats {
@@ -105,6 +116,12 @@ impl Recipe for Kafka {
     }
 }
 
+/// How a client gets in, where the server is secured.
+pub(super) fn secured(plan: &Plan) -> Option<Secured> {
+    let own = || Secured::new(plan, plan.port(0, SECURED), plan.port(0, MUTUAL));
+    plan.options.secured.then(own)
+}
+
 /// A Java program with the class path of the tools.
 fn java(plan: &Plan, node: usize, class: &str) -> Program {
     let logging = plan.folder.join("log4j2.xml");
@@ -125,11 +142,22 @@ fn settings(plan: &Plan, node: usize) -> String {
     let voters = voters.collect::<Vec<_>>().join(",");
     let copies = plan.nodes().min(3);
     let in_sync = copies.saturating_sub(1).max(1);
+    let (listeners, security) = match plan.options.secured {
+        true => (
+            format!(
+                ",SECURED://localhost:{},MUTUAL://localhost:{}",
+                port(SECURED),
+                port(MUTUAL)
+            ),
+            kafka_secured::settings(plan),
+        ),
+        false => (String::new(), String::new()),
+    };
     format!(
         "{COMMON}node.id={}\ncontroller.quorum.voters={voters}\nlog.dirs={}\n\
-         listeners=CLIENTS://127.0.0.1:{},PROXIED://127.0.0.1:{},CONTROLLER://127.0.0.1:{}\n\
-         advertised.listeners=CLIENTS://127.0.0.1:{},PROXIED://127.0.0.1:{}\n\
-         default.replication.factor={copies}\nmin.insync.replicas={in_sync}\n\
+         listeners=CLIENTS://127.0.0.1:{},PROXIED://127.0.0.1:{},CONTROLLER://127.0.0.1:{}{listeners}\n\
+         advertised.listeners=CLIENTS://127.0.0.1:{},PROXIED://127.0.0.1:{}{listeners}\n\
+         {security}default.replication.factor={copies}\nmin.insync.replicas={in_sync}\n\
          offsets.topic.replication.factor={copies}\n\
          transaction.state.log.replication.factor={copies}\ntransaction.state.log.min.isr={in_sync}\n\
          share.coordinator.state.topic.replication.factor={copies}\nshare.coordinator.state.topic.min.isr={in_sync}\n",

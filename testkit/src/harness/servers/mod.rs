@@ -6,6 +6,7 @@ mod options;
 mod node;
 mod recipe;
 mod kafka;
+mod kafka_secured;
 mod rabbitmq;
 mod postgres;
 mod mariadb;
@@ -19,6 +20,7 @@ mod ports;
 mod fetch;
 
 pub use fetch::{fetch, is_required};
+pub use kafka_secured::Secured;
 pub use kind::Kind;
 pub use node::Node;
 pub use options::ServerOptions;

@@ -10,6 +10,7 @@ pub struct ServerOptions {
     pub(super) kind: Kind,
     pub(super) nodes: usize,
     pub(super) heap: usize,
+    pub(super) secured: bool,
 }
 
 impl ServerOptions {
@@ -20,6 +21,7 @@ impl ServerOptions {
             kind,
             nodes: 1,
             heap: 256,
+            secured: false,
         }
     }
 
@@ -34,6 +36,13 @@ impl ServerOptions {
     #[must_use]
     pub fn heap(mut self, mebibytes: usize) -> Self {
         self.heap = mebibytes;
+        self
+    }
+
+    /// Adds listeners with TLS, users and rights; only Kafka has them. See [`Server::secured`].
+    #[must_use]
+    pub fn secured(mut self) -> Self {
+        self.secured = true;
         self
     }
 

@@ -8,7 +8,7 @@ use mq_core::error::{Error, ErrorKind, Result};
 use super::fetch::tools;
 use super::recipe::Plan;
 use super::store::{RunFolder, Store};
-use super::{Kind, Node, ServerOptions, ports, variable};
+use super::{Kind, Node, Secured, ServerOptions, ports, variable};
 use crate::harness::{Proxy, ProxyOptions};
 
 /// A real server: started for the test on its own ports and folders, or found at an address that the environment gives.
@@ -143,6 +143,12 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         self.kind.url(&self.addr())
+    }
+
+    /// How a client gets in where [`ServerOptions::secured`] was asked for; `None` otherwise, and where the address was given.
+    #[must_use]
+    pub fn secured(&self) -> Option<Secured> {
+        self.plan.as_ref().and_then(super::kafka::secured)
     }
 
     /// The version that it tells; unknown of a server whose address was given.

@@ -1,5 +1,8 @@
 //! One partition as a group shares it among its consumers: who has which message, and what comes next.
 
+mod cursor;
+mod hand_out;
+
 use std::{
     cmp::Reverse,
     collections::{BTreeSet, BinaryHeap, HashMap},
@@ -11,6 +14,9 @@ use super::{
     keys::Keys,
     log::{Entry, Log},
 };
+use crate::options::GroupMode;
+pub(super) use cursor::Cursor;
+pub(super) use hand_out::Taker;
 
 /// Where a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +101,11 @@ pub(crate) struct Lane {
     delayed: BinaryHeap<Reverse<(u64, u64)>>,
     pub(super) notes: HashMap<u64, Note>,
     keys: Keys,
+    mode: GroupMode,
+    /// Of a group of mode `log`, which has nothing of the above.
+    pub(super) cursor: Option<Cursor>,
+    /// What has a slot, and is nothing that the group still has to settle.
+    gone: BTreeSet<u64>,
 }
 
 /// A message that was chosen for a consumer.
@@ -122,24 +133,26 @@ impl Pick {
     }
 }
 
-/// Who wants messages, and how many.
-#[derive(Debug)]
-pub(super) struct Taker<'a> {
-    pub(super) picks: &'a mut Vec<Pick>,
-    /// How many more it may have.
-    pub(super) room: usize,
-    pub(super) owner: u32,
-    pub(super) lane: u32,
-    /// Nanoseconds since the Unix epoch.
-    pub(super) now: u64,
-}
-
 impl Lane {
     /// A group that begins at `position`.
-    pub(super) fn starting_at(position: u64) -> Self {
-        let mut lane = Self::default();
+    pub(super) fn starting_at(position: u64, mode: GroupMode) -> Self {
+        let mut lane = Self {
+            mode,
+            cursor: (mode == GroupMode::Log).then(|| Cursor::at(position)),
+            ..Self::default()
+        };
         lane.slots.skip_to(position);
         lane
+    }
+
+    /// The key by which a message waits for others; 0 is none.
+    #[inline]
+    fn key(&self, entry: &Entry) -> u64 {
+        if self.mode == GroupMode::Key {
+            entry.key
+        } else {
+            0
+        }
     }
 
     /// The first position that was never handed out.
@@ -150,6 +163,9 @@ impl Lane {
 
     #[inline]
     pub(super) fn is_settled(&self, position: u64) -> bool {
+        if let Some(cursor) = &self.cursor {
+            return position < cursor.position;
+        }
         position < self.next()
             && self
                 .slots
@@ -157,16 +173,23 @@ impl Lane {
                 .is_none_or(|slot| slot.extra == Extra::Past)
     }
 
-    /// The first position that is not settled.
-    pub(super) fn floor(&self) -> u64 {
-        let first = self.slots.next_from(0);
-        first.map_or(self.next(), |(position, _)| position)
+    /// The first message that is not settled, or the end.
+    pub(super) fn first_open(&self, log: &Log) -> u64 {
+        let mut slots = self.slots.iter().map(|(position, _)| position);
+        let begun = slots.find(|position| !self.gone.contains(position));
+        let next = self
+            .cursor
+            .as_ref()
+            .map_or(self.next(), |cursor| cursor.position);
+        begun.unwrap_or_else(|| log.first_open(next))
     }
 
     /// Messages that are not settled.
     pub(super) fn lag(&self, log: &Log) -> u64 {
-        let untouched = log.end() - self.next().max(log.first_from(0)).min(log.end());
-        self.slots.len() as u64 + untouched
+        match &self.cursor {
+            Some(cursor) => log.count_open(cursor.position),
+            None => (self.slots.len() - self.gone.len()) as u64 + log.count_open(self.next()),
+        }
     }
 
     /// When something becomes due.
@@ -223,6 +246,7 @@ impl Lane {
     /// Forgets a message that is not handed out again, and lets the next one of its key go on.
     fn drop_slot(&mut self, position: u64, key: Option<u64>) {
         self.slots.clear(position);
+        self.gone.remove(&position);
         self.notes.remove(&position);
         match key {
             Some(0) => {}
@@ -233,7 +257,7 @@ impl Lane {
 
     /// Begins with everything before `end`, without handing it out.
     pub(super) fn cover(&mut self, end: u64, log: &Log) {
-        if self.next() >= end {
+        if self.next() >= end || self.cursor.is_some() {
             return;
         }
         let kept = log.entries.iter_from(self.next());
@@ -259,9 +283,12 @@ impl Lane {
         if slot.extra == Extra::Noted {
             self.notes.remove(&position);
         }
-        match log.get(position) {
-            Some(entry) if entry.key != 0 => self.pass(entry.key, position),
-            Some(_) => false,
+        if !self.gone.is_empty() {
+            self.gone.remove(&position);
+        }
+        match log.get(position).map(|entry| self.key(entry)) {
+            Some(0) => false,
+            Some(key) => self.pass(key, position),
             None => self.pass_gone(position),
         }
     }
@@ -320,7 +347,10 @@ impl Lane {
         if slot.extra == Extra::Past || !is_wanted {
             return self.drop_slot(position, None);
         }
-        if let Some(entry) = entry.filter(|entry| entry.key != 0) {
+        if self.mode == GroupMode::Key
+            && note.due != 0
+            && let Some(entry) = entry.filter(|entry| entry.key != 0)
+        {
             // After a restart, messages of its key wait behind it as before.
             self.keys.enter(entry.key, position);
         }
@@ -337,14 +367,15 @@ impl Lane {
         self.note(position, note);
     }
 
-    /// Puts in line everything that this consumer has.
-    pub(super) fn give_back(&mut self, owner: u32) {
+    /// Puts in line everything that this consumer has; returns how many messages that are.
+    pub(super) fn give_back(&mut self, owner: u32) -> usize {
         let out = self.slots.iter();
         let out = out.filter(|(_, slot)| slot.owner == owner && slot.place == Place::Out);
         let positions: Vec<u64> = out.map(|(position, _)| position).collect();
-        for position in positions {
-            self.line_up(position);
+        for position in &positions {
+            self.line_up(*position);
         }
+        positions.len()
     }
 
     /// The slot of a message that this consumer has.
@@ -358,11 +389,13 @@ impl Lane {
     /// The message is gone; if a consumer has it, it may still settle it.
     pub(super) fn lose(&mut self, position: u64, key: u64) {
         let place = self.slots.get(position).map(|slot| slot.place);
-        if !matches!(place, None | Some(Place::Out | Place::Settling)) {
+        if matches!(place, Some(Place::Out | Place::Settling)) {
+            self.gone.insert(position);
+        } else if place.is_some() {
             self.ready.remove(&position);
             self.notes.remove(&position);
             self.slots.clear(position);
-            if key != 0 {
+            if key != 0 && self.mode == GroupMode::Key {
                 self.pass(key, position);
             }
         }
@@ -370,10 +403,14 @@ impl Lane {
 
     /// Reads on from `position`; what consumers have stays with them.
     pub(super) fn seek(&mut self, position: u64, log: &Log) {
+        if let Some(cursor) = &mut self.cursor {
+            cursor.seek(position);
+            return self.rewind(position);
+        }
         let out = self.slots.iter();
         let out = out.filter(|(_, slot)| matches!(slot.place, Place::Out | Place::Settling));
         let out: Vec<(u64, Slot)> = out.map(|(position, slot)| (position, *slot)).collect();
-        *self = Self::starting_at(position);
+        *self = Self::starting_at(position, self.mode);
         let from = position;
         for (position, mut slot) in out {
             self.cover(position + 1, log);
@@ -385,8 +422,14 @@ impl Lane {
                 Extra::None
             };
             self.slots.insert(position, slot);
-            if let Some(entry) = log.get(position).filter(|entry| entry.key != 0) {
-                self.keys.enter(entry.key, position);
+            let entry = log.get(position);
+            let is_open = entry.is_some_and(|entry| !entry.is(Entry::HANDLED));
+            if position < from || !is_open {
+                self.gone.insert(position);
+            }
+            let key = entry.map_or(0, |entry| self.key(entry));
+            if key != 0 {
+                self.keys.enter(key, position);
             }
         }
     }
@@ -395,111 +438,5 @@ impl Lane {
     #[inline]
     pub(super) fn tidy(&mut self) {
         self.slots.tidy();
-    }
-}
-
-/// Handing out.
-impl Lane {
-    /// Hands out what there is room for: first what comes again, then what is new.
-    pub(super) fn take(&mut self, log: &Log, taker: &mut Taker<'_>) {
-        if !self.delayed.is_empty() {
-            self.wake(taker.now);
-        }
-        while taker.room > 0 {
-            let Some(position) = self.ready.pop_first() else {
-                break;
-            };
-            self.take_again(position, log, taker);
-        }
-        while taker.room > 0 && self.next() < log.end() {
-            if self.take_run(log, taker) == 0 {
-                self.look(log, taker);
-            }
-        }
-    }
-
-    /// Hands out a run of messages that need no closer look; returns how many.
-    #[inline]
-    fn take_run(&mut self, log: &Log, taker: &mut Taker<'_>) -> usize {
-        let start = self.next();
-        let Some(entries) = log.entries.dense_from(start) else {
-            return 0;
-        };
-        let before = taker.picks.len();
-        for (entry, position) in entries.take(taker.room).zip(start..) {
-            let Some(entry) = entry.filter(|entry| entry.is_plain()) else {
-                break;
-            };
-            taker.hand(entry, position, 1, None);
-        }
-        let taken = taker.picks.len() - before;
-        taker.room -= taken;
-        self.slots.push_many(Slot::out(taker.owner), taken);
-        taken
-    }
-
-    /// Looks at the next message.
-    fn look(&mut self, log: &Log, taker: &mut Taker<'_>) {
-        let position = self.next();
-        let Some(entry) = log.get(position) else {
-            return self.slots.skip_to(log.first_from(position));
-        };
-        if entry.is(Entry::HANDLED) {
-            return self.slots.skip_to(position + 1);
-        }
-        if entry.is(Entry::SCHEDULED) {
-            return self.slots.push(Slot::new(Place::Delayed));
-        }
-        if entry.key != 0 && !self.keys.enter(entry.key, position) {
-            return self.slots.push(Slot::new(Place::Parked));
-        }
-        self.slots.push(Slot::out(taker.owner));
-        taker.room -= 1;
-        taker.hand(entry, position, 1, None);
-    }
-
-    fn take_again(&mut self, position: u64, log: &Log, taker: &mut Taker<'_>) {
-        let Some(slot) = self.slots.get_mut(position) else {
-            return;
-        };
-        let Some(entry) = log.get(position) else {
-            return self.drop_slot(position, None);
-        };
-        if entry.is(Entry::HANDLED) {
-            return self.drop_slot(position, Some(entry.key));
-        }
-        if entry.is(Entry::SCHEDULED) {
-            slot.place = Place::Delayed;
-            return;
-        }
-        if entry.key != 0 && !self.keys.enter(entry.key, position) {
-            slot.place = Place::Parked;
-            return;
-        }
-        slot.place = Place::Out;
-        slot.owner = taker.owner;
-        slot.deliveries = slot.deliveries.saturating_add(1);
-        let note = if slot.extra == Extra::Noted {
-            self.notes.get(&position).copied()
-        } else {
-            None
-        };
-        taker.room -= 1;
-        let deliveries = slot.deliveries;
-        taker.hand(entry, position, deliveries, note);
-    }
-}
-
-impl Taker<'_> {
-    #[inline]
-    fn hand(&mut self, entry: &Entry, position: u64, deliveries: u16, note: Option<Note>) {
-        self.picks.push(Pick {
-            position,
-            lsn: entry.lsn.get(),
-            len: entry.len,
-            lane: self.lane,
-            deliveries,
-            note,
-        });
     }
 }
