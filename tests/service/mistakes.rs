@@ -8,7 +8,7 @@ const MISTAKES: &str = "\
 [app]
 nam = 'shop'
 [binders.other]
-kind = 'kafak'
+kind = 'pigeon'
 [bindings.orders]
 groop = 'x'
 [bindings.returns.consumer]
@@ -27,7 +27,7 @@ retry = { attempts = 0, factor = 'a' }
 /// Path, line and fix of each, in the order of the report.
 const EXPECTED: &[(&str, u32, &str)] = &[
     ("app.nam", 2, "did you mean `name`?"),
-    ("binders.other.kind", 4, "built in: `broker` and `memory`"),
+    ("binders.other.kind", 4, "built in: `broker`"),
     ("bindings.orders.groop", 6, "did you mean `group`?"),
     (
         "bindings.returns.consumer",
