@@ -136,6 +136,9 @@ impl Keeper {
         shared
             .is_tight
             .store(free < shared.options.reserve, Ordering::Relaxed);
+        if let Err(error) = shared.expire() {
+            tracing::warn!(%error, "messages whose time is up could not be taken out; it is tried again");
+        }
         let lsn = shared.lock().lsn;
         let newest = self.snapshots.last().copied().unwrap_or(0);
         let bytes = lsn.saturating_sub(newest.max(self.seen));

@@ -4,6 +4,7 @@ mod block;
 mod bodies;
 mod clock;
 mod commit;
+mod expiry;
 mod keeper;
 mod lock;
 mod mark;
