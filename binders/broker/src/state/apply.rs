@@ -366,9 +366,19 @@ impl State {
         let Some(group) = destination.groups.get_mut(&group) else {
             return;
         };
+        let mut lost = Vec::new();
         for ((lane, log), from) in group.lanes.iter_mut().zip(&destination.logs).zip(from) {
             if *from != Change::STAY {
+                // What readers of a log have is nobody's any more.
+                let read = lane.cursor.as_ref();
+                lost.extend(read.map(|cursor| (cursor.owner, cursor.handed.len())));
                 lane.seek(log.first_from(*from), log);
+            }
+        }
+        for (owner, count) in lost {
+            let mut members = self.members.iter_mut().map(|(_, member)| member);
+            if let Some(member) = members.find(|member| member.number == owner) {
+                member.out = member.out.saturating_sub(count);
             }
         }
         destination.review(&mut self.live);
