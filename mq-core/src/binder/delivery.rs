@@ -67,6 +67,12 @@ impl Delivery {
         &self.batch.records[self.index as usize]
     }
 
+    /// Names it within its consumer.
+    pub(crate) fn place(&self) -> (LaneId, u64) {
+        let record = self.record();
+        (record.lane, record.position)
+    }
+
     /// This record and those behind it in its batch, `count` altogether.
     pub(crate) fn records(&self, count: usize) -> &[Record] {
         let index = self.index as usize;
