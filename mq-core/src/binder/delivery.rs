@@ -85,6 +85,11 @@ impl Delivery {
         self.batch.turns.get(self.index as usize).copied()
     }
 
+    /// Its place in the batch.
+    pub(crate) fn index(&self) -> usize {
+        self.index as usize
+    }
+
     /// The batch it arrived with.
     pub(crate) fn batch(&self) -> &Batch {
         &self.batch
@@ -101,6 +106,14 @@ impl Delivery {
     #[inline]
     pub(crate) fn next(self) -> Self {
         Self::new(self.batch, self.index + 1)
+    }
+
+    /// Becomes the delivery behind it in its batch, as it arrived.
+    #[inline]
+    pub(crate) fn step(&mut self) {
+        self.index += 1;
+        self.failures = self.record().attempts;
+        self.context = None;
     }
 
     /// Puts the same delivery without its context into `kept`; what is there is changed and not replaced where it is of the same
@@ -178,12 +191,10 @@ impl Delivery {
     #[must_use]
     pub fn id(&self) -> MessageId {
         let record = self.record();
-        record.message.as_id().cloned().unwrap_or_else(|| {
-            self.batch
-                .lanes
-                .seed(record.lane)
-                .position(self.partition(), record.position)
-        })
+        match record.message.as_id() {
+            Some(id) => id.clone(),
+            None => self.batch.lanes.id(record.lane, record.position),
+        }
     }
 
     /// The same delivery for an attempt after `failures` failed ones, with a context of its own.

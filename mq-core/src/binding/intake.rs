@@ -97,9 +97,7 @@ impl Engine {
 
     fn count_keyless(&self, batch: &Batch) {
         if self.plan.ordering == Ordering::Key {
-            let records = batch.records().iter();
-            let keyless = records.filter(|record| record.message.as_key().is_none());
-            self.plan.metrics().keyless.add(keyless.count() as u64);
+            self.plan.metrics().keyless.add(batch.without_turn() as u64);
         }
     }
 

@@ -49,7 +49,7 @@ pub(super) trait Keep<P>: Send + 'static {
     fn keep(function: &Arc<P>, delivery: Delivery) -> Self;
 
     /// Makes the answer.
-    fn answer(&self, outcome: Outcome, replies: Replies) -> Handled;
+    fn answer(&self, outcome: Outcome, replies: &mut Replies) -> Handled;
 }
 
 /// A function without outputs needs nothing.
@@ -58,7 +58,7 @@ impl<P> Keep<P> for () {
     fn keep(_: &Arc<P>, _: Delivery) {}
 
     #[inline(always)]
-    fn answer(&self, outcome: Outcome, _: Replies) -> Handled {
+    fn answer(&self, outcome: Outcome, _: &mut Replies) -> Handled {
         outcome.into()
     }
 }
@@ -73,7 +73,7 @@ impl<P: Function> Keep<P> for ForOutputs<P> {
     }
 
     #[inline(always)]
-    fn answer(&self, outcome: Outcome, mut replies: Replies) -> Handled {
+    fn answer(&self, outcome: Outcome, replies: &mut Replies) -> Handled {
         let (function, delivery) = self;
         replies.answer(delivery, outcome, function.seeds())
     }
@@ -146,7 +146,7 @@ impl<P: Function, K: Keep<P>> Future for Call<P, K> {
                 let returned = ready!(future.poll(cx));
                 let mut replies = Replies::default();
                 let outcome = returned.returned(&mut replies);
-                kept.answer(outcome, replies)
+                kept.answer(outcome, &mut replies)
             }
             Projected::Refused { failure } => failure.take().map(Handled::from).unwrap_or_default(),
         };

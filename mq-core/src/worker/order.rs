@@ -147,18 +147,21 @@ impl Order {
         let Some(Turnstile(hash)) = self.turnstile_of(record) else {
             return Turn::FREE;
         };
-        let (lines, free) = (&mut self.lines, &mut self.free);
-        let place = *self.places.entry(hash).or_insert_with(|| {
-            let line = Line::default();
-            if let Some(place) = free.pop() {
-                lines[place as usize] = line;
-                return place;
-            }
-            lines.push(line);
+        match self.places.get(&hash) {
+            Some(place) => Turn::at(*place),
+            None => Turn::at(self.new_line(hash)),
+        }
+    }
+
+    #[inline(never)]
+    fn new_line(&mut self, hash: u64) -> u32 {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.lines.push(Line::default());
             // There are fewer lines than messages in the window.
-            u32::try_from(lines.len() - 1).unwrap_or(u32::MAX)
+            u32::try_from(self.lines.len() - 1).unwrap_or(u32::MAX)
         });
-        Turn::at(place)
+        self.places.insert(hash, place);
+        place
     }
 
     /// Whether it is time to [sweep](Self::sweep).
@@ -188,25 +191,36 @@ impl Order {
     }
 
     /// Lets the delivery through, or keeps it in line.
-    #[inline(always)]
     pub(crate) fn admit(&mut self, delivery: Delivery) -> Option<Delivery> {
-        if self.is_free() {
+        if self.lets_through(&delivery) {
             return Some(delivery);
         }
+        self.line_up(delivery)
+    }
+
+    /// Lets the delivery through if nobody is before it; else it is to [line up](Self::line_up).
+    #[inline(always)]
+    pub(super) fn lets_through(&mut self, delivery: &Delivery) -> bool {
+        if self.is_free() {
+            return true;
+        }
+        let Some(place) = self.line_of(delivery) else {
+            return true;
+        };
+        let line = &mut self.lines[place];
+        let is_idle = line.is_idle();
+        if is_idle {
+            line.through = 1;
+        }
+        is_idle
+    }
+
+    /// Puts the delivery in line behind others. In a batch it may go with them, unless one of them waits for another attempt.
+    #[inline(never)]
+    pub(super) fn line_up(&mut self, delivery: Delivery) -> Option<Delivery> {
         let Some(place) = self.line_of(&delivery) else {
             return Some(delivery);
         };
-        let line = &mut self.lines[place];
-        if line.is_idle() {
-            line.through = 1;
-            return Some(delivery);
-        }
-        self.line_up(place, delivery)
-    }
-
-    /// Where others are before it: in a batch it may go with them, unless one of them waits for another attempt.
-    #[inline(never)]
-    fn line_up(&mut self, place: usize, delivery: Delivery) -> Option<Delivery> {
         let line = &mut self.lines[place];
         if self.in_batches && line.parked().is_none() {
             line.through += 1;

@@ -74,12 +74,15 @@ impl Queue {
         if !self.single.is_empty() {
             return self.single.pop_front();
         }
-        while let Some(delivery) = self.pop_fresh() {
-            if let Some(delivery) = order.admit(delivery) {
+        loop {
+            let delivery = self.pop_fresh()?;
+            if order.lets_through(&delivery) {
+                return Some(delivery);
+            }
+            if let Some(delivery) = order.line_up(delivery) {
                 return Some(delivery);
             }
         }
-        None
     }
 
     /// Gives every delivery of every batch its turn, or a place in line.
