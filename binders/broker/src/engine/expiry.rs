@@ -68,12 +68,7 @@ impl Shared {
         }
         let bytes = match found {
             Some(bytes) => bytes,
-            None => self
-                .bodies
-                .read(&[*pick])?
-                .into_iter()
-                .next()
-                .ok_or_else(gone)?,
+            None => self.bodies.read(pick)?,
         };
         record::decode(&bytes).map_err(|malformed| -> Error { error::malformed(malformed) })
     }
