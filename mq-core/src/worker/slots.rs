@@ -49,6 +49,14 @@ pin_project! {
     }
 }
 
+/// The call that panicked.
+pub(super) enum Panicked<T> {
+    /// It was begun, and had no tag yet.
+    Begun,
+    /// It was polled again; this was its tag.
+    Polled(T),
+}
+
 /// What became of a future that was begun.
 pub(super) enum Begun<T> {
     /// It was ready at once.
@@ -156,15 +164,15 @@ impl<F: Future, T: Scope> Slots<F, T> {
         span.in_scope(|| self.begin(stack, request))
     }
 
-    /// After a panic: empties the place whose call was made or polled, and gives back its tag, if it had one already.
+    /// After a panic: empties the place whose call was made or polled.
     ///
     /// `None` if there was no such call: then the panic is of the worker's own.
-    pub(super) fn panicked(&mut self) -> Option<Option<T>> {
+    pub(super) fn panicked(&mut self) -> Option<Panicked<T>> {
         let index = self.running.take()?;
         let tag = self.vacate(index);
         // Others may have been woken as well, and were not polled any more.
         self.wake_all();
-        Some(tag)
+        Some(tag.map_or(Panicked::Begun, Panicked::Polled))
     }
 
     /// Keeps the future that was begun last in its place.

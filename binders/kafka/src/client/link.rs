@@ -38,8 +38,11 @@ pub(crate) struct Link {
     partitioner: SpringPartitioner,
     statistics: Statistics,
     /// What consumers have complained of: the group, the partition, and where it stood.
-    stalls: Mutex<HashMap<(String, String, i32), (u64, u64)>>,
+    stalls: Mutex<Stalls>,
 }
+
+/// Groups and partitions, and between which positions nothing came.
+type Stalls = HashMap<(String, String, i32), (u64, u64)>;
 
 /// What clients have told of the cluster.
 #[derive(Debug, Default)]
