@@ -12,7 +12,7 @@ use tower_service::Service;
 use super::{
     Answers, Duties, Gather, Order, Queue, Turn, Worker,
     call::{Call, Kept},
-    slots::{Begun, Slots},
+    slots::{Begun, Panicked, Slots},
 };
 use crate::{
     binder::Delivery,
@@ -197,8 +197,8 @@ where
             resume_unwind(panic);
         };
         let call = match pending {
-            Some(call) => Some((call.request, call.kept)),
-            None => self.called.take().map(|request| self.again(request)),
+            Panicked::Pending(call) => Some((call.request, call.kept)),
+            Panicked::Begun => self.called.take().map(|request| self.again(request)),
         };
         if let Some((request, kept)) = call {
             let result = Ok(panicked(&*panic).into());
