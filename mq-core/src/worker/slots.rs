@@ -49,14 +49,6 @@ pin_project! {
     }
 }
 
-/// The call that panicked.
-pub(super) enum Panicked<T> {
-    /// It was begun, and had no tag yet.
-    Begun,
-    /// It was polled again; this was its tag.
-    Polled(T),
-}
-
 /// What became of a future that was begun.
 pub(super) enum Begun<T> {
     /// It was ready at once.
@@ -74,6 +66,14 @@ struct Wakes {
 struct PlaceWaker {
     wakes: Arc<Wakes>,
     index: usize,
+}
+
+/// The call that has panicked.
+pub(super) enum Panicked<T> {
+    /// The one that was begun last.
+    Begun,
+    /// One that was pending, with its tag.
+    Pending(T),
 }
 
 /// What is kept beside a future that is pending.
@@ -164,7 +164,7 @@ impl<F: Future, T: Scope> Slots<F, T> {
         span.in_scope(|| self.begin(stack, request))
     }
 
-    /// After a panic: empties the place whose call was made or polled.
+    /// After a panic: empties the place whose call was made or polled, and gives back its tag, if it had one already.
     ///
     /// `None` if there was no such call: then the panic is of the worker's own.
     pub(super) fn panicked(&mut self) -> Option<Panicked<T>> {
@@ -172,7 +172,7 @@ impl<F: Future, T: Scope> Slots<F, T> {
         let tag = self.vacate(index);
         // Others may have been woken as well, and were not polled any more.
         self.wake_all();
-        Some(tag.map_or(Panicked::Begun, Panicked::Polled))
+        Some(tag.map_or(Panicked::Begun, Panicked::Pending))
     }
 
     /// Keeps the future that was begun last in its place.

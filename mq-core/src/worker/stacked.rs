@@ -197,7 +197,7 @@ where
             resume_unwind(panic);
         };
         let call = match pending {
-            Panicked::Polled(call) => Some((call.request, call.kept)),
+            Panicked::Pending(call) => Some((call.request, call.kept)),
             Panicked::Begun => self.called.take().map(|request| self.again(request)),
         };
         if let Some((request, kept)) = call {
