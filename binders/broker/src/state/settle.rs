@@ -92,6 +92,7 @@ impl State {
             if let Some(member) = self.member(key).filter(|_| has) {
                 member.out += 1;
             }
+            self.pass_on(own.destination, own.group);
             return;
         }
         let Some(slot) = lane.slots.get_mut(position) else {

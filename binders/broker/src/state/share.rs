@@ -87,7 +87,8 @@ impl State {
             let Some(cursor) = &mut lane.cursor else {
                 continue;
             };
-            if cursor.heir == 0 {
+            // What is written takes effect, whoever has sent it: the next reader begins behind it.
+            if cursor.heir == 0 || cursor.is_committing() {
                 continue;
             }
             let is_done = cursor.handed.is_empty() && log.first_open(cursor.position) >= next;

@@ -22,6 +22,8 @@ pub(crate) struct Cursor {
     pub(in crate::state) heir: u32,
     /// What the consumer has, in order.
     pub(in crate::state) handed: VecDeque<u64>,
+    /// Up to here, commits are on their way into the journal; whoever reads next waits for them, also when their consumer is gone.
+    begun: u64,
 }
 
 impl Cursor {
@@ -38,6 +40,12 @@ impl Cursor {
         self.moves = self.moves.wrapping_add(1);
         self.saved = None;
         self.handed.clear();
+        self.begun = position;
+    }
+
+    /// Whether a commit is on its way into the journal.
+    pub(in crate::state) fn is_committing(&self) -> bool {
+        self.begun > self.position
     }
 
     /// Whether the consumer may say that everything before `position` is done.
@@ -99,7 +107,10 @@ impl Lane {
             return Err(NotYours);
         }
         let count = cursor.handed.partition_point(|handed| *handed < position);
-        let taken = cursor.handed.drain(..count).collect();
+        let taken: Vec<u64> = cursor.handed.drain(..count).collect();
+        if !taken.is_empty() {
+            cursor.begun = cursor.begun.max(position);
+        }
         Ok((taken, cursor.moves))
     }
 
@@ -109,6 +120,7 @@ impl Lane {
         let Some(cursor) = &mut self.cursor else {
             return false;
         };
+        cursor.begun = cursor.position;
         if cursor.owner != owner || position < cursor.position || position >= next {
             return false;
         }
