@@ -38,8 +38,11 @@ pub(crate) struct Link {
     partitioner: SpringPartitioner,
     statistics: Statistics,
     /// What consumers have complained of: the group, the partition, and where it stood.
-    stalls: Mutex<HashMap<(String, String, i32), (u64, u64)>>,
+    stalls: Mutex<Stalls>,
 }
+
+/// By group, topic and partition: where it stood, and how far it could have come.
+type Stalls = HashMap<(String, String, i32), (u64, u64)>;
 
 /// What clients have told of the cluster.
 #[derive(Debug, Default)]

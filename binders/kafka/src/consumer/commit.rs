@@ -102,7 +102,7 @@ impl KafkaSettler {
             let shared = self.shared.clone();
             // It answers whoever waits; nobody has to wait for its end.
             drop(spawn_blocking(move || {
-                shared.commits.run(&shared, &client.0)
+                shared.commits.run(&shared, &client.0);
             }));
         }
         match timeout(self.shared.timeout, answer).await {

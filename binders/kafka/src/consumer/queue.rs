@@ -179,9 +179,8 @@ impl Inner {
             Item::Event(_) => None,
         });
         let mut lanes = until_event.enumerate();
-        let (_, first) = match lanes.next() {
-            Some(first) => first,
-            None => return self.items.front().map(|_| Next::Event),
+        let Some((_, first)) = lanes.next() else {
+            return self.items.front().map(|_| Next::Event);
         };
         if first != self.last {
             return Some(Next::Records(0));

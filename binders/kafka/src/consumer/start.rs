@@ -193,7 +193,7 @@ pub(crate) fn value(found: &Ends, place: &Place) -> Option<u64> {
     found.get(place).copied().flatten()
 }
 
-/// The first positions at or after a time in milliseconds, or the ends, which ListOffsets takes in the place of a time (KIP-79);
+/// The first positions at or after a time in milliseconds, or the ends, which `ListOffsets` takes in the place of a time (KIP-79);
 /// `None` where there is no such message.
 pub(crate) fn offsets<C: ConsumerContext>(
     client: &BaseConsumer<C>,

@@ -56,7 +56,7 @@ impl Reader {
     pub(super) fn spawn(self, reading: Reading, done: oneshot::Sender<()>) -> Result<()> {
         let name = format!("mq-kafka-{}", self.shared.binding);
         let running = Builder::new().name(name).spawn(move || {
-            Running::new(self).run(reading);
+            Running::new(self).run(&reading);
             // Nobody waits where the consumer was dropped.
             done.send(()).ok();
         });
@@ -103,8 +103,8 @@ impl Running {
         &self.reader.shared
     }
 
-    fn run(mut self, reading: Reading) {
-        if let Reading::Alone(partitions) = &reading {
+    fn run(mut self, reading: &Reading) {
+        if let Reading::Alone(partitions) = reading {
             self.assign(partitions);
         }
         while !self.shared().is_stopping() {
