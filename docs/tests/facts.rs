@@ -37,6 +37,7 @@ fn read(config: &Config) -> Settings {
     for binder in settings.binders.values() {
         let factory: &dyn BinderFactory = match binder.kind.as_str() {
             "broker" => mq::broker::FACTORY,
+            "kafka" => mq::kafka::FACTORY,
             _ => mq::memory::FACTORY,
         };
         let read = factory.configure(&binder.rest);

@@ -75,6 +75,7 @@ impl Subscription {
             window: subscribe.window,
             lease: subscribe.lease,
             mode: subscribe.mode,
+            letters: None,
             may_change: false,
             announces: false,
         };

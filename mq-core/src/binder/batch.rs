@@ -10,6 +10,8 @@ use super::{LaneId, Lanes, Record, outputs::Staging};
 #[derive(Debug, Default)]
 pub struct Batch {
     pub(super) records: Vec<Record>,
+    /// Payload and key bytes of the records up to each, itself included.
+    ends: Vec<u64>,
     content: Content,
     /// The turns of the records, where the binding has an order.
     pub(super) turns: Vec<Turn>,
@@ -40,8 +42,6 @@ impl Turn {
 /// What is known of the records of a batch as a whole.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Content {
-    /// Payload and key bytes of all.
-    pub(crate) bytes: u64,
     /// The lane, where all are of one.
     pub(crate) lane: Option<LaneId>,
     /// Whether none has headers, rarer properties, or a time before which it is not to be handled.
@@ -49,17 +49,18 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    fn of(records: &[Record]) -> Self {
-        let lane = records.first().map(|record| record.lane);
+    fn of(records: &[Record], ends: &mut Vec<u64>) -> Self {
+        let lane = records.first().map_or(LaneId(0), |record| record.lane);
         let (mut bytes, mut is_plain, mut is_one) = (0, true, true);
-        for record in records {
+        ends.clear();
+        ends.extend(records.iter().map(|record| {
             bytes += record.message.size() as u64;
-            is_plain &= record.due.is_none() && record.message.is_plain();
-            is_one &= Some(record.lane) == lane;
-        }
+            is_plain &= record.due.is_none() & record.message.is_plain();
+            is_one &= record.lane == lane;
+            bytes
+        }));
         Self {
-            bytes,
-            lane: lane.filter(|_| is_one),
+            lane: (is_one && !records.is_empty()).then_some(lane),
             is_plain,
         }
     }
@@ -69,8 +70,10 @@ impl Batch {
     /// A batch of records of these lanes.
     #[must_use]
     pub fn new(records: Vec<Record>, lanes: Arc<Lanes>) -> Self {
+        let mut ends = Vec::new();
         Self {
-            content: Content::of(&records),
+            content: Content::of(&records, &mut ends),
+            ends,
             turns: Vec::new(),
             records,
             lanes,
@@ -82,6 +85,18 @@ impl Batch {
     #[must_use]
     pub fn records(&self) -> &[Record] {
         &self.records
+    }
+
+    /// How many of its deliveries may run beside all others, although the binding has an order.
+    pub(crate) fn without_turn(&self) -> usize {
+        let turns = self.turns.iter();
+        turns.filter(|turn| **turn == Turn::FREE).count()
+    }
+
+    /// Payload and key bytes of so many records from this one on.
+    pub(crate) fn bytes(&self, first: usize, count: usize) -> u64 {
+        let before = |end: usize| end.checked_sub(1).map_or(0, |last| self.ends[last]);
+        before(first + count) - before(first)
     }
 
     pub(crate) fn content(&self) -> &Content {
@@ -109,7 +124,7 @@ impl Batch {
     ) {
         self.records.clear();
         std::mem::swap(&mut self.records, records);
-        self.content = Content::of(&self.records);
+        self.content = Content::of(&self.records, &mut self.ends);
         self.turns.clear();
         turns(&self.records, &mut self.turns);
         if !Arc::ptr_eq(&self.lanes, lanes) {

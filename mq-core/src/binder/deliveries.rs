@@ -103,14 +103,12 @@ impl Walk<'_> {
     pub(crate) fn next(&mut self) -> Option<&Delivery> {
         let index = self.index;
         self.index += 1;
-        self.current = match &self.deliveries.0.run {
-            Some((_, count)) if index >= *count => None,
-            Some((first, _)) => match self.current.take() {
-                None => Some(first.clone()),
-                Some(delivery) => Some(delivery.next()),
-            },
-            None => self.deliveries.as_slice().get(index).cloned(),
-        };
+        match (&self.deliveries.0.run, &mut self.current) {
+            (Some((_, count)), _) if index >= *count => return None,
+            (Some(_), Some(delivery)) => delivery.step(),
+            (Some((first, _)), None) => self.current = Some(first.clone()),
+            (None, _) => return self.deliveries.as_slice().get(index),
+        }
         self.current.as_ref()
     }
 }

@@ -67,6 +67,12 @@ impl Delivery {
         &self.batch.records[self.index as usize]
     }
 
+    /// Names it within its consumer.
+    pub(crate) fn place(&self) -> (LaneId, u64) {
+        let record = self.record();
+        (record.lane, record.position)
+    }
+
     /// This record and those behind it in its batch, `count` altogether.
     pub(crate) fn records(&self, count: usize) -> &[Record] {
         let index = self.index as usize;
@@ -77,6 +83,11 @@ impl Delivery {
     #[inline]
     pub(crate) fn turn(&self) -> Option<Turn> {
         self.batch.turns.get(self.index as usize).copied()
+    }
+
+    /// Its place in the batch.
+    pub(crate) fn index(&self) -> usize {
+        self.index as usize
     }
 
     /// The batch it arrived with.
@@ -95,6 +106,14 @@ impl Delivery {
     #[inline]
     pub(crate) fn next(self) -> Self {
         Self::new(self.batch, self.index + 1)
+    }
+
+    /// Becomes the delivery behind it in its batch, as it arrived.
+    #[inline]
+    pub(crate) fn step(&mut self) {
+        self.index += 1;
+        self.failures = self.record().attempts;
+        self.context = None;
     }
 
     /// Puts the same delivery without its context into `kept`; what is there is changed and not replaced where it is of the same
@@ -172,12 +191,10 @@ impl Delivery {
     #[must_use]
     pub fn id(&self) -> MessageId {
         let record = self.record();
-        record.message.as_id().cloned().unwrap_or_else(|| {
-            self.batch
-                .lanes
-                .seed(record.lane)
-                .position(self.partition(), record.position)
-        })
+        match record.message.as_id() {
+            Some(id) => id.clone(),
+            None => self.batch.lanes.id(record.lane, record.position),
+        }
     }
 
     /// The same delivery for an attempt after `failures` failed ones, with a context of its own.

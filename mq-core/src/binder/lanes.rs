@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::message::IdSeed;
+use crate::message::{IdSeed, MessageId};
 
 /// The number of a lane within one consumer; small, dense, reused after a lane was lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,6 +48,14 @@ impl Lanes {
     pub fn seed(&self, id: LaneId) -> IdSeed {
         self.entry(id)
             .map_or_else(|| IdSeed::new(&[]), |(_, seed)| *seed)
+    }
+
+    /// The id of the message at `position` of a lane, where it has no other.
+    pub(crate) fn id(&self, lane: LaneId, position: u64) -> MessageId {
+        match self.entry(lane) {
+            Some((lane, seed)) => seed.position(lane.partition, position),
+            None => IdSeed::new(&[]).position(0, position),
+        }
     }
 
     /// Sets or replaces a lane.

@@ -99,6 +99,7 @@ impl Engine {
     /// Gives back everything of these deliveries that is not in a handler or on its way out.
     pub(super) fn hand_back_waiting(&mut self, wanted: impl Fn(&Delivery) -> bool) -> usize {
         self.worker.put_back(&mut self.queue);
+        self.admit_fresh();
         let in_line = self.order.take_waiting(&wanted);
         let with_turn = self.take_with_turn(&wanted);
         let count = in_line.len() + with_turn.len();
@@ -154,6 +155,7 @@ impl Engine {
     pub(super) fn forget_lanes(&mut self, lanes: &[LaneId]) {
         let theirs = |delivery: &Delivery| lanes.contains(&delivery.record().lane);
         self.worker.put_back(&mut self.queue);
+        self.admit_fresh();
         let in_line = self.order.take_waiting(theirs);
         in_line
             .into_iter()

@@ -8,9 +8,8 @@ use tokio::time::{Sleep, sleep_until};
 
 use super::{
     finish::{Finish, Out},
-    intake::{Pool, place},
+    intake::Pool,
     judge::{settlement, settlement_of},
-    order::Order,
     plan::InputPlan,
     positions::Positions,
     resting::Resting,
@@ -22,7 +21,7 @@ use crate::{
     binder::{Action, Delivery, LaneId, Lanes, Settler, Transaction},
     error::{Error, Result},
     listener::Style,
-    worker::{Acked, Answers, Queue, Turn, Worker},
+    worker::{Acked, Answers, Order, Queue, Turn, Worker},
 };
 
 /// At most this many records are asked for at a time.
@@ -58,7 +57,6 @@ pub(super) struct Engine {
     pub(super) paused: bool,
     pub(super) worker: Box<dyn Worker>,
     settler: Arc<dyn Settler>,
-    turns: Vec<Delivery>,
     nothing: Queue,
     answers: Answers,
     out: Out,
@@ -82,7 +80,7 @@ impl Engine {
             .then(|| Positions::new(&plan.capabilities, &plan.window));
         Ok(Self {
             lanes: Arc::default(),
-            order: Order::new(plan.ordering, plan.listener.style()),
+            order: Order::new(plan.ordering, plan.listener.style() == Style::Batch),
             window: Window::new(plan.window.clone()),
             waiting: Waiting::default(),
             positions,
@@ -99,7 +97,6 @@ impl Engine {
             paused: false,
             worker,
             settler,
-            turns: Vec::new(),
             nothing: Queue::default(),
             answers: Answers::default(),
             out: Out::default(),
@@ -147,7 +144,9 @@ impl Engine {
             } else {
                 &mut self.queue
             };
-            let turn = self.worker.turn(cx, queue, &mut self.answers);
+            let turn = self
+                .worker
+                .turn(cx, queue, &mut self.order, &mut self.answers);
             let progress = self.judge_all();
             // A place has become free, or a turn was passed on: there may be more to begin.
             if turn == Turn::More || !progress || self.queue.is_empty() || self.paused {
@@ -174,9 +173,12 @@ impl Engine {
         }
     }
 
+    /// Deals with what a turn of the worker has left; false if that is nothing.
     fn judge_all(&mut self) -> bool {
+        let is_passed_on = self.order.has_next();
+        self.run_next();
         if self.answers.is_empty() {
-            return false;
+            return is_passed_on;
         }
         let mut answers = std::mem::take(&mut self.answers);
         // In a batch with an order, what has failed takes back the acknowledgements behind it.
@@ -254,33 +256,19 @@ impl Engine {
     /// The delivery has had its turn: the next of its key or partition gets it.
     #[inline]
     pub(super) fn pass_turn(&mut self, delivery: &Delivery) {
-        if !self.order.is_free() {
-            self.pass_turn_in_order(delivery);
-        }
+        self.order.leave(delivery);
+        self.run_next();
     }
 
-    /// The same for several that stand one behind the other.
-    pub(super) fn pass_turns(&mut self, run: &Acked) {
-        if !self.order.is_free() {
-            run.pass_on(|delivery| self.pass_turn_in_order(delivery));
+    /// Those who have got their turn run.
+    #[inline]
+    fn run_next(&mut self) {
+        if self.order.has_next() {
+            let mut next = self.order.take_next();
+            let turns = next.drain(..);
+            turns.for_each(|delivery| self.run_or_hold(delivery));
+            self.order.give_back(next);
         }
-    }
-
-    #[inline(always)]
-    fn pass_turn_in_order(&mut self, delivery: &Delivery) {
-        if let Some(next) = self.order.leave(delivery, &mut self.turns) {
-            self.run_or_hold(next);
-        }
-        if !self.turns.is_empty() {
-            self.run_others();
-        }
-    }
-
-    fn run_others(&mut self) {
-        let mut others = std::mem::take(&mut self.turns);
-        let others_turn = others.drain(..);
-        others_turn.for_each(|delivery| self.run_or_hold(delivery));
-        self.turns = others;
     }
 
     /// The delivery has had its turn and is settled.
@@ -370,7 +358,7 @@ impl Engine {
     pub(super) fn forget(&mut self, delivery: &Delivery) {
         self.window.leave(delivery);
         if !self.first_failures.is_empty() {
-            self.first_failures.remove(&place(delivery));
+            self.first_failures.remove(&delivery.place());
         }
     }
 

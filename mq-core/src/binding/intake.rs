@@ -6,13 +6,15 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{engine::Engine, order::Order, tracker::Arrived, waiting::Wait};
+use super::{engine::Engine, tracker::Arrived, waiting::Wait};
 use crate::{
     binder::{Action, AssignedLane, Batch, Delivery, LaneId, Lanes, Record},
+    listener::Style,
     message::names,
     middleware::Reason,
     outcome::Failure,
     policy::Ordering,
+    worker::Order,
 };
 
 /// Batches whose storage is used again.
@@ -62,15 +64,27 @@ impl Engine {
                 .iter_mut()
                 .for_each(|record| self.read_retry_headers(record));
         }
+        if self.order.is_crowded() {
+            self.admit_fresh();
+            self.order.sweep();
+        }
         let batch = self.pool.fill(records, &self.lanes, &mut self.order);
         if !self.is_simple() || !batch.content().is_plain {
+            self.admit_fresh();
             return Delivery::all(&batch).for_each(|delivery| self.enter(delivery));
         }
         self.window.enter_batch(&batch);
-        if self.order.is_free() {
-            self.queue.push_batch(batch);
-        } else {
-            self.admit_all(&batch);
+        self.count_keyless(&batch);
+        self.queue.push_batch(batch);
+        if self.plan.listener.style() == Style::Batch {
+            self.admit_fresh();
+        }
+    }
+
+    /// Gives everything that has arrived its turn, or a place in line: what comes now must not pass it.
+    pub(super) fn admit_fresh(&mut self) {
+        if !self.order.is_free() {
+            self.queue.admit_all(&mut self.order);
         }
     }
 
@@ -81,17 +95,9 @@ impl Engine {
         is_plain && plan.max_payload.is_none() && !plan.require_key
     }
 
-    /// Gives plain deliveries their turn, or a place in line.
-    fn admit_all(&mut self, batch: &Arc<Batch>) {
+    fn count_keyless(&self, batch: &Batch) {
         if self.plan.ordering == Ordering::Key {
-            let records = batch.records().iter();
-            let keyless = records.filter(|record| record.message.as_key().is_none());
-            self.plan.metrics().keyless.add(keyless.count() as u64);
-        }
-        for delivery in Delivery::all(batch) {
-            if let Some(delivery) = self.order.admit(delivery) {
-                self.queue.push_back(delivery);
-            }
+            self.plan.metrics().keyless.add(batch.without_turn() as u64);
         }
     }
 
@@ -123,7 +129,7 @@ impl Engine {
     /// Gives the delivery its turn, now or when it is due.
     fn admit(&mut self, delivery: Delivery, due: Option<SystemTime>) {
         if let Some(due) = due {
-            self.held_until.insert(place(&delivery), due);
+            self.held_until.insert(delivery.place(), due);
         }
         if let Some(delivery) = self.order.admit(delivery) {
             self.run_or_hold(delivery);
@@ -150,7 +156,7 @@ impl Engine {
         }
         let wait = self
             .held_until
-            .remove(&place(&delivery))
+            .remove(&delivery.place())
             .map(|due| self.plan.clock.until(due));
         match wait {
             Some(wait) if !wait.is_zero() => {
@@ -238,10 +244,4 @@ impl Engine {
         }
         self.lanes = Arc::new(lanes);
     }
-}
-
-/// Names a delivery within its consumer.
-pub(super) fn place(delivery: &Delivery) -> (LaneId, u64) {
-    let record = delivery.record();
-    (record.lane, record.position)
 }

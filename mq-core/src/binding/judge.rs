@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use super::{
     engine::Engine,
-    intake::place,
     plan::DelayStyle,
     publish::{Exit, Target},
     tracker::Held,
@@ -38,12 +37,13 @@ pub(super) fn settlement_of(record: &Record, action: Action) -> Settlement {
 
 impl Engine {
     /// Takes the deliveries that are done with, where there is nothing to publish or to complete before the broker is told.
+    ///
+    /// Those that were handled one by one have passed their turns on already.
     pub(super) fn acknowledge(&mut self, acked: &mut Vec<Acked>) {
         for run in acked.drain(..) {
             if self.transact.is_some() || self.may_be_passed_over() {
                 run.for_each(|delivery| self.acknowledge_one(delivery));
             } else {
-                self.pass_turns(&run);
                 self.settled_run(&run);
             }
         }
@@ -86,7 +86,6 @@ impl Engine {
                 });
             });
         }
-        self.pass_turns(&acked);
         self.finish.leave(acked, outputs);
     }
 
@@ -130,8 +129,10 @@ impl Engine {
     /// Everything acknowledged, with outputs or a claim.
     fn succeeded(&mut self, subject: Subject, handled: Handled) {
         let exit = Exit::new(subject, handled.claim);
-        for delivery in exit.deliveries() {
-            self.pass_turn(delivery);
+        if self.may_be_passed_over() {
+            for delivery in exit.deliveries() {
+                self.pass_turn(delivery);
+            }
         }
         let first = exit.deliveries().first().cloned();
         let (plan, round) = (&self.plan, self.finish.exit(exit));
@@ -205,7 +206,7 @@ impl Engine {
 
     fn note_failure(&mut self, delivery: &Delivery, failure: &Failure, what: &str) {
         self.first_failures
-            .entry(place(delivery))
+            .entry(delivery.place())
             .or_insert_with(|| self.plan.clock.wall());
         let attempt = delivery.attempt();
         tracing::info!(binding = &*self.plan.name, attempt, error_type = failure.error_type(), error = %failure, "handler failed; {what}");
@@ -321,7 +322,7 @@ impl Engine {
             .headers()
             .parse(crate::message::names::FIRST_FAILURE);
         let earlier = millis.map(|millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
-        earlier.or_else(|| self.first_failures.get(&place(delivery)).copied())
+        earlier.or_else(|| self.first_failures.get(&delivery.place()).copied())
     }
 
     /// Leaves the message unsettled and takes the binding down.

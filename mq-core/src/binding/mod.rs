@@ -13,7 +13,6 @@ mod engine;
 mod finish;
 mod intake;
 mod judge;
-mod order;
 mod plan;
 mod positions;
 mod publish;

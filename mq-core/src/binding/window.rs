@@ -49,7 +49,7 @@ impl Window {
     pub(super) fn enter_batch(&mut self, batch: &Batch) {
         let content = batch.content();
         self.messages += batch.len();
-        self.bytes += content.bytes;
+        self.bytes += batch.bytes(0, batch.len());
         match content.lane {
             Some(lane) => self.add(lane, batch.len()),
             None => {
@@ -78,14 +78,7 @@ impl Window {
         let (batch, records) = (run.first().batch(), run.records());
         let content = batch.content();
         self.messages -= records.len();
-        self.bytes -= if records.len() == batch.len() {
-            content.bytes
-        } else {
-            records
-                .iter()
-                .map(|record| record.message.size() as u64)
-                .sum()
-        };
+        self.bytes -= batch.bytes(run.first().index(), records.len());
         match content.lane {
             Some(lane) => self.take(lane, records.len()),
             None => records.iter().for_each(|record| self.take(record.lane, 1)),

@@ -184,6 +184,46 @@ impl<'a, P> IntoIterator for &'a Batch<P> {
     }
 }
 
+/// A batch that is being read.
+struct Reading<'a, P> {
+    count: usize,
+    payloads: Vec<P>,
+    /// Which were read; empty while all were.
+    kept: Vec<bool>,
+    /// How many were not.
+    aside: usize,
+    failed: &'a mut Vec<(usize, Failure)>,
+}
+
+impl<'a, P> Reading<'a, P> {
+    fn new(count: usize, failed: &'a mut Vec<(usize, Failure)>) -> Self {
+        Self {
+            count,
+            payloads: Vec::with_capacity(count),
+            kept: Vec::new(),
+            aside: 0,
+            failed,
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, read: Result<P, Failure>) {
+        match read {
+            Ok(payload) => self.payloads.push(payload),
+            Err(failure) => self.set_aside(failure),
+        }
+    }
+
+    #[cold]
+    fn set_aside(&mut self, failure: Failure) {
+        let index = self.payloads.len() + self.aside;
+        self.aside += 1;
+        self.kept.resize(self.count, true);
+        self.kept[index] = false;
+        self.failed.push((index, failure));
+    }
+}
+
 impl<P: PayloadValue> ExtractBatch for Batch<P> {
     const BATCH: bool = true;
     type Prepared = P::Prepared;
@@ -197,20 +237,18 @@ impl<P: PayloadValue> ExtractBatch for Batch<P> {
         deliveries: &Deliveries,
         failed: &mut Vec<(usize, Failure)>,
     ) -> Result<Self, Failure> {
-        let mut payloads = Vec::with_capacity(deliveries.len());
-        let mut kept = Vec::new();
+        let mut reading = Reading::new(deliveries.len(), failed);
         let mut walk = deliveries.walk();
-        for index in 0..deliveries.len() {
-            let Some(delivery) = walk.next() else { break };
-            match P::extract(prepared, delivery).await {
-                Ok(payload) => payloads.push(payload),
-                Err(failure) => {
-                    kept.resize(deliveries.len(), true);
-                    kept[index] = false;
-                    failed.push((index, failure));
-                }
+        if P::AT_ONCE {
+            while let Some(delivery) = walk.next() {
+                reading.add(P::at_once(prepared, delivery));
+            }
+        } else {
+            while let Some(delivery) = walk.next() {
+                reading.add(P::extract(prepared, delivery).await);
             }
         }
+        let Reading { payloads, kept, .. } = reading;
         let deliveries = deliveries.clone();
         let deliveries = if kept.is_empty() {
             deliveries

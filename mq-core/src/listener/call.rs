@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    marker::PhantomData,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -12,7 +13,11 @@ use tower_service::Service;
 
 use super::{Replies, Returned};
 use crate::{
-    binder::Delivery, error::BoxError, message::IdSeed, middleware::Handled, outcome::Failure,
+    binder::Delivery,
+    error::BoxError,
+    message::IdSeed,
+    middleware::Handled,
+    outcome::{Failure, Outcome},
 };
 
 /// A function with its prepared parameters.
@@ -39,27 +44,62 @@ pub(super) trait Function: Send + Sync + 'static {
     fn seeds(&self) -> &[IdSeed];
 }
 
+/// What a call keeps until its answer is made.
+pub(super) trait Keep<P>: Send + 'static {
+    fn keep(function: &Arc<P>, delivery: Delivery) -> Self;
+
+    /// Makes the answer.
+    fn answer(&self, outcome: Outcome, replies: &mut Replies) -> Handled;
+}
+
+/// A function without outputs needs nothing.
+impl<P> Keep<P> for () {
+    #[inline(always)]
+    fn keep(_: &Arc<P>, _: Delivery) {}
+
+    #[inline(always)]
+    fn answer(&self, outcome: Outcome, _: &mut Replies) -> Handled {
+        outcome.into()
+    }
+}
+
+/// What outputs are made with.
+pub(super) type ForOutputs<P> = (Arc<P>, Delivery);
+
+impl<P: Function> Keep<P> for ForOutputs<P> {
+    #[inline(always)]
+    fn keep(function: &Arc<P>, delivery: Delivery) -> Self {
+        (function.clone(), delivery)
+    }
+
+    #[inline(always)]
+    fn answer(&self, outcome: Outcome, replies: &mut Replies) -> Handled {
+        let (function, delivery) = self;
+        replies.answer(delivery, outcome, function.seeds())
+    }
+}
+
 /// A function whose parameters are made at once, as a service.
 ///
 /// It has begun when `call` returns: its future keeps nothing that it does not need.
-pub(super) struct AtOnce<P>(Arc<P>);
+pub(super) struct AtOnce<P, K>(Arc<P>, PhantomData<fn() -> K>);
 
-impl<P> AtOnce<P> {
+impl<P, K> AtOnce<P, K> {
     pub(super) fn new(function: Arc<P>) -> Self {
-        Self(function)
+        Self(function, PhantomData)
     }
 }
 
-impl<P> Clone for AtOnce<P> {
+impl<P, K> Clone for AtOnce<P, K> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self::new(self.0.clone())
     }
 }
 
-impl<P: Function> Service<Delivery> for AtOnce<P> {
+impl<P: Function, K: Keep<P>> Service<Delivery> for AtOnce<P, K> {
     type Response = Handled;
     type Error = BoxError;
-    type Future = Call<P>;
+    type Future = Call<P, K>;
 
     #[inline(always)]
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
@@ -67,11 +107,11 @@ impl<P: Function> Service<Delivery> for AtOnce<P> {
     }
 
     #[inline(always)]
-    fn call(&mut self, delivery: Delivery) -> Call<P> {
+    fn call(&mut self, delivery: Delivery) -> Call<P, K> {
         match self.0.call(&delivery) {
             Ok(future) => Call::Begun {
                 future,
-                whose: (P::Returned::OUTPUTS > 0).then(|| (self.0.clone(), delivery)),
+                kept: K::keep(&self.0, delivery),
             },
             Err(failure) => Call::Refused {
                 failure: Some(failure),
@@ -83,11 +123,11 @@ impl<P: Function> Service<Delivery> for AtOnce<P> {
 pin_project! {
     /// The future of a call that has begun.
     #[project = Projected]
-    pub(super) enum Call<P: Function> {
+    pub(super) enum Call<P: Function, K> {
         Begun {
             #[pin]
             future: P::Future,
-            whose: Option<(Arc<P>, Delivery)>,
+            kept: K,
         },
         /// A parameter cannot be made.
         Refused {
@@ -96,19 +136,17 @@ pin_project! {
     }
 }
 
-impl<P: Function> Future for Call<P> {
+impl<P: Function, K: Keep<P>> Future for Call<P, K> {
     type Output = Result<Handled, BoxError>;
 
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let handled = match self.project() {
-            Projected::Begun { future, whose } => {
+            Projected::Begun { future, kept } => {
                 let returned = ready!(future.poll(cx));
-                let whose = whose.as_ref();
-                answer(
-                    returned,
-                    whose.map(|(function, delivery)| (&**function, delivery)),
-                )
+                let mut replies = Replies::default();
+                let outcome = returned.returned(&mut replies);
+                kept.answer(outcome, &mut replies)
             }
             Projected::Refused { failure } => failure.take().map(Handled::from).unwrap_or_default(),
         };
@@ -126,18 +164,7 @@ pub(super) async fn handle_later<P: Function>(
         Err(failure) => return Ok(failure.into()),
     };
     let returned = called.await;
-    Ok(answer(returned, Some((&*function, &delivery))))
-}
-
-/// The answer for what a function has returned; `whose` is needed only where it feeds outputs.
-#[inline(always)]
-fn answer<P: Function>(returned: P::Returned, whose: Option<(&P, &Delivery)>) -> Handled {
     let mut replies = Replies::default();
     let outcome = returned.returned(&mut replies);
-    match whose {
-        Some((function, delivery)) if P::Returned::OUTPUTS > 0 => {
-            replies.answer(delivery, outcome, function.seeds())
-        }
-        _ => outcome.into(),
-    }
+    Ok(replies.answer(&delivery, outcome, function.seeds()))
 }

@@ -7,7 +7,7 @@ use tower_service::Service;
 
 use super::{
     BatchReturned, Body, BuildOptions, Ready, Returned, Style,
-    call::{AtOnce, Function, handle_later},
+    call::{AtOnce, ForOutputs, Function, handle_later},
 };
 use crate::{
     binder::{Deliveries, Delivery},
@@ -156,8 +156,11 @@ macro_rules! functions {
         {
             fn build(&self, options: &BuildOptions) -> Result<Box<dyn Worker>> {
                 let this = Arc::new(self.clone());
+                if Self::AT_ONCE && R::OUTPUTS == 0 {
+                    return single(options, AtOnce::<_, ()>::new(this));
+                }
                 if Self::AT_ONCE {
-                    return single(options, AtOnce::new(this));
+                    return single(options, AtOnce::<_, ForOutputs<_>>::new(this));
                 }
                 single(options, service_fn(move |delivery: Delivery| handle_later(this.clone(), delivery)))
             }

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 /// The id by which a message is known again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum MessageId {
-    /// Derived by the framework: a 128-bit hash, shown as 32 hexadecimal digits.
+    /// Derived by the framework: 128 bits, shown as 32 hexadecimal digits.
     Derived([u64; 2]),
     /// Given by the user, the broker, or a service in another language.
     Text(Bytes),
@@ -96,19 +96,22 @@ impl IdSeed {
         }
     }
 
-    /// The id of the message at `position` of `partition`, where it has no other.
+    /// The id of the message at `position` of `partition`, where it has no other: a position is unique as it is.
     #[must_use]
+    #[inline]
     pub fn position(self, partition: u32, position: u64) -> MessageId {
-        self.derive_from(&position.to_le_bytes(), partition)
+        MessageId::Derived([self.numbered(partition), position])
     }
 
     fn derive_from(self, bytes: &[u8], index: u32) -> MessageId {
-        let hash = xxh3_128_with_seed(
-            bytes,
-            self.0
-                .wrapping_add(u64::from(index).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
-        );
+        let hash = xxh3_128_with_seed(bytes, self.numbered(index));
         MessageId::Derived([(hash >> 64) as u64, hash as u64])
+    }
+
+    #[inline]
+    fn numbered(self, number: u32) -> u64 {
+        self.0
+            .wrapping_add(u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15))
     }
 }
 

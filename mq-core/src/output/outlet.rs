@@ -177,6 +177,9 @@ impl Outlet {
         let results = producer.publish(messages).await;
         let sent = results.iter().filter(|result| result.is_ok()).count();
         self.metrics.published.add(sent as u64);
+        if sent == results.len() {
+            return results;
+        }
         self.metrics
             .publish_failures
             .add((results.len() - sent) as u64);

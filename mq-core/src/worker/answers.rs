@@ -69,17 +69,6 @@ impl Acked {
         self.first.records(self.count)
     }
 
-    /// Each delivery in order; they stay.
-    #[inline]
-    pub(crate) fn pass_on(&self, mut each: impl FnMut(&Delivery)) {
-        let mut delivery = self.first.clone();
-        for _ in 1..self.count {
-            each(&delivery);
-            delivery = delivery.next();
-        }
-        each(&delivery);
-    }
-
     /// Each delivery in order.
     pub fn for_each(self, mut each: impl FnMut(&Delivery)) {
         let mut delivery = self.first;

@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, task::Context};
 
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::{Answers, Queue};
+use super::{Answers, Order, Queue};
 use crate::{
     binder::{Deliveries, Delivery},
     middleware::{Arrival, Handled, HandledBatch},
@@ -20,17 +20,23 @@ pub trait Gather: Send {
     const JUDGED_FIRST: bool;
 
     /// The next request, or `None` if there is nothing, or not enough yet; then the task is woken in time.
-    fn next(&mut self, cx: &mut Context<'_>, queue: &mut Queue) -> Option<Self::Request>;
+    fn next(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut Queue,
+        order: &mut Order,
+    ) -> Option<Self::Request>;
 
     /// Keeps what tells the request from others while it is called, in the place of the last one.
     fn keep<'a>(kept: &'a mut Option<Self::Request>, request: &Self::Request) -> &'a Self::Request {
         kept.insert(request.clone())
     }
 
-    /// Puts the answers for a request into `answers`.
+    /// Puts the answers for a request into `answers`, and passes turns on that nobody has to judge first.
     fn answer(
         request: &Self::Request,
         handled: <Self::Request as Arrival>::Handled,
+        order: &mut Order,
         answers: &mut Answers,
     );
 
@@ -47,8 +53,13 @@ impl Gather for GatherOne {
     const JUDGED_FIRST: bool = false;
 
     #[inline(always)]
-    fn next(&mut self, _: &mut Context<'_>, queue: &mut Queue) -> Option<Delivery> {
-        queue.pop_front()
+    fn next(
+        &mut self,
+        _: &mut Context<'_>,
+        queue: &mut Queue,
+        order: &mut Order,
+    ) -> Option<Delivery> {
+        queue.pop_in(order)
     }
 
     #[inline(always)]
@@ -57,7 +68,10 @@ impl Gather for GatherOne {
     }
 
     #[inline(always)]
-    fn answer(delivery: &Delivery, handled: Handled, answers: &mut Answers) {
+    fn answer(delivery: &Delivery, handled: Handled, order: &mut Order, answers: &mut Answers) {
+        if handled.outcome.is_ack() {
+            order.leave(delivery);
+        }
         answers.push(delivery, handled);
     }
 
@@ -100,7 +114,12 @@ impl Gather for GatherBatch {
     type Request = Deliveries;
     const JUDGED_FIRST: bool = true;
 
-    fn next(&mut self, cx: &mut Context<'_>, queue: &mut Queue) -> Option<Deliveries> {
+    fn next(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut Queue,
+        _: &mut Order,
+    ) -> Option<Deliveries> {
         if queue.is_empty() {
             self.first = None;
             return None;
@@ -112,7 +131,7 @@ impl Gather for GatherBatch {
         Some(queue.pop_together(self.policy.max))
     }
 
-    fn answer(request: &Deliveries, handled: HandledBatch, answers: &mut Answers) {
+    fn answer(request: &Deliveries, handled: HandledBatch, _: &mut Order, answers: &mut Answers) {
         match handled {
             HandledBatch::All(handled) if handled.outcome.is_ack() => {
                 answers.push_many(request, handled);

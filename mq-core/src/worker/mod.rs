@@ -6,6 +6,7 @@ mod answers;
 mod call;
 mod duties;
 mod gather;
+mod order;
 mod queue;
 mod slots;
 mod stacked;
@@ -13,6 +14,7 @@ mod stacked;
 pub use answers::{Acked, Answers, Done, Other, Replied};
 pub use duties::Duties;
 pub use gather::{Gather, GatherBatch, GatherOne};
+pub use order::{Order, Turnstile};
 pub use queue::Queue;
 pub use stacked::Stacked;
 
@@ -52,7 +54,15 @@ pub enum Turn {
 /// A stack with its pending calls, erased: one dynamic call a turn, none a message.
 pub trait Worker: Send {
     /// Polls what was woken, then calls the stack for deliveries of `queue` while there are free slots and the stack is ready.
-    fn turn(&mut self, cx: &mut Context<'_>, queue: &mut Queue, answers: &mut Answers) -> Turn;
+    ///
+    /// Where deliveries are handled one by one, one that is acknowledged passes its turn on in `order`.
+    fn turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut Queue,
+        order: &mut Order,
+        answers: &mut Answers,
+    ) -> Turn;
 
     /// Calls that are under way.
     fn in_flight(&self) -> usize;

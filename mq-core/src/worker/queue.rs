@@ -2,12 +2,13 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use super::Order;
 use crate::binder::{Batch, Deliveries, Delivery};
 
 /// A queue of deliveries.
 ///
-/// A batch that goes straight to the handler is one entry: a delivery of it is made when it is its turn.
-/// Single deliveries go before such batches: what waits for another attempt is older.
+/// A batch that has just arrived is one entry: a delivery of it is made, and gets its turn or a place in line, when it comes out.
+/// Single deliveries have their turn, and go before such batches: what waits for another attempt is older.
 #[derive(Debug, Default)]
 pub struct Queue {
     single: VecDeque<Delivery>,
@@ -67,12 +68,38 @@ impl Queue {
         }
     }
 
-    /// The next delivery.
+    /// The next delivery that has its turn; those that must wait for theirs are put in line.
     #[inline(always)]
-    pub fn pop_front(&mut self) -> Option<Delivery> {
+    pub fn pop_in(&mut self, order: &mut Order) -> Option<Delivery> {
         if !self.single.is_empty() {
             return self.single.pop_front();
         }
+        loop {
+            let delivery = self.pop_fresh()?;
+            if order.lets_through(&delivery) {
+                return Some(delivery);
+            }
+            if let Some(delivery) = order.line_up(delivery) {
+                return Some(delivery);
+            }
+        }
+    }
+
+    /// Gives every delivery of every batch its turn, or a place in line.
+    pub(crate) fn admit_all(&mut self, order: &mut Order) {
+        while let Some(delivery) = self.pop_fresh() {
+            if let Some(delivery) = order.admit(delivery) {
+                self.single.push_back(delivery);
+            }
+        }
+    }
+
+    fn pop_front(&mut self) -> Option<Delivery> {
+        self.single.pop_front().or_else(|| self.pop_fresh())
+    }
+
+    #[inline(always)]
+    fn pop_fresh(&mut self) -> Option<Delivery> {
         let rest = self.current.as_mut()?;
         let index = rest.next;
         self.fresh -= 1;

@@ -68,6 +68,14 @@ struct PlaceWaker {
     index: usize,
 }
 
+/// The call that has panicked.
+pub(super) enum Panicked<T> {
+    /// The one that was begun last.
+    Begun,
+    /// One that was pending, with its tag.
+    Pending(T),
+}
+
 /// What is kept beside a future that is pending.
 pub(super) trait Scope {
     /// The span in which it is polled.
@@ -159,12 +167,12 @@ impl<F: Future, T: Scope> Slots<F, T> {
     /// After a panic: empties the place whose call was made or polled, and gives back its tag, if it had one already.
     ///
     /// `None` if there was no such call: then the panic is of the worker's own.
-    pub(super) fn panicked(&mut self) -> Option<Option<T>> {
+    pub(super) fn panicked(&mut self) -> Option<Panicked<T>> {
         let index = self.running.take()?;
         let tag = self.vacate(index);
         // Others may have been woken as well, and were not polled any more.
         self.wake_all();
-        Some(tag)
+        Some(tag.map_or(Panicked::Begun, Panicked::Pending))
     }
 
     /// Keeps the future that was begun last in its place.

@@ -10,9 +10,9 @@ use std::{
 use tower_service::Service;
 
 use super::{
-    Answers, Duties, Gather, Queue, Turn, Worker,
+    Answers, Duties, Gather, Order, Queue, Turn, Worker,
     call::{Call, Kept},
-    slots::{Begun, Slots},
+    slots::{Begun, Panicked, Slots},
 };
 use crate::{
     binder::Delivery,
@@ -68,7 +68,7 @@ where
     }
 
     /// Polls what was woken. What is pending for too long has failed.
-    fn poll_woken(&mut self, answers: &mut Answers) {
+    fn poll_woken(&mut self, order: &mut Order, answers: &mut Answers) {
         if self.slots.len() == 0 {
             return;
         }
@@ -77,12 +77,18 @@ where
         slots.poll_woken(is_over, |call, result| {
             let Call { request, kept, .. } = call;
             let result = result.unwrap_or_else(|| Ok(duties.took_longer().into()));
-            answer::<G, J>(&request, kept, result, duties, observer, answers);
+            answer::<G, J>(&request, kept, result, duties, observer, order, answers);
         });
     }
 
     /// Begins calls; `Turn::More` if the limit of a turn is reached.
-    fn begin(&mut self, cx: &mut Context<'_>, queue: &mut Queue, answers: &mut Answers) -> Turn {
+    fn begin(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut Queue,
+        order: &mut Order,
+        answers: &mut Answers,
+    ) -> Turn {
         for _ in 0..CALLS {
             if G::JUDGED_FIRST && !answers.is_empty() {
                 return Turn::More;
@@ -90,13 +96,13 @@ where
             if !self.slots.has_room() {
                 return Turn::Idle;
             }
-            let Some(request) = self.next(cx, queue) else {
+            let Some(request) = self.next(cx, queue, order) else {
                 return Turn::Idle;
             };
             match self.poll_ready(cx) {
-                Poll::Ready(Ok(())) => self.call(request, answers),
+                Poll::Ready(Ok(())) => self.call(request, order, answers),
                 Poll::Ready(Err(error)) => {
-                    G::answer(&request, layer_failure(error).into(), answers);
+                    G::answer(&request, layer_failure(error).into(), order, answers);
                 }
                 Poll::Pending => {
                     self.gathered = Some(request);
@@ -108,11 +114,16 @@ where
     }
 
     #[inline(always)]
-    fn next(&mut self, cx: &mut Context<'_>, queue: &mut Queue) -> Option<G::Request> {
+    fn next(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut Queue,
+        order: &mut Order,
+    ) -> Option<G::Request> {
         if self.gathered.is_some() {
             return self.gathered.take();
         }
-        self.gather.next(cx, queue)
+        self.gather.next(cx, queue, order)
     }
 
     #[inline(always)]
@@ -123,7 +134,7 @@ where
 
     /// Calls the stack, which is ready.
     #[inline(always)]
-    fn call(&mut self, request: G::Request, answers: &mut Answers) {
+    fn call(&mut self, request: G::Request, order: &mut Order, answers: &mut Answers) {
         let called = G::keep(&mut self.called, &request);
         let observed = self.observer.begin(called);
         let case = self.duties.judge.begin();
@@ -135,7 +146,7 @@ where
         match begun {
             Begun::Ready(result) => {
                 let (duties, observer) = (&self.duties, &mut self.observer);
-                answer::<G, J>(called, kept, result, duties, observer, answers);
+                answer::<G, J>(called, kept, result, duties, observer, order, answers);
             }
             Begun::Pending(place) => {
                 let request = called.clone();
@@ -150,12 +161,18 @@ where
         }
     }
 
-    fn run(&mut self, cx: &mut Context<'_>, queue: &mut Queue, answers: &mut Answers) -> Turn {
-        self.poll_woken(answers);
+    fn run(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut Queue,
+        order: &mut Order,
+        answers: &mut Answers,
+    ) -> Turn {
+        self.poll_woken(order, answers);
         if G::JUDGED_FIRST && !answers.is_empty() {
             return Turn::More;
         }
-        self.begin(cx, queue, answers)
+        self.begin(cx, queue, order, answers)
     }
 
     /// A panic of a call is its failure, and others go on. One `catch_unwind` serves a whole turn: one for each call is dear.
@@ -163,29 +180,30 @@ where
         &mut self,
         cx: &mut Context<'_>,
         queue: &mut Queue,
+        order: &mut Order,
         answers: &mut Answers,
     ) -> Turn {
-        let run = AssertUnwindSafe(|| self.run(cx, queue, answers));
+        let run = AssertUnwindSafe(|| self.run(cx, queue, order, answers));
         catch_unwind(run).unwrap_or_else(|panic| {
-            self.panicked(panic, answers);
+            self.panicked(panic, order, answers);
             Turn::More
         })
     }
 
     #[cold]
-    fn panicked(&mut self, panic: Box<dyn Any + Send>, answers: &mut Answers) {
+    fn panicked(&mut self, panic: Box<dyn Any + Send>, order: &mut Order, answers: &mut Answers) {
         let pending = self.slots.panicked().filter(|_| self.duties.catches);
         let Some(pending) = pending else {
             resume_unwind(panic);
         };
         let call = match pending {
-            Some(call) => Some((call.request, call.kept)),
-            None => self.called.take().map(|request| self.again(request)),
+            Panicked::Pending(call) => Some((call.request, call.kept)),
+            Panicked::Begun => self.called.take().map(|request| self.again(request)),
         };
         if let Some((request, kept)) = call {
             let result = Ok(panicked(&*panic).into());
             let (duties, observer) = (&self.duties, &mut self.observer);
-            answer::<G, J>(&request, kept, result, duties, observer, answers);
+            answer::<G, J>(&request, kept, result, duties, observer, order, answers);
         }
     }
 
@@ -204,6 +222,7 @@ fn answer<G: Gather, J: Judge>(
     result: Result<<G::Request as Arrival>::Handled, BoxError>,
     duties: &Duties<J>,
     observer: &mut Observer,
+    order: &mut Order,
     answers: &mut Answers,
 ) {
     match result {
@@ -213,9 +232,9 @@ fn answer<G: Gather, J: Judge>(
                 .judge
                 .judge::<G::Request>(kept.case, &mut handled, &mark);
             observer.finished(kept.observed, &handled, request);
-            G::answer(request, handled, answers);
+            G::answer(request, handled, order, answers);
         }
-        Err(error) => G::answer(request, layer_failure(error).into(), answers),
+        Err(error) => G::answer(request, layer_failure(error).into(), order, answers),
     }
 }
 
@@ -233,7 +252,13 @@ where
     S::Future: Send,
     J: Judge,
 {
-    fn turn(&mut self, cx: &mut Context<'_>, queue: &mut Queue, answers: &mut Answers) -> Turn {
+    fn turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &mut Queue,
+        order: &mut Order,
+        answers: &mut Answers,
+    ) -> Turn {
         self.slots.register(cx);
         let now = self.observer.begin_turn();
         let pulse = &self.pulse;
@@ -243,7 +268,7 @@ where
             self.slots.wake_all();
         }
         let driving = pulse.drive();
-        let turn = self.run_catching(cx, queue, answers);
+        let turn = self.run_catching(cx, queue, order, answers);
         drop(driving);
         self.called = None;
         self.observer.end_turn();

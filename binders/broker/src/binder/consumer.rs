@@ -45,6 +45,7 @@ pub(super) async fn open(
         window: spec.window,
         lease: None,
         mode: (mode != GroupMode::default()).then_some(mode),
+        letters: letters.clone(),
         may_change: session.may_change(),
         announces: true,
     };

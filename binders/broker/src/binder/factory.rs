@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mq_core::{
-    binder::{Binder, BinderContext, BinderFactory, Capabilities, Connector, ConsumerSpec},
+    binder::{
+        Binder, BinderContext, BinderFactory, Capabilities, Capability, Connector, ConsumerSpec,
+    },
     config::{Node, Problems},
     error::Result,
 };
 
 use super::{BrokerBinder, BrokerSettings, ConsumerNative, capabilities, native, of_mode};
-use crate::{broker::Broker, options::MAX_PARTITIONS};
+use crate::{
+    broker::Broker,
+    options::{Durability, MAX_PARTITIONS},
+};
 
 /// The kind `broker`: an embedded broker in a folder.
 #[derive(Clone, Copy, Debug, Default)]
@@ -89,7 +94,14 @@ impl Connector for BrokerConnector {
         // What is wrong with the table is said when the consumer is opened.
         let own = consumer.and_then(|spec| native::<ConsumerNative>(&spec.native).ok());
         let mode = own.and_then(|own| own.mode).unwrap_or_default();
-        of_mode(all, mode)
+        let all = of_mode(all, mode);
+        let options = self.settings.options();
+        let mut read = consumer.into_iter().flat_map(|spec| &spec.destinations);
+        if read.any(|name| options.of(name).durability == Durability::Memory) {
+            // What is lost with the process cannot have happened exactly once.
+            return all.without(&[Capability::Durable, Capability::Transactions]);
+        }
+        all
     }
 
     async fn connect(&self, _context: BinderContext) -> Result<Arc<dyn Binder>> {

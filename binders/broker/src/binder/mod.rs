@@ -315,34 +315,29 @@ impl BrokerBinder {
         self.wanted(plan, found).differences(&plan.name, found)
     }
 
-    /// Gives a destination the options that it is to have, as far as it can get them.
+    /// Gives a destination the options that the settings have for it by name, as far as it can get them; what a binding asks for beyond
+    /// that is a difference.
     async fn adjust(
         &self,
         plan: &DestinationPlan,
         found: &DestinationOptions,
         report: &mut ProvisionReport,
     ) -> Result<()> {
-        let drift = self.drift(plan, found);
-        if drift.is_empty() {
-            return Ok(());
-        }
-        match self
-            .broker
-            .change(&plan.name, &self.wanted(plan, found))
-            .await
-        {
-            Ok(()) => {
-                for drift in drift {
-                    tracing::info!("{drift}; changed");
+        let named = self.broker.shared.options.named.get(&*plan.name);
+        if let Some(named) = named.filter(|named| *named != found) {
+            match self.broker.change(&plan.name, named).await {
+                Ok(()) => tracing::info!(destination = &*plan.name, "options are changed"),
+                // The others of the plan do not depend on it, and messages may be settled until the next start.
+                Err(error) if self.broker.check().is_ok() => {
+                    tracing::warn!(%error, destination = &*plan.name, "options cannot be changed");
                 }
+                Err(error) => return Err(error),
             }
-            // The others of the plan do not depend on it, and messages may be settled until the next start.
-            Err(error) if self.broker.check().is_ok() => {
-                tracing::warn!(%error, destination = &*plan.name, "options cannot be changed");
-                report.drift.extend(drift);
-            }
-            Err(error) => return Err(error),
         }
+        let now = self.broker.destination(&plan.name);
+        report
+            .drift
+            .extend(self.drift(plan, now.as_ref().unwrap_or(found)));
         Ok(())
     }
 

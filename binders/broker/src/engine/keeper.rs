@@ -163,6 +163,9 @@ impl Keeper {
     fn look(&mut self) {
         let free = self.watch();
         let shared = &self.shared;
+        if let Err(error) = shared.expire() {
+            tracing::warn!(%error, "messages whose time is up could not be taken out; it is tried again");
+        }
         let lsn = shared.lock().lsn;
         let newest = self.snapshots.last().copied().unwrap_or(0);
         let bytes = lsn.saturating_sub(newest.max(self.seen));

@@ -5,6 +5,7 @@ mod bodies;
 mod chunk;
 mod clock;
 mod commit;
+mod expiry;
 mod keeper;
 mod lock;
 mod mark;

@@ -81,7 +81,13 @@ impl Running {
             pool.clone(),
             scanned.tail,
         );
-        let orphans = state.orphans();
+        let mut state = state;
+        let crashed = scanned.end > 0 && mark != Some(scanned.end);
+        if crashed {
+            state.suspect();
+        }
+        let mut beginning = state.orphans();
+        beginning.extend(state.ended(crashed));
         let (sender, news) = mpsc::sync_channel(1);
         let shared = Arc::new(Shared::new(options, storage, segments, pool, state, sender));
         let (own, keeper) = (shared.clone(), Keeper::new(shared.clone(), snapshots));
@@ -98,17 +104,23 @@ impl Running {
             mark: mark.filter(|_| scanned.damage.is_empty()),
         };
         running.keeper = Some(spawn("mq-keeper", move || keeper.run(&news))?);
-        running.begin(&orphans)?;
+        running.begin(&beginning)?;
         Ok(running)
     }
 
     /// Writes down what follows from a new process.
-    fn begin(&self, orphans: &[Change]) -> Result<()> {
+    fn begin(&self, changes: &[Change]) -> Result<()> {
         let shared = &self.shared;
-        if !orphans.is_empty() {
-            drop(shared.write(orphans, Durability::Os)?);
+        if !changes.is_empty() {
+            let ticket = shared.write(changes, Durability::Os)?;
+            block_on(ticket.wait())?;
         }
-        if !shared.lock().memory.is_empty() {
+        let memory = shared.lock().memory.len();
+        if memory > 0 {
+            tracing::warn!(
+                destinations = memory,
+                "destinations are in memory: what they held when the last process ended is lost"
+            );
             // New messages must not get positions of lost ones.
             let ticket = shared.write(&[Change::Boot], Durability::Commit)?;
             block_on(ticket.wait())?;

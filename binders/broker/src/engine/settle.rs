@@ -291,6 +291,13 @@ impl Shared {
         }
         self.refuse_in_log(key, lane)?;
         let checked = self.checked(key, settlement)?;
+        if let Action::Release { attempts, .. } = settlement.action
+            && let Some(reason) = self.exhausted(&checked, attempts)
+        {
+            return self
+                .bury(key, letters, settlement, &checked, &reason, prepared)
+                .await;
+        }
         let change = match &settlement.action {
             Action::Release { after, attempts } => Change::Release {
                 lane: checked.lane,
@@ -321,15 +328,9 @@ impl Shared {
                 return Ok(());
             }
             Action::DeadLetter { reason } => {
-                let letter = self.letter(&checked, position, reason, letters).await;
-                let letter = letter.map_err(SettleError::Failed)?;
-                // Reading the letter took time: somebody else may have it by now, and then it stays there.
-                self.checked(key, settlement)?;
-                prepared.letters.push(letter);
-                Change::Ack {
-                    lane: checked.lane,
-                    runs: vec![(position, 1)],
-                }
+                return self
+                    .bury(key, letters, settlement, &checked, reason, prepared)
+                    .await;
             }
             _ => return Err(cannot("this action")),
         };
@@ -337,6 +338,40 @@ impl Shared {
         prepared.begun.taken.push((checked.lane, position));
         prepared.changes.push(change);
         Ok(())
+    }
+
+    /// Moves a message to the dead letters.
+    async fn bury(
+        self: &Arc<Self>,
+        key: MemberKey,
+        letters: Option<&Arc<str>>,
+        settlement: &Settlement,
+        checked: &Checked,
+        reason: &str,
+        prepared: &mut Prepared<'_>,
+    ) -> Result<(), SettleError> {
+        let position = settlement.position;
+        let letter = self.letter(checked, position, reason, letters).await;
+        let letter = letter.map_err(SettleError::Failed)?;
+        // Reading the letter took time: somebody else may have it by now, and then it stays there.
+        self.checked(key, settlement)?;
+        prepared.letters.push(letter);
+        self.lock().begin(key, checked.lane, position);
+        prepared.begun.taken.push((checked.lane, position));
+        prepared.changes.push(Change::Ack {
+            lane: checked.lane,
+            runs: vec![(position, 1)],
+        });
+        Ok(())
+    }
+
+    /// Why a message with so many attempts does not come again, if it does not.
+    fn exhausted(&self, checked: &Checked, attempts: u32) -> Option<String> {
+        let state = self.lock();
+        let found = state.destinations.get(&checked.lane.destination)?;
+        let limit = found.route.options.max_attempts;
+        (limit > 0 && attempts >= limit)
+            .then(|| format!("it has failed {attempts} times, and its destination allows {limit}"))
     }
 
     fn checked(&self, key: MemberKey, settlement: &Settlement) -> Result<Checked, SettleError> {

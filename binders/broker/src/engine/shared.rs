@@ -185,12 +185,19 @@ impl Shared {
             }
         };
         let (name, options) = (name.to_owned(), options.clone());
+        let in_memory = options.durability == Durability::Memory;
         let change = Change::Destination {
             id,
             name: name.clone(),
             options,
         };
         self.change(&[change]).await?;
+        if in_memory {
+            tracing::warn!(
+                destination = name,
+                "the destination is in memory: its messages are lost when the process ends"
+            );
+        }
         let route = self.lock().route(&name);
         // Somebody may have deleted it again in between.
         Ok(self.remember(route.ok_or_else(|| error::no_destination(&name))?))

@@ -3,13 +3,13 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use mq_core::{
-    binder::{AssignedLane, LaneId, Record},
+    binder::{Action, AssignedLane, LaneId, Record, SettleError, Settlement},
     error::{Error, Result},
     policy::Start,
 };
 use tokio::{sync::Notify, task::JoinHandle};
 
-use super::{chunk::Chunk, shared::Shared};
+use super::{chunk::Chunk, commit::Ticket, shared::Shared};
 use crate::{
     error,
     options::{Durability, GroupMode},
@@ -30,6 +30,12 @@ pub(crate) struct Reading {
     chunk: Chunk,
     /// What is being read, and for the record at which position.
     loading: Option<(u64, JoinHandle<Result<Chunk>>)>,
+    /// What has to be written before what was picked is handed over.
+    starting: Option<Ticket>,
+    /// What is not handed over, as too many processes have ended with it.
+    poison: Vec<Pick>,
+    /// Where the broker moves dead letters, unless that is the usual place.
+    letters: Option<Arc<str>>,
 }
 
 /// So often a consumer looks whether something has become due.
@@ -46,6 +52,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) lease: Option<Duration>,
     /// How a new group hands out, and an old one is expected to.
     pub(crate) mode: Option<GroupMode>,
+    /// Where the broker moves dead letters, unless that is the usual place.
+    pub(crate) letters: Option<Arc<str>>,
     /// Whether a group without members may be changed to that.
     pub(crate) may_change: bool,
     /// Whether [`Reading::receive`] is to return what changes for it.
@@ -92,6 +100,9 @@ impl Reading {
             scratch: Vec::new(),
             chunk: Chunk::default(),
             loading: None,
+            starting: None,
+            poison: Vec::new(),
+            letters: wanted.letters.clone(),
         };
         Ok((reading, lanes))
     }
@@ -122,6 +133,7 @@ impl Reading {
             {
                 return Ok(Some(turn));
             }
+            self.begin().await?;
             let room = max.min(self.picked.len());
             self.recall(records, room);
             if records.len() > before {
@@ -144,6 +156,7 @@ impl Reading {
                 .take(self.key, &mut self.scratch, max.max(1), now);
             match taken {
                 Taken::Some => {
+                    self.sort_out()?;
                     self.picked.extend(self.scratch.drain(..));
                     return Ok(None);
                 }
@@ -158,6 +171,55 @@ impl Reading {
                 Taken::Ended(ended) => return Err(self.ended(ended)),
             }
         }
+    }
+
+    /// Writes down what is begun with, where that may take the process down, and moves out of the way what has done so too often.
+    async fn begin(&mut self) -> Result<()> {
+        if let Some(starting) = &self.starting {
+            starting.wait().await?;
+            self.starting = None;
+        }
+        while let Some(pick) = self.poison.last() {
+            let crashes = pick.note.map_or(0, |note| note.crashes);
+            let reason = format!("{crashes} processes have ended while they had the message");
+            tracing::error!(position = pick.position, %reason, "a message is not handed out any more");
+            let letter = Settlement {
+                lane: LaneId(pick.lane),
+                position: pick.position,
+                epoch: self.key.number,
+                action: Action::DeadLetter { reason },
+            };
+            let letters = self.letters.as_ref();
+            let unsettled = self.shared.settle(self.key, letters, &[letter]).await?;
+            if let Some(SettleError::Failed(error)) =
+                unsettled.into_iter().next().map(|one| one.error)
+            {
+                return Err(error);
+            }
+            self.poison.pop();
+        }
+        Ok(())
+    }
+
+    /// Sorts out what may take the process down.
+    fn sort_out(&mut self) -> Result<()> {
+        let mut state = self.shared.lock();
+        if !state.has_suspects() {
+            return Ok(());
+        }
+        let key = self.key;
+        let (poison, rest): (Vec<_>, Vec<_>) = self
+            .scratch
+            .drain(..)
+            .partition(|pick| state.is_poison(key, pick));
+        let starts = state.starts(key, &rest);
+        drop(state);
+        self.poison.extend(poison);
+        self.scratch = rest;
+        if !starts.is_empty() {
+            self.starting = Some(self.shared.write(&starts, Durability::Os)?);
+        }
+        Ok(())
     }
 
     fn ended(&self, ended: Ended) -> Error {

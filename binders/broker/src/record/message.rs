@@ -72,6 +72,8 @@ pub(crate) struct Target {
 pub(crate) struct PublishHead {
     pub(crate) target: Target,
     pub(crate) due: Option<u64>,
+    /// When its time is up.
+    pub(crate) end: Option<u64>,
     pub(crate) len: u32,
 }
 
@@ -90,6 +92,7 @@ impl PublishHead {
                 sequence: u64_at(head, 72),
             },
             due: (head[9] & DUE != 0).then_some(due),
+            end: (head[9] & END != 0).then(|| u64_at(head, 56)),
             len: u32_at(head, 0),
         })
     }

@@ -70,9 +70,13 @@ impl State {
             lsn: NonZeroU64::new(lsn).unwrap_or(NonZeroU64::MIN),
             key: target.key,
             len: head.len,
-            marks: if due.is_some() { Entry::SCHEDULED } else { 0 },
+            marks: if due.is_some() { Entry::SCHEDULED } else { 0 }
+                | if head.end.is_some() { Entry::ENDS } else { 0 },
         };
         let position = log.push(entry, due, time);
+        if let Some(end) = head.end {
+            log.ends.add(position, end.saturating_add_signed(ahead));
+        }
         self.live.add(&entry);
         destination.stored.add(head.len);
         destination.route.add(1, u64::from(head.len));
@@ -94,13 +98,14 @@ impl State {
                 deliveries,
                 due,
             } => {
-                let note = Note {
-                    attempts,
-                    deliveries,
-                    due,
-                    is_held: false,
-                };
                 self.with(lane, position, |lane, log| {
+                    let note = Note {
+                        attempts,
+                        deliveries,
+                        due,
+                        is_held: false,
+                        crashes: lane.crashes(position),
+                    };
                     lane.release(position, note, log);
                 });
             }
@@ -115,6 +120,7 @@ impl State {
                     deliveries: 0,
                     due,
                     is_held: true,
+                    crashes: lane.crashes(position),
                 };
                 lane.hold(position, note);
             }),
@@ -189,6 +195,13 @@ impl State {
                 saved,
             } => self.commit(lane, position, moves, saved),
             Change::Boot => self.boot(),
+            Change::Start { lane, runs } => self.start(lane, &runs),
+            Change::Expire {
+                destination,
+                partition,
+                runs,
+            } => self.expire(destination, partition, &runs),
+            Change::Ended { crashed } => self.end_process(crashed),
             Change::Options { id, options } => self.set_options(id, options),
             _ => {}
         }
@@ -353,16 +366,26 @@ impl State {
         let Some(group) = destination.groups.get_mut(&group) else {
             return;
         };
+        let mut lost = Vec::new();
         for ((lane, log), from) in group.lanes.iter_mut().zip(&destination.logs).zip(from) {
             if *from != Change::STAY {
+                // What readers of a log have is nobody's any more.
+                let read = lane.cursor.as_ref();
+                lost.extend(read.map(|cursor| (cursor.owner, cursor.handed.len())));
                 lane.seek(log.first_from(*from), log);
+            }
+        }
+        for (owner, count) in lost {
+            let mut members = self.members.iter_mut().map(|(_, member)| member);
+            if let Some(member) = members.find(|member| member.number == owner) {
+                member.out = member.out.saturating_sub(count);
             }
         }
         destination.review(&mut self.live);
         self.touched.insert(id);
     }
 
-    fn handle(&mut self, id: u32, partition: u32, position: u64) {
+    pub(super) fn handle(&mut self, id: u32, partition: u32, position: u64) {
         let Some(destination) = self.destinations.get_mut(&id) else {
             return;
         };

@@ -195,6 +195,8 @@ pub(crate) struct Destination {
     pub(super) next_group: u32,
     /// The same, with numbers that were given out and are not in the journal yet.
     pub(super) reserved: u32,
+    /// In each partition, the end of what may have made the process before this one crash.
+    pub(super) suspects: Vec<u64>,
 }
 
 impl Destination {
@@ -207,6 +209,7 @@ impl Destination {
             groups: BTreeMap::new(),
             next_group: 1,
             reserved: 1,
+            suspects: Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use mq_core::binder::Positions;
 
-use super::tally::Tally;
+use super::{ends::Ends, tally::Tally};
 use crate::record::FLEETING;
 
 /// A message that is kept.
@@ -30,6 +30,8 @@ impl Entry {
     pub(crate) const HANDLED: u32 = 2;
     /// It waits for its time.
     pub(crate) const SCHEDULED: u32 = 4;
+    /// Its time will be up some day.
+    pub(crate) const ENDS: u32 = 8;
 
     /// Whether it is in memory only.
     #[inline]
@@ -45,7 +47,8 @@ impl Entry {
     /// Whether it has neither marks that a lane has to look at, nor a key, unless that does not matter.
     #[inline]
     pub(super) fn is_plain(&self, ignores_keys: bool) -> bool {
-        (ignores_keys || self.key == 0) && self.marks & (Self::HANDLED | Self::SCHEDULED) == 0
+        (ignores_keys || self.key == 0)
+            && self.marks & (Self::HANDLED | Self::SCHEDULED | Self::ENDS) == 0
     }
 }
 
@@ -59,6 +62,8 @@ pub(crate) struct Log {
     pub(super) times: Times,
     /// By time: what waits for it.
     pub(super) scheduled: BinaryHeap<Reverse<(u64, u64)>>,
+    /// When the time of messages is up.
+    pub(super) ends: Ends,
     /// What waits no longer, and did when the last frame was written.
     pub(super) fired: Vec<(u64, u64)>,
     /// How many entries are done.
@@ -105,7 +110,9 @@ impl Log {
             entry.marks |= Entry::HANDLED;
             self.open.sub(position);
         }
-        Some(entry.key)
+        let key = entry.key;
+        self.ends.remove(position);
+        Some(key)
     }
 
     /// A message that a snapshot holds.
@@ -213,6 +220,9 @@ impl Log {
         }
         if !entry.is(Entry::HANDLED) {
             self.open.sub(position);
+        }
+        if entry.is(Entry::ENDS) {
+            self.ends.remove(position);
         }
         Some(entry)
     }

@@ -5,7 +5,9 @@
 
 mod admin;
 mod apply;
+mod crashes;
 mod destination;
+mod ends;
 mod keys;
 mod lane;
 mod live;
@@ -24,6 +26,7 @@ mod tally;
 
 pub(crate) use apply::Applied;
 pub(crate) use destination::{Destination, Route};
+pub(crate) use ends::Over;
 pub(crate) use lane::Pick;
 pub(crate) use member::{Ended, MemberKey, Turn};
 pub(crate) use settle::Checked;
@@ -75,6 +78,8 @@ pub(crate) struct State {
     pub(crate) ahead: i64,
     /// How often the broker was opened with destinations in memory.
     pub(crate) boots: u32,
+    /// Whether the process before this one has crashed.
+    pub(crate) is_suspicious: bool,
     /// Destinations in memory.
     pub(crate) memory: Arc<BTreeSet<u32>>,
     /// Whether frames that are lost may have held messages: positions in later frames are not those that they speak of.

@@ -190,7 +190,7 @@ impl Destination {
 
     fn read(&mut self, format: u8, input: &mut Fields<'_>) -> Result<(), Malformed> {
         for log in &mut self.logs {
-            log.read(input)?;
+            log.read(format, input)?;
         }
         let next = input.u32()?;
         for _ in 0..input.u64()? {
@@ -201,7 +201,10 @@ impl Destination {
                 1 => GroupMode::default(),
                 _ => mode(input.u32()?)?,
             };
-            let lanes = self.logs.iter().map(|log| Lane::read(mode, log, input));
+            let lanes = self
+                .logs
+                .iter()
+                .map(|log| Lane::read(format, mode, log, input));
             let group = Group {
                 name: name.into(),
                 lanes: lanes.collect::<Result<_, _>>()?,
@@ -230,9 +233,15 @@ impl Log {
             out.u64(due);
             out.u64(position);
         }
+        let ends = self.ends.iter();
+        out.len(ends.len());
+        for (position, end) in ends {
+            out.u64(position);
+            out.u64(end);
+        }
     }
 
-    fn read(&mut self, input: &mut Fields<'_>) -> Result<(), Malformed> {
+    fn read(&mut self, format: u8, input: &mut Fields<'_>) -> Result<(), Malformed> {
         let end = input.u64()?;
         self.swept = input.u64()?;
         if end > LAST {
@@ -246,6 +255,15 @@ impl Log {
             if let Some(entry) = self.entries.get_mut(position) {
                 entry.marks |= Entry::SCHEDULED;
                 self.scheduled.push(Reverse((due, position)));
+            }
+        }
+        if format > 1 {
+            for _ in 0..input.u64()? {
+                let (position, end) = (input.u64()?, input.u64()?);
+                let entry = self.entries.get(position);
+                if entry.is_some_and(|entry| entry.is(Entry::ENDS)) {
+                    self.ends.add(position, end);
+                }
             }
         }
         Ok(())
@@ -279,7 +297,15 @@ impl Lane {
             out.u32(note.deliveries);
             out.u64(note.due);
             out.u32(u32::from(note.is_held));
+            out.u32(note.crashes);
         }
+        let started = self.started.iter();
+        let started: Vec<u64> = started
+            .copied()
+            .filter(|at| self.is_open(*at, log))
+            .collect();
+        out.len(started.len());
+        started.into_iter().for_each(|position| out.u64(position));
     }
 
     /// Whether the group still has to settle this message.
@@ -314,7 +340,12 @@ impl Lane {
         runs
     }
 
-    fn read(mode: GroupMode, log: &Log, input: &mut Fields<'_>) -> Result<Self, Malformed> {
+    fn read(
+        format: u8,
+        mode: GroupMode,
+        log: &Log,
+        input: &mut Fields<'_>,
+    ) -> Result<Self, Malformed> {
         let floor = input.u64()?;
         if floor > log.end() {
             return Err(Malformed("a group is ahead of its messages"));
@@ -339,12 +370,19 @@ impl Lane {
                 deliveries: input.u32()?,
                 due: input.u64()?,
                 is_held: input.u32()? != 0,
+                crashes: if format > 1 { input.u32()? } else { 0 },
             };
             lane.cover(position.saturating_add(1).min(log.end()), log);
             if note.is_held {
                 lane.note(position, note);
             } else {
                 lane.release(position, note, log);
+            }
+        }
+        if format > 1 {
+            for _ in 0..input.u64()? {
+                let position = input.u64()?;
+                lane.start(position..position.saturating_add(1).min(log.end()), log);
             }
         }
         Ok(lane)
@@ -361,7 +399,7 @@ impl Lane {
         }
         let mut out = Writer(Vec::new());
         self.write(log, &mut out);
-        let read = Self::read(mode, log, &mut Fields(&out.0));
+        let read = Self::read(FORMAT, mode, log, &mut Fields(&out.0));
         read.unwrap_or_else(|_| Self::starting_at(self.settled_floor(log), mode))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::options::Expired;
+
 use super::{
     State,
     lane::{Pick, Taker},
@@ -87,6 +89,7 @@ impl State {
             owner: key.number,
             lane: 0,
             now,
+            keeps_over: false,
         };
         for index in (first..count).chain(0..first.min(count)) {
             if taker.room == 0 {
@@ -101,6 +104,7 @@ impl State {
             let Some(destination) = self.destinations.get_mut(&lane.destination) else {
                 continue;
             };
+            taker.keeps_over = destination.route.options.expired != Expired::HandOut;
             destination.fire(lane.partition as usize, now, time);
             if let Some(group) = destination.groups.get_mut(&lane.group)
                 && group.is_turn(key.index)

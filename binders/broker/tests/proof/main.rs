@@ -3,11 +3,13 @@
 mod clock;
 mod crash;
 mod damage;
+mod ends;
 mod formats;
 mod full;
 mod histories;
 mod model;
 mod options;
+mod poison;
 mod regressions;
 mod run;
 mod sharing;

@@ -287,7 +287,18 @@ impl World {
         self.find_place(loses || again);
         self.model.restart(self.broker().boots());
         self.look().await;
-        self.points = vec![self.point()];
+        let (lsn, bytes) = self.broker().opened().expect("asked for");
+        let found = Point {
+            lsn,
+            bytes,
+            ..self.point()
+        };
+        // What the broker writes by itself at a start may be lost.
+        let begun = Point {
+            is_quiet: true,
+            ..self.point()
+        };
+        self.points = vec![found, begun];
         self.opened = SystemTime::now();
     }
 
@@ -470,11 +481,24 @@ impl World {
             };
             let Ok(got) = got else {
                 assert!(self.disk.is_crashed(), "receiving: {got:?}");
+                self.note_starts();
                 return count;
             };
             count += self.take(who, got);
         }
+        self.note_starts();
         count
+    }
+
+    /// What is handed out after a crash is written down, which changes nothing that the model knows.
+    fn note_starts(&mut self) {
+        let lsn = self.broker().inspect().0;
+        if self.points.last().is_some_and(|last| last.lsn < lsn) {
+            self.points.push(self.point());
+            self.was_quiet();
+        } else if self.disk.is_crashed() {
+            self.unknown.get_or_insert(self.model.clone());
+        }
     }
 
     fn wait_for_dues(&self, name: &str, group: &str) {

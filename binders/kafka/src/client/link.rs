@@ -41,7 +41,7 @@ pub(crate) struct Link {
     stalls: Mutex<Stalls>,
 }
 
-/// By group, topic and partition: where it stood, and how far it could have come.
+/// Groups and partitions, and between which positions nothing came.
 type Stalls = HashMap<(String, String, i32), (u64, u64)>;
 
 /// What clients have told of the cluster.

@@ -71,7 +71,7 @@ async fn a_tombstone_and_an_empty_payload_are_told_apart() {
     let records = reader.take(2).await;
     let payloads: Vec<_> = records
         .iter()
-        .map(|record| record.message.as_payload().map(|bytes| bytes.len()))
+        .map(|record| record.message.as_payload().map(|bytes| bytes[..].len()))
         .collect();
     assert_eq!(payloads, [None, Some(0)]);
 }

@@ -13,6 +13,8 @@ use mq_core::{
     message::Message,
 };
 
+use mq_kafka::KafkaBinder;
+
 use crate::server::{broker, connect, publish, settings, topic};
 
 /// What the members of a group have handled: for each key the numbers in the order of their first handling.
@@ -65,6 +67,34 @@ async fn member(address: &str, topic: &str, book: &Book) -> RunningApp {
     app.build().unwrap().start().await.unwrap()
 }
 
+const KEYS: u64 = 200;
+
+async fn send(binder: Arc<KafkaBinder>, orders: String, count: usize) {
+    for start in (0..count as u64).step_by(1_000) {
+        let message = |number: u64| {
+            let key = number % KEYS;
+            Message::new(format!("{key} {}", number / KEYS)).key(key.to_string())
+        };
+        let messages: Vec<_> = (start..start + 1_000).map(message).collect();
+        publish(&binder, &orders, &messages).await;
+    }
+}
+
+fn judge(book: &Book, count: usize) {
+    let seen = book.0.lock().unwrap();
+    for (key, numbers) in &seen.keys {
+        assert!(
+            numbers.is_sorted(),
+            "key {key} was handled out of order: {numbers:?}"
+        );
+    }
+    assert!(
+        seen.again * 100 < count,
+        "{} of {count} were handled again",
+        seen.again
+    );
+}
+
 /// How long the storm lasts: `MQ_STORM` in seconds.
 fn seconds() -> u64 {
     #[expect(
@@ -77,7 +107,6 @@ fn seconds() -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_of_rebalances_loses_nothing_and_keeps_keys_in_order() {
-    const KEYS: u64 = 200;
     let Some(address) = broker().await else {
         return;
     };
@@ -86,19 +115,7 @@ async fn a_storm_of_rebalances_loses_nothing_and_keeps_keys_in_order() {
     let seconds = seconds();
     let count = usize::try_from(seconds * 3_333).unwrap() / 1_000 * 1_000;
     let book = Book::default();
-    let publishing = {
-        let (binder, orders) = (binder.clone(), orders.clone());
-        tokio::spawn(async move {
-            for start in (0..count as u64).step_by(1_000) {
-                let message = |number: u64| {
-                    let key = number % KEYS;
-                    Message::new(format!("{key} {}", number / KEYS)).key(key.to_string())
-                };
-                let messages: Vec<_> = (start..start + 1_000).map(message).collect();
-                publish(&binder, &orders, &messages).await;
-            }
-        })
-    };
+    let publishing = tokio::spawn(send(binder.clone(), orders.clone(), count));
     let steady = member(&address, &orders, &book).await;
     let begin = Instant::now();
     let mut comers: Vec<RunningApp> = Vec::new();
@@ -125,17 +142,6 @@ async fn a_storm_of_rebalances_loses_nothing_and_keeps_keys_in_order() {
         app.stop().await.unwrap();
     }
     steady.stop().await.unwrap();
-    let seen = book.0.lock().unwrap();
-    for (key, numbers) in &seen.keys {
-        assert!(
-            numbers.is_sorted(),
-            "key {key} was handled out of order: {numbers:?}"
-        );
-    }
-    assert!(
-        seen.again * 100 < count,
-        "{} of {count} were handled again",
-        seen.again
-    );
+    judge(&book, count);
     drop(binder.close().await);
 }

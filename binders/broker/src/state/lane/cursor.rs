@@ -71,7 +71,7 @@ impl Lane {
                 return;
             }
             self.slots.skip_to(position + 1);
-            if !entry.is(Entry::HANDLED) {
+            if !entry.is(Entry::HANDLED) && !taker.keeps_back(entry, position, log) {
                 cursor.handed.push_back(position);
                 taker.room -= 1;
                 taker.hand(entry, position, 0, None);

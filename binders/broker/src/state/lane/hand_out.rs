@@ -16,6 +16,8 @@ pub(crate) struct Taker<'a> {
     pub(in crate::state) lane: u32,
     /// Nanoseconds since the Unix epoch.
     pub(in crate::state) now: u64,
+    /// Whether messages whose time is up are kept back.
+    pub(in crate::state) keeps_over: bool,
 }
 
 /// Handing out.
@@ -71,6 +73,10 @@ impl Lane {
         if entry.is(Entry::HANDLED) {
             return self.slots.skip_to(position + 1);
         }
+        if taker.keeps_back(entry, position, log) {
+            // Until the journal says that it is gone.
+            return self.slots.push(Slot::new(Place::Delayed));
+        }
         if entry.is(Entry::SCHEDULED) {
             return self.slots.push(Slot::new(Place::Delayed));
         }
@@ -94,7 +100,7 @@ impl Lane {
             let key = self.key(entry);
             return self.drop_slot(position, Some(key));
         }
-        if entry.is(Entry::SCHEDULED) {
+        if entry.is(Entry::SCHEDULED) || taker.keeps_back(entry, position, log) {
             slot.place = Place::Delayed;
             return;
         }
@@ -122,6 +128,11 @@ impl Lane {
 }
 
 impl Taker<'_> {
+    /// Whether the time of a message is up, and it is not handed out then.
+    pub(super) fn keeps_back(&self, entry: &Entry, position: u64, log: &Log) -> bool {
+        self.keeps_over && entry.is(Entry::ENDS) && log.ends.is_over(position, self.now)
+    }
+
     #[inline]
     pub(super) fn hand(
         &mut self,

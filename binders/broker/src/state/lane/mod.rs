@@ -83,6 +83,8 @@ pub(crate) struct Note {
     pub(crate) due: u64,
     /// Whether a consumer holds it until then.
     pub(crate) is_held: bool,
+    /// Processes that have ended while they had it.
+    pub(crate) crashes: u32,
 }
 
 /// The message is not with this consumer.
@@ -104,6 +106,8 @@ pub(crate) struct Lane {
     mode: GroupMode,
     /// Of a group of mode `log`, which has nothing of the above.
     pub(super) cursor: Option<Cursor>,
+    /// What consumers have begun with, where that is written down.
+    pub(super) started: BTreeSet<u64>,
     /// What has a slot, and is nothing that the group still has to settle.
     gone: BTreeSet<u64>,
 }
@@ -247,6 +251,7 @@ impl Lane {
     fn drop_slot(&mut self, position: u64, key: Option<u64>) {
         self.slots.clear(position);
         self.gone.remove(&position);
+        self.started.remove(&position);
         self.notes.remove(&position);
         match key {
             Some(0) => {}
@@ -286,6 +291,9 @@ impl Lane {
         if !self.gone.is_empty() {
             self.gone.remove(&position);
         }
+        if !self.started.is_empty() {
+            self.started.remove(&position);
+        }
         match log.get(position).map(|entry| self.key(entry)) {
             Some(0) => false,
             Some(key) => self.pass(key, position),
@@ -315,6 +323,38 @@ impl Lane {
         next.is_some()
     }
 
+    /// Whether the group has still to settle the message, and no consumer has it.
+    pub(super) fn wants(&self, position: u64) -> bool {
+        let place = self.slots.get(position).map(|slot| slot.place);
+        !self.is_settled(position) && !matches!(place, Some(Place::Out | Place::Settling))
+    }
+
+    /// A consumer begins with these messages.
+    pub(super) fn start(&mut self, run: std::ops::Range<u64>, log: &Log) {
+        self.cover(run.end, log);
+        for position in run {
+            if self.slots.get(position).is_some() {
+                self.started.insert(position);
+            }
+        }
+    }
+
+    /// The process that had begun with messages has ended.
+    pub(super) fn end_process(&mut self, crashed: bool) {
+        for position in std::mem::take(&mut self.started) {
+            if crashed {
+                let note = self.notes.get(&position).copied().unwrap_or_default();
+                let crashes = note.crashes.saturating_add(1);
+                self.note(position, Note { crashes, ..note });
+            }
+        }
+    }
+
+    /// Processes that have ended while they had the message.
+    pub(super) fn crashes(&self, position: u64) -> u32 {
+        self.notes.get(&position).map_or(0, |note| note.crashes)
+    }
+
     /// Writes down what is known of a message.
     pub(super) fn note(&mut self, position: u64, note: Note) {
         if let Some(slot) = self
@@ -342,6 +382,7 @@ impl Lane {
         let Some(slot) = self.slots.get_mut(position) else {
             return;
         };
+        self.started.remove(&position);
         let entry = log.get(position);
         let is_wanted = entry.is_some_and(|entry| !entry.is(Entry::HANDLED));
         if slot.extra == Extra::Past || !is_wanted {

@@ -1,8 +1,6 @@
 //! What the compiler says to mistakes, and that what is right compiles.
 //!
-//! `TRYBUILD=overwrite cargo test -p mq --test ui` writes the answers anew; read the difference before you keep it.
-
-#![cfg(feature = "macros")]
+//! `TRYBUILD=overwrite cargo test -p mq-macros --test ui` writes the answers anew; read the difference before you keep it.
 
 #[test]
 fn mistakes_are_answered_on_the_word_that_is_wrong() {
