@@ -11,6 +11,7 @@ mod members;
 mod pool;
 mod provision;
 mod reader;
+mod together;
 mod topics;
 
 pub(crate) use pool::Pool;

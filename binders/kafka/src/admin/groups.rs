@@ -1,10 +1,6 @@
 //! Groups: making them before anybody reads, their members, moving them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::{Mutex, PoisonError},
-    thread::scope,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use mq_core::{
     binder::{DestinationPlan, GroupInfo, ReplayFrom},
@@ -17,15 +13,12 @@ use rdkafka::{
     groups::GroupInfo as Listed,
 };
 
-use super::{KafkaAdmin, handled::HANDLED, members};
+use super::{KafkaAdmin, handled::HANDLED, members, together::together};
 use crate::{
     client::{Plain, patiently},
     consumer::{FOUNDED, Place, offsets, value},
     error, headers,
 };
-
-/// Groups that are asked for their positions at the same time.
-const AT_ONCE: usize = 16;
 
 /// A committed position.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,15 +106,20 @@ impl KafkaAdmin {
 
     /// Makes the groups that are not there; returns their names.
     pub(super) fn found_all(&self, plan: &[DestinationPlan]) -> Result<Vec<String>> {
-        let mut founded = Vec::new();
-        for wanted in plan {
-            for group in &wanted.groups {
-                if !self.is_founded(&wanted.name, group)? && self.found(&wanted.name, group)? {
-                    founded.push(format!("{}.{group}", wanted.name));
-                }
-            }
-        }
-        Ok(founded)
+        let founded = together(wanted(plan), |(topic, group)| {
+            let is_new = !self.is_founded(topic, group)? && self.found(topic, group)?;
+            Ok(is_new.then(|| format!("{topic}.{group}")))
+        });
+        founded.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    /// The groups that are not there, as a report calls them.
+    pub(super) fn absent(&self, plan: &[DestinationPlan]) -> Result<Vec<String>> {
+        let absent = together(wanted(plan), |(topic, group)| {
+            let is_absent = !self.is_founded(topic, group)?;
+            Ok(is_absent.then(|| format!("group `{group}` of `{topic}`")))
+        });
+        absent.into_iter().filter_map(Result::transpose).collect()
     }
 
     /// Notes where the partitions end now, so that whoever reads first as this group misses nothing; whether that was possible.
@@ -153,51 +151,35 @@ impl KafkaAdmin {
             .fetch_group_list(None, self.timeout())
             .map_err(|error| self.link.explain(error::classify("listing groups", &error)))?;
         let mut found = Vec::new();
-        let mut open = VecDeque::new();
-        for group in list.groups().iter().filter(|group| group.name() != HANDLED) {
+        let mut open = Vec::new();
+        let groups = list.groups().iter();
+        for group in groups.filter(|group| group.name() != HANDLED) {
             match members::subscribed(group, topic) {
                 Some(true) => found.push(GroupInfo::new(group.name(), count(group))),
                 Some(false) => {}
-                None => open.push_back((group.name(), count(group))),
+                None => open.push((group.name(), count(group))),
             }
         }
-        found.extend(self.with_positions(&places, open)?);
+        for group in together(open, |group| self.with_positions(&places, group)) {
+            found.extend(group?);
+        }
         found.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(found)
     }
 
-    /// Those of these groups that have positions in these places. Each group has a coordinator of its own to ask.
+    /// The group, if it has positions in these places.
     fn with_positions(
         &self,
         places: &BTreeSet<Place>,
-        open: VecDeque<(&str, u32)>,
-    ) -> Result<Vec<GroupInfo>> {
-        let workers = open.len().min(AT_ONCE);
-        let (open, found) = (Mutex::new(open), Mutex::new(Ok(Vec::new())));
-        let work = || loop {
-            let next = open
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop_front();
-            let Some((name, members)) = next else { return };
-            let positions = self.with_group(name, |client| self.positions(client, places));
-            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-            match (&mut *found, positions) {
-                (Ok(found), Ok(positions)) if !positions.is_empty() => {
-                    found.push(GroupInfo::new(name, members));
-                }
-                // Somebody else's group, which this user may not look at.
-                (_, Err(error)) if error.kind() == ErrorKind::Unauthorized => {}
-                (Ok(_), Err(error)) => *found = Err(error),
-                _ => {}
-            }
-        };
-        scope(|threads| {
-            for _ in 0..workers {
-                threads.spawn(work);
-            }
-        });
-        found.into_inner().unwrap_or_else(PoisonError::into_inner)
+        (name, members): (&str, u32),
+    ) -> Result<Option<GroupInfo>> {
+        match self.with_group(name, |client| self.positions(client, places)) {
+            Ok(positions) if positions.is_empty() => Ok(None),
+            Ok(_) => Ok(Some(GroupInfo::new(name, members))),
+            // Somebody else's group, which this user may not look at.
+            Err(error) if error.kind() == ErrorKind::Unauthorized => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn move_group(&self, topic: &str, group: &str, from: ReplayFrom) -> Result<()> {
@@ -228,6 +210,13 @@ impl KafkaAdmin {
                 .map_err(|error| refused(classify(error), group))
         })
     }
+}
+
+/// Each group with its topic.
+fn wanted(plan: &[DestinationPlan]) -> Vec<(&str, &str)> {
+    plan.iter()
+        .flat_map(|wanted| wanted.groups.iter().map(|group| (&*wanted.name, &**group)))
+        .collect()
 }
 
 fn refused(error: Error, group: &str) -> Error {

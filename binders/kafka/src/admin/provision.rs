@@ -196,23 +196,12 @@ impl KafkaAdmin {
             .iter()
             .map(|wanted| format!("destination `{}`", wanted.name));
         let mut missing: Vec<_> = topics.collect();
-        let groups = sighted.there.iter().flat_map(|(wanted, _)| {
-            wanted
-                .groups
-                .iter()
-                .map(|group| (wanted.name.clone(), group.clone()))
-        });
-        let groups: Vec<_> = groups.collect();
-        let absent = self.blocking(move |own| {
-            let mut absent = Vec::new();
-            for (topic, group) in groups {
-                if !own.is_founded(&topic, &group)? {
-                    absent.push(format!("group `{group}` of `{topic}`"));
-                }
-            }
-            Ok(absent)
-        });
-        missing.extend(absent.await?);
+        let there: Vec<_> = sighted
+            .there
+            .iter()
+            .map(|(plan, _)| (*plan).clone())
+            .collect();
+        missing.extend(self.blocking(move |own| own.absent(&there)).await?);
         let drift: Vec<_> = self
             .drift(&sighted.there)
             .await?

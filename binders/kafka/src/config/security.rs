@@ -103,11 +103,11 @@ impl Mechanism {
 pub(super) type Mistake = (String, String, String);
 
 fn mistake(key: &str, problem: &str, help: &str) -> Mistake {
-    (
-        format!("security.{key}"),
-        problem.to_owned(),
-        help.to_owned(),
-    )
+    let key = match key {
+        "" => "security".to_owned(),
+        key => format!("security.{key}"),
+    };
+    (key, problem.to_owned(), help.to_owned())
 }
 
 impl SecuritySettings {

@@ -208,7 +208,6 @@ async fn groups_of_both_protocols_are_listed_with_what_is_known_of_them() {
     until("three groups", async || {
         let groups = admin.groups(&topic).await.expect("groups");
         let found: Vec<_> = groups.iter().map(|one| (&*one.name, one.members)).collect();
-        println!("{found:?}");
         found.len() == 3 && found.contains(&(&classic, 1)) && found.contains(&(&idle, 0))
     })
     .await;
@@ -234,15 +233,11 @@ async fn many_groups_of_other_topics_are_looked_through() {
         plan,
         DestinationPlan::new(topic.as_str()).group(own.as_str()),
     ];
-    let begin = std::time::Instant::now();
     binder
         .provision(&plans, Provision::Create)
         .await
         .expect("founded");
-    println!("101 groups were made in {:?}", begin.elapsed());
-    let begin = std::time::Instant::now();
     let groups = binder.admin().groups(&topic).await.expect("groups");
-    println!("at least 100 groups were asked in {:?}", begin.elapsed());
     let found: Vec<_> = groups.iter().map(|one| &*one.name).collect();
     assert_eq!(found, [own]);
     binder.close().await.expect("closed");
@@ -310,7 +305,6 @@ async fn members_are_counted() {
     until("both are there", async || {
         let groups = binder.admin().groups(&topic).await.expect("groups");
         let found: Vec<_> = groups.iter().map(|one| (&*one.name, one.members)).collect();
-        println!("{found:?}");
         found == [(closed.as_str(), 0), (group.as_str(), 2)]
     })
     .await;

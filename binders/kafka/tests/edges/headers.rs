@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use mq_core::{
     binder::{Binder, Cursor},
-    message::{Message, MessageId, names},
+    message::{ContentType, Message, MessageId, names},
 };
 use mq_kafka::{HeaderStyle, KafkaBinder, KafkaSettings};
 use mq_testkit::harness::Server;
@@ -132,7 +132,7 @@ async fn what_a_spring_application_writes_is_read_and_passed_on() {
     write(server, &topic, &headers).await;
     let message = read(&binder, &topic, 1).await.remove(0).message;
     assert_eq!(
-        message.as_content_type().map(|one| one.as_str()),
+        message.as_content_type().map(ContentType::as_str),
         Some("application/json")
     );
     let found = message.as_headers();
@@ -178,7 +178,7 @@ async fn a_foreign_record_without_types_keeps_its_bytes() {
     write(server, &topic, &headers).await;
     let message = read(&binder, &topic, 1).await.remove(0).message;
     assert_eq!(
-        message.as_content_type().map(|one| one.as_str()),
+        message.as_content_type().map(ContentType::as_str),
         Some("application/json")
     );
     assert_eq!(message.as_headers().text("x"), Some("\"y\""));

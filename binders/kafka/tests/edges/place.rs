@@ -68,8 +68,17 @@ pub(crate) async fn connect(settings: KafkaSettings) -> KafkaBinder {
 pub(crate) async fn topic(binder: &KafkaBinder, what: &str, partitions: u32) -> String {
     let topic = name(what);
     let plan = [DestinationPlan::new(topic.as_str()).partitions(partitions)];
-    let made = binder.provision(&plan, Provision::Create).await;
-    made.expect("the topic is made");
+    // As an application does: what is temporary is tried again.
+    let making = async {
+        loop {
+            match binder.provision(&plan, Provision::Create).await {
+                Err(error) if error.is_temporary() => {}
+                made => return made,
+            }
+        }
+    };
+    let made = timeout(PATIENCE * 2, making).await;
+    made.expect("in time").expect("the topic is made");
     topic
 }
 

@@ -128,7 +128,6 @@ async fn is_refused(binder: KafkaBinder, topic: &str, words: &[&str]) {
     let Health::Down(reason) = binder.health() else {
         panic!("{:?}", binder.health())
     };
-    println!("{reason}");
     assert!(words.iter().all(|word| reason.contains(word)), "{reason}");
     assert!(!reason.contains("wrong-secret") && !format!("{binder:?}").contains("wrong-secret"));
     binder.close().await.expect("closed");
@@ -216,7 +215,7 @@ async fn tokens_come_from_code_and_from_a_program() {
     let topic = made(server, "tokens").await;
     let asked = Arc::new(AtomicUsize::new(0));
     let oauth = |security: &mut SecuritySettings, _: &Secured| {
-        security.mechanism = Some(Mechanism::OauthBearer)
+        security.mechanism = Some(Mechanism::OauthBearer);
     };
     let own = asked.clone();
     let tokens = move || {
@@ -343,7 +342,6 @@ async fn a_refused_client_does_not_knock_in_a_busy_loop() {
     let before = proxy.statistics().accepted;
     sleep(Duration::from_secs(5)).await;
     let knocks = proxy.statistics().accepted - before;
-    println!("{knocks} connections in 5 s");
     // Two clients, each at most every 50 ms at first and every second later on.
     assert!(knocks < 100, "{knocks} connections in 5 s");
     // What could not be sent is told.

@@ -24,11 +24,6 @@ async fn told(mut settings: KafkaSettings) -> (String, Error) {
         panic!("{:?}", binder.health())
     };
     binder.close().await.expect("closed");
-    println!(
-        "health: {reason}\nerror: {error} ({:?}, temporary: {})\n",
-        error.kind(),
-        error.is_temporary()
-    );
     (reason, error)
 }
 
