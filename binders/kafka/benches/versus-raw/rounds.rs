@@ -15,8 +15,8 @@ use crate::{
 
 /// Rounds of each scenario.
 const ROUNDS: usize = 15;
-/// Sets the number of rounds.
-const VARIABLE: &str = "MQ_BENCH_ROUNDS";
+/// The argument that sets another number of rounds.
+const ROUNDS_ARGUMENT: &str = "--rounds=";
 /// Memory of the broker, in MiB.
 const HEAP: usize = 768;
 /// The size of the bare loop's transactions: of a binding that is busy they are as large as its window.
@@ -42,7 +42,7 @@ pub(crate) fn run(scenarios: &[Scenario]) -> Outcome<()> {
     let Some(server) = server else {
         return Ok(());
     };
-    let mut bench = Bench::new(runtime, server.addr())?;
+    let mut bench = Bench::new(runtime, server.addr(), rounds(&arguments)?)?;
     let mut figures = Figures::default();
     for scenario in scenarios {
         if is_wanted(&arguments, scenario.name) {
@@ -51,6 +51,12 @@ pub(crate) fn run(scenarios: &[Scenario]) -> Outcome<()> {
     }
     figures.print();
     Ok(())
+}
+
+fn rounds(arguments: &[String]) -> Outcome<usize> {
+    let mut found = arguments.iter();
+    let found = found.find_map(|argument| argument.strip_prefix(ROUNDS_ARGUMENT));
+    Ok(found.map_or(Ok(ROUNDS), str::parse)?)
 }
 
 fn is_wanted(arguments: &[String], name: &str) -> bool {
@@ -73,13 +79,12 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(runtime: Runtime, servers: String) -> Outcome<Self> {
-        let rounds = env::var(VARIABLE).ok().map(|text| text.parse());
+    fn new(runtime: Runtime, servers: String, rounds: usize) -> Outcome<Self> {
         Ok(Self {
             runtime,
             topics: Topics::new(&servers)?,
             servers,
-            rounds: rounds.transpose()?.unwrap_or(ROUNDS),
+            rounds,
             run: format!("{:06x}", fastrand::u32(..1 << 24)),
             count: 0,
         })

@@ -43,7 +43,7 @@ pub(crate) fn consume(job: &Job) -> Outcome<Used> {
         black_box(message.payload());
         positions.insert(message.partition(), message.offset() + 1);
         count += 1;
-        if count % LOOK == 0 && committed.elapsed() >= INTERVAL {
+        if u64::is_multiple_of(count, LOOK) && committed.elapsed() >= INTERVAL {
             consumer.commit(&list(job, &positions)?, CommitMode::Async)?;
             committed = Instant::now();
         }

@@ -41,7 +41,7 @@ impl ProducerContext for Confirmed {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
         let done = self.done.fetch_add(1, Ordering::Release) + 1;
-        if done % WAKE == 0 {
+        if done.is_multiple_of(WAKE) {
             self.publisher.unpark();
         }
     }
