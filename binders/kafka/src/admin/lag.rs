@@ -162,13 +162,22 @@ mod tests {
             0,
             "only a marker is left"
         );
-        assert_eq!(messages(place(10, 14, &[11..13]), &[10, 11, 12, 13]), 2);
+        assert_eq!(
+            messages(
+                place(10, 14, std::slice::from_ref(&(11..13))),
+                &[10, 11, 12, 13]
+            ),
+            2
+        );
     }
 
     #[test]
     fn many_are_counted_by_their_positions() {
         assert_eq!(messages(place(0, 1_000, &[]), &[0]), 1_000);
-        assert_eq!(messages(place(0, 1_000, &[1..501]), &[0]), 500);
+        assert_eq!(
+            messages(place(0, 1_000, std::slice::from_ref(&(1..501))), &[0]),
+            500
+        );
         assert_eq!(
             messages(place(0, 1_000, &[]), &[]),
             0,
