@@ -6,7 +6,8 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    thread::park_timeout,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -31,6 +32,9 @@ use crate::{
     headers::SpringPartitioner,
     producer::{Deliveries, put},
 };
+
+/// Between two attempts to abort.
+const PAUSE: Duration = Duration::from_millis(50);
 
 type Client = ThreadedProducer<Context<Deliveries>, SpringPartitioner>;
 type Confirmations = oneshot::Receiver<Vec<Result<Receipt>>>;
@@ -241,6 +245,17 @@ impl KafkaTransaction {
         }
     }
 
+    /// Waits until nothing of the step is on its way: the coordinator has to know of a partition before it can be told to forget it.
+    async fn settled(&mut self) {
+        let waiting = std::mem::take(&mut self.confirmations);
+        let ended = async {
+            for confirmation in waiting {
+                drop(confirmation.await);
+            }
+        };
+        drop(tokio::time::timeout(self.plan.timeout, ended).await);
+    }
+
     fn reset(&mut self) {
         self.stage = Stage::Empty;
         self.settlements.clear();
@@ -288,6 +303,7 @@ impl Transaction for KafkaTransaction {
 
     async fn abort(&mut self) -> Result<()> {
         let was_empty = self.stage == Stage::Empty;
+        self.settled().await;
         self.reset();
         self.receipts.clear();
         if was_empty || self.is_fenced.load(Ordering::Acquire) {
@@ -307,11 +323,23 @@ impl Drop for KafkaTransaction {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn_blocking(move || {
                 if is_open {
-                    drop(client.abort_transaction(timeout));
+                    give_up(&client, timeout);
                 }
                 drop(client);
             });
         }
+    }
+}
+
+/// Aborts what is open, also when a call that nobody waits for any more has to end first: readers would wait for the transaction's time
+/// to pass.
+fn give_up(client: &Client, patience: Duration) {
+    let begin = Instant::now();
+    while let Err(KafkaError::Transaction(error)) = client.abort_transaction(patience) {
+        if error.is_fatal() || begin.elapsed() > 2 * patience {
+            return;
+        }
+        park_timeout(PAUSE);
     }
 }
 
