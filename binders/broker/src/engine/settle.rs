@@ -1,8 +1,11 @@
 //! Settling.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use mq_core::{
@@ -278,6 +281,15 @@ impl Shared {
         }
     }
 
+    /// When a message that is given back is due; 0 is at once.
+    fn due_after(&self, after: Duration) -> u64 {
+        if after.is_zero() {
+            return 0;
+        }
+        let nanos = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+        self.clock.now().saturating_add(nanos)
+    }
+
     async fn prepare_one(
         self: &Arc<Self>,
         key: MemberKey,
@@ -304,13 +316,7 @@ impl Shared {
                 position,
                 attempts: *attempts,
                 deliveries: checked.deliveries,
-                due: if after.is_zero() {
-                    0
-                } else {
-                    self.clock
-                        .now()
-                        .saturating_add(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX))
-                },
+                due: self.due_after(*after),
             },
             Action::Hold { due, attempts } => {
                 prepared.changes.push(Change::Hold {
