@@ -7,6 +7,7 @@ mod commits;
 mod fill;
 mod lanes;
 mod open;
+mod positions;
 mod queue;
 mod rebalance;
 mod shared;
@@ -14,12 +15,13 @@ mod start;
 mod thread;
 
 pub(crate) use commit::sort;
-pub(crate) use commits::{Commit, NOTES, list, saved_of};
+pub(crate) use commits::{Commit, METADATA, NOTES, list, saved_of};
 pub(crate) use lanes::Lanes;
 pub(crate) use open::{Opening, open};
+pub(crate) use positions::{Committed, Place, committed, offset, offsets, value};
 pub(crate) use rebalance::Rebalances;
 pub(crate) use shared::{Client, Shared};
-pub(crate) use start::{FOUNDED, Place, offsets, value};
+pub(crate) use start::FOUNDED;
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ mod deliveries;
 mod sender;
 
 pub(crate) use deliveries::Deliveries;
-pub(crate) use sender::{Sender, put};
+pub(crate) use sender::{Client, Sender, put};
 
 use std::sync::Arc;
 

@@ -2,10 +2,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     thread::park_timeout,
     time::{Duration, Instant},
 };
@@ -17,11 +14,8 @@ use mq_core::{
     message::Message,
 };
 use rdkafka::{
-    ClientConfig,
-    config::FromClientConfigAndContext,
-    consumer::Consumer,
-    error::KafkaError,
-    producer::{Producer, ThreadedProducer},
+    ClientConfig, config::FromClientConfigAndContext, consumer::Consumer, error::KafkaError,
+    producer::Producer,
 };
 use tokio::{sync::oneshot, task::spawn_blocking};
 
@@ -29,14 +23,12 @@ use crate::{
     client::{Context, Link},
     consumer::{self, Commit, Shared},
     error,
-    headers::SpringPartitioner,
-    producer::{Deliveries, put},
+    producer::{Client, Deliveries, put},
 };
 
 /// Between two attempts to abort.
 const PAUSE: Duration = Duration::from_millis(50);
 
-type Client = ThreadedProducer<Context<Deliveries>, SpringPartitioner>;
 type Confirmations = oneshot::Receiver<Vec<Result<Receipt>>>;
 
 /// What transactions of a consumer are made with.
@@ -77,7 +69,7 @@ pub(crate) struct KafkaTransaction {
     confirmations: Vec<Confirmations>,
     receipts: Receipts,
     /// Another instance has taken the transactional id, or the client cannot go on.
-    is_fenced: Arc<AtomicBool>,
+    is_fenced: bool,
 }
 
 impl fmt::Debug for KafkaTransaction {
@@ -108,13 +100,13 @@ impl KafkaTransaction {
             settlements: Vec::new(),
             confirmations: Vec::new(),
             receipts: Vec::new(),
-            is_fenced: Arc::default(),
+            is_fenced: false,
         })
     }
 
     fn usable(&self) -> Result<()> {
         self.plan.link.open()?;
-        if self.is_fenced.load(Ordering::Acquire) {
+        if self.is_fenced {
             return Err(error::lost());
         }
         if self.stage == Stage::Broken {
@@ -134,11 +126,11 @@ impl KafkaTransaction {
         Ok(())
     }
 
-    fn failed(&self, what: &'static str, error: &KafkaError) -> Error {
+    fn failed(&mut self, what: &'static str, error: &KafkaError) -> Error {
         if let KafkaError::Transaction(error) = error
             && error.is_fatal()
         {
-            self.is_fenced.store(true, Ordering::Release);
+            self.is_fenced = true;
             return Error::new(
                 ErrorKind::Lost,
                 format!("{what} failed: {}", error.string()),
@@ -185,7 +177,7 @@ impl KafkaTransaction {
             None => Ok(sorted
                 .commits
                 .into_iter()
-                .map(|(_, _, commit)| commit)
+                .map(|(_, commit)| commit)
                 .collect()),
             Some(unsettled) => Err(match unsettled.error {
                 SettleError::Failed(error) => error,
@@ -306,7 +298,7 @@ impl Transaction for KafkaTransaction {
         self.settled().await;
         self.reset();
         self.receipts.clear();
-        if was_empty || self.is_fenced.load(Ordering::Acquire) {
+        if was_empty || self.is_fenced {
             return Ok(());
         }
         let (client, timeout) = (self.client.clone(), self.plan.timeout);
@@ -319,7 +311,7 @@ impl Drop for KafkaTransaction {
     fn drop(&mut self) {
         // Ending a client waits for its threads, and what is open is aborted first, so that readers need not wait for its time to pass.
         let (client, timeout) = (self.client.clone(), self.plan.timeout);
-        let is_open = self.stage != Stage::Empty && !self.is_fenced.load(Ordering::Acquire);
+        let is_open = self.stage != Stage::Empty && !self.is_fenced;
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn_blocking(move || {
                 if is_open {

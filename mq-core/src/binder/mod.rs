@@ -26,6 +26,7 @@ mod producer;
 mod provision;
 mod settlement;
 mod spec;
+pub mod varint;
 
 pub use admin::{Admin, Browsed, Cursor, DestinationInfo, GroupInfo, Lag, ReplayFrom};
 pub use batch::Batch;

@@ -2,7 +2,7 @@
 //!
 //! A long backlog has a few bytes for each message instead of 32, and a snapshot of it costs less than the messages.
 
-use mq_core::binder::Positions;
+use mq_core::binder::{Positions, varint::put as write};
 
 use super::log::{Entry, Times};
 use crate::record::{Fields, Malformed};
@@ -23,15 +23,6 @@ const JUMP: u8 = 8;
 const GAP: u8 = 16;
 /// The number of entries follows (one byte) that are like this one, without a key, each behind the one before it.
 const RUN: u8 = 32;
-
-/// Appends a number, seven bits a byte, the lowest first.
-fn write(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
 
 fn read(input: &mut Fields<'_>) -> Result<u64, Malformed> {
     let mut number = 0;

@@ -9,26 +9,15 @@ use mq_core::{
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{CommitMode, Consumer},
-    error::KafkaResult,
     groups::GroupInfo as Listed,
 };
 
 use super::{KafkaAdmin, handled::HANDLED, members, together::together};
 use crate::{
     client::{Plain, patiently},
-    consumer::{FOUNDED, Place, offsets, value},
+    consumer::{Committed, FOUNDED, Place, committed, offset, offsets, value},
     error, headers,
 };
-
-/// A committed position.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Known {
-    pub(super) position: u64,
-    pub(super) metadata: String,
-}
-
-/// The committed positions of a group in a topic, where it has any.
-pub(super) type Positions = BTreeMap<Place, Known>;
 
 impl KafkaAdmin {
     /// Runs what wants a client that may look at and set the positions of a group. It does not join.
@@ -56,40 +45,20 @@ impl KafkaAdmin {
         self.connect(&config)
     }
 
-    pub(super) fn committed(&self, topic: &str, group: &str) -> Result<Positions> {
+    pub(super) fn committed(&self, topic: &str, group: &str) -> Result<Committed> {
         let places = self.places(topic)?;
         self.with_group(group, |client| self.positions(client, &places))
     }
 
-    fn positions(&self, client: &Plain, places: &BTreeSet<Place>) -> Result<Positions> {
-        let classify = |error| {
+    fn positions(&self, client: &Plain, places: &BTreeSet<Place>) -> Result<Committed> {
+        committed(client, places, self.timeout()).map_err(|error| {
             self.link
                 .explain(error::classify("asking for positions", &error))
-        };
-        let mut asked = TopicPartitionList::new();
-        for (topic, partition) in places {
-            asked.add_partition(topic, *partition);
-        }
-        let ask = || {
-            let found = client.committed_offsets(asked.clone(), self.timeout())?;
-            let errors = found.elements().into_iter().map(|one| one.error());
-            errors.collect::<KafkaResult<()>>().map(|()| found)
-        };
-        let found = patiently(self.timeout(), ask).map_err(classify)?;
-        let mut positions = BTreeMap::new();
-        for element in found.elements() {
-            if let Offset::Offset(position) = element.offset() {
-                let place = (element.topic().to_owned(), element.partition());
-                let position = u64::try_from(position).unwrap_or_default();
-                let metadata = element.metadata().to_owned();
-                positions.insert(place, Known { position, metadata });
-            }
-        }
-        Ok(positions)
+        })
     }
 
     /// The positions of a group that must be there.
-    pub(super) fn known(&self, topic: &str, group: &str) -> Result<Positions> {
+    pub(super) fn known(&self, topic: &str, group: &str) -> Result<Committed> {
         let known = self.committed(topic, group)?;
         if known.is_empty() {
             let text = "the destination has no such group; start a consumer of it, or create it with `provision = \"create\"`";
@@ -229,8 +198,4 @@ fn refused(error: Error, group: &str) -> Error {
 
 fn count(group: &Listed) -> u32 {
     u32::try_from(group.members().len()).unwrap_or(u32::MAX)
-}
-
-fn offset(position: u64) -> Offset {
-    Offset::Offset(i64::try_from(position).unwrap_or(i64::MAX))
 }

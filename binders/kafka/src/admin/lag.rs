@@ -11,10 +11,9 @@ use mq_core::{binder::Lag, binding::settled_above, error::Result};
 use super::{
     KafkaAdmin,
     ends::Ends,
-    groups::Positions,
     reader::{Found, Span},
 };
-use crate::consumer::saved_of;
+use crate::consumer::{Committed, saved_of};
 
 /// A partition in which at most so many positions are open is counted message by message: markers of transactions, and what was
 /// compacted away, have positions too.
@@ -67,7 +66,7 @@ impl KafkaAdmin {
     }
 }
 
-fn behind(topic: &str, known: &Positions, ends: &[Ends]) -> BTreeMap<i32, Behind> {
+fn behind(topic: &str, known: &Committed, ends: &[Ends]) -> BTreeMap<i32, Behind> {
     let mut all = BTreeMap::new();
     for (ends, partition) in ends.iter().zip(0..) {
         let known = known.get(&(topic.to_owned(), partition));

@@ -10,12 +10,13 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
+use mq_core::binder::varint::{put, take};
+
+use crate::consumer::METADATA;
 
 /// What stands before the version.
 const PREFIX: &str = "mq-handled:";
 const VERSION: &str = "1";
-/// The broker's default limit for metadata (`offset.metadata.max.bytes`).
-const METADATA: usize = 4_096;
 
 /// The positions of a partition that were dealt with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,27 +121,6 @@ fn span(last: u64, distance: u64, length: u64) -> Option<(u64, u64)> {
 pub(super) fn today() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default().as_secs() / 86_400
-}
-
-fn put(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
-fn take(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        number |= u64::from(byte & 0x7F) << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

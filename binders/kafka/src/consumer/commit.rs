@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mq_core::{
-    binder::{Action, LaneId, SettleError, Settlement, Settler, Unsettled},
+    binder::{Action, SettleError, Settlement, Settler, Unsettled},
     error::{Error, ErrorKind, Result},
 };
 use rdkafka::error::KafkaError;
@@ -29,7 +29,7 @@ impl KafkaSettler {
 
 /// Settlements that can be committed, each with its index in the call, and those that cannot.
 pub(crate) struct Sorted {
-    pub(crate) commits: Vec<(usize, LaneId, Commit)>,
+    pub(crate) commits: Vec<(usize, Commit)>,
     pub(crate) unsettled: Vec<Unsettled>,
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn sort(lanes: &Lanes, settlements: &[Settlement]) -> Sorted {
     };
     for (index, settlement) in settlements.iter().enumerate() {
         match commit(lanes, settlement) {
-            Ok(commit) => sorted.commits.push((index, settlement.lane, commit)),
+            Ok(commit) => sorted.commits.push((index, commit)),
             Err(error) => sorted.unsettled.push(Unsettled { index, error }),
         }
     }
@@ -80,7 +80,7 @@ impl Settler for KafkaSettler {
         match self.commit(&sorted).await? {
             Ok(()) => {}
             Err(error) => {
-                for (index, _, _) in &sorted.commits {
+                for (index, _) in &sorted.commits {
                     let error = refused(&error);
                     sorted.unsettled.push(Unsettled {
                         index: *index,
@@ -96,7 +96,7 @@ impl Settler for KafkaSettler {
 impl KafkaSettler {
     async fn commit(&self, sorted: &Sorted) -> Result<Result<(), KafkaError>> {
         let client = self.shared.client().ok_or_else(error::cut)?;
-        let commits = sorted.commits.iter().map(|(_, _, commit)| commit.clone());
+        let commits = sorted.commits.iter().map(|(_, commit)| commit.clone());
         let (answer, is_first) = self.shared.commits.add(commits.collect())?;
         if is_first {
             let shared = self.shared.clone();

@@ -11,20 +11,20 @@ use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use bytes::Bytes;
 use mq_core::{binder::LaneId, error::Result};
 use rdkafka::{
-    Offset, TopicPartitionList,
+    TopicPartitionList,
     consumer::{CommitMode, Consumer},
     error::{KafkaError, KafkaResult},
     types::RDKafkaErrorCode,
 };
 use tokio::sync::oneshot;
 
-use super::{Client, Shared};
+use super::{Client, Shared, offset};
 use crate::{client::is_moving, error};
 
 /// What stands before notes in the metadata of a commit; another reader's metadata does not begin like this.
 const PREFIX: &str = "mq1:";
 /// The broker's default limit for metadata (`offset.metadata.max.bytes`).
-const METADATA: usize = 4_096;
+pub(crate) const METADATA: usize = 4_096;
 /// Bytes of notes that fit into the metadata.
 pub(crate) const NOTES: usize = (METADATA - PREFIX.len()) / 4 * 3;
 
@@ -161,9 +161,7 @@ pub(crate) fn list<'a>(
     let mut list = TopicPartitionList::new();
     for commit in commits {
         let mut element = list.add_partition(&commit.topic, commit.partition);
-        element.set_offset(Offset::Offset(
-            i64::try_from(commit.position).unwrap_or(i64::MAX),
-        ))?;
+        element.set_offset(offset(commit.position))?;
         element.set_metadata(notes_of(commit.notes.as_ref()));
     }
     Ok(list)

@@ -1,6 +1,6 @@
 //! The partitions of a consumer under the numbers by which the loop knows them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use mq_core::binder::LaneId;
 
@@ -26,11 +26,10 @@ pub(crate) struct Slot {
     pub(crate) state: LaneState,
 }
 
-/// Every lane by its number and by its place.
+/// Every lane by its number.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
     slots: Vec<Slot>,
-    places: HashMap<(Arc<str>, i32), LaneId>,
     epoch: u32,
 }
 
@@ -44,9 +43,8 @@ impl Lanes {
             epoch: self.epoch,
             state: LaneState::Reading,
         };
-        let place = (topic.clone(), partition);
-        let id = self.places.get(&place).copied().or_else(|| self.free());
-        let id = match id {
+        let known = self.find(topic, partition);
+        let id = match known.or_else(|| self.free()) {
             Some(id) => {
                 self.slots[id.0 as usize] = slot;
                 id
@@ -56,7 +54,6 @@ impl Lanes {
                 LaneId(u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX))
             }
         };
-        self.places.insert(place, id);
         (id, self.epoch)
     }
 
@@ -78,7 +75,7 @@ impl Lanes {
     }
 
     pub(crate) fn find(&self, topic: &str, partition: i32) -> Option<LaneId> {
-        // A lookup by borrowed parts would need a key type of its own; this is once for each run of a partition.
+        // Once for each run of messages of a partition.
         let mut numbered = self.slots.iter().enumerate();
         let is_it = |slot: &Slot| {
             slot.state != LaneState::Free && slot.partition == partition && *slot.topic == *topic
@@ -101,10 +98,6 @@ impl Lanes {
     pub(crate) fn set(&mut self, id: LaneId, state: LaneState) {
         if let Some(slot) = self.slots.get_mut(id.0 as usize) {
             slot.state = state;
-            if state == LaneState::Free {
-                let place = (slot.topic.clone(), slot.partition);
-                self.places.remove(&place);
-            }
         }
     }
 

@@ -15,8 +15,9 @@ use tokio::{runtime::Handle, sync::oneshot, task::spawn_blocking};
 
 use super::{
     Client, KafkaConsumer, Rebalances, Shared,
+    positions::Ends,
     shared::ClientBox,
-    start::{Beginning, Ends, ends},
+    start::{Beginning, ends},
     thread::{Reader, Reading},
 };
 use crate::{

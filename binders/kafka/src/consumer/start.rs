@@ -11,12 +11,15 @@ use mq_core::policy::Start;
 use rdkafka::{
     Offset, TopicPartitionList,
     client::ClientContext,
-    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    consumer::{BaseConsumer, ConsumerContext},
     error::KafkaResult,
 };
 
-use super::saved_of;
-use crate::{client::patiently, headers::millis};
+use super::{
+    positions::{Ends, Known, Place, committed, offsets, places, value},
+    saved_of,
+};
+use crate::headers::millis;
 
 /// What stands before the end of a partition in the metadata of a group that was made before anybody read as it.
 pub(crate) const FOUNDED: &str = "mq-founded:";
@@ -37,11 +40,6 @@ pub(crate) struct Origin {
     pub(crate) is_new: bool,
 }
 
-/// A topic and one of its partitions.
-pub(crate) type Place = (String, i32);
-/// Positions of partitions, where there are any.
-pub(crate) type Ends = BTreeMap<Place, Option<u64>>;
-
 /// What a new group begins with.
 #[derive(Clone, Debug)]
 pub(crate) struct Beginning {
@@ -61,7 +59,7 @@ pub(crate) fn origins<C: ConsumerContext + ClientContext>(
 ) -> KafkaResult<Vec<Origin>> {
     let places = places(partitions);
     let committed = if has_group {
-        committed(client, partitions, patience)?
+        committed(client, &places, patience)?
     } else {
         BTreeMap::new()
     };
@@ -133,35 +131,6 @@ impl Bounds {
     }
 }
 
-#[derive(Debug)]
-struct Known {
-    position: u64,
-    metadata: String,
-}
-
-fn committed<C: ConsumerContext>(
-    client: &BaseConsumer<C>,
-    partitions: &TopicPartitionList,
-    patience: Duration,
-) -> KafkaResult<BTreeMap<Place, Known>> {
-    let mut asked = partitions.clone();
-    asked.set_all_offsets(Offset::Invalid)?;
-    let found = patiently(patience, || {
-        client.committed_offsets(asked.clone(), patience)
-    })?;
-    let mut known = BTreeMap::new();
-    for element in found.elements() {
-        element.error()?;
-        if let Offset::Offset(position) = element.offset() {
-            let place = (element.topic().to_owned(), element.partition());
-            let metadata = element.metadata().to_owned();
-            let position = u64::try_from(position).unwrap_or_default();
-            known.insert(place, Known { position, metadata });
-        }
-    }
-    Ok(known)
-}
-
 /// Where partitions end now that this group has never read and that have come with their topic; blocks.
 ///
 /// A partition without a position beside others that have one was added later: its messages are all new.
@@ -173,52 +142,9 @@ pub(crate) fn ends<C: ConsumerContext>(
 ) -> KafkaResult<Ends> {
     let mut places = places(partitions);
     if has_group {
-        let committed = committed(client, partitions, patience)?;
+        let committed = committed(client, &places, patience)?;
         let read: BTreeSet<_> = committed.keys().map(|(topic, _)| topic).collect();
         places.retain(|(topic, _)| !read.contains(topic));
     }
     offsets(client, &places, Offset::End, patience)
-}
-
-/// Partitions by name.
-pub(crate) fn places(partitions: &TopicPartitionList) -> BTreeSet<Place> {
-    let elements = partitions.elements().into_iter();
-    elements
-        .map(|element| (element.topic().to_owned(), element.partition()))
-        .collect()
-}
-
-/// What was found for a partition.
-pub(crate) fn value(found: &Ends, place: &Place) -> Option<u64> {
-    found.get(place).copied().flatten()
-}
-
-/// The first positions at or after a time in milliseconds, or the ends, which `ListOffsets` takes in the place of a time (KIP-79);
-/// `None` where there is no such message.
-pub(crate) fn offsets<C: ConsumerContext>(
-    client: &BaseConsumer<C>,
-    places: &BTreeSet<Place>,
-    time: Offset,
-    patience: Duration,
-) -> KafkaResult<Ends> {
-    if places.is_empty() {
-        return Ok(Ends::new());
-    }
-    let mut asked = TopicPartitionList::new();
-    for (topic, partition) in places {
-        asked.add_partition_offset(topic, *partition, time)?;
-    }
-    let found = patiently(patience, || {
-        client.offsets_for_times(asked.clone(), patience)
-    })?;
-    let mut positions = BTreeMap::new();
-    for element in found.elements() {
-        element.error()?;
-        let position = match element.offset() {
-            Offset::Offset(position) => u64::try_from(position).ok(),
-            _ => None,
-        };
-        positions.insert((element.topic().to_owned(), element.partition()), position);
-    }
-    Ok(positions)
 }

@@ -9,10 +9,11 @@ use super::{
     super::{
         commits::Commit,
         lanes::LaneState,
+        positions::offset,
         rebalance::{Change, let_go, take_over},
         start::{Origin, origins},
     },
-    Handover, Running, offset,
+    Handover, Running,
 };
 use crate::error;
 

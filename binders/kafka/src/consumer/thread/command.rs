@@ -6,9 +6,10 @@ use rdkafka::{TopicPartitionList, consumer::Consumer};
 use super::{
     super::{
         lanes::{LaneState, Slot},
+        positions::offset,
         shared::Command,
     },
-    Running, offset,
+    Running,
 };
 use crate::error;
 

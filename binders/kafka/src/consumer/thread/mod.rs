@@ -15,8 +15,7 @@ use mq_core::{
     error::{Error, Result},
 };
 use rdkafka::{
-    Offset, TopicPartitionList, error::KafkaError, message::BorrowedMessage,
-    types::RDKafkaErrorCode,
+    TopicPartitionList, error::KafkaError, message::BorrowedMessage, types::RDKafkaErrorCode,
 };
 use tokio::{runtime::Handle, sync::oneshot};
 
@@ -234,8 +233,4 @@ impl Running {
         // Dropping the client leaves the group; whoever holds it at this moment does so for the length of a call.
         drop(reader);
     }
-}
-
-fn offset(position: u64) -> Offset {
-    Offset::Offset(i64::try_from(position).unwrap_or(i64::MAX))
 }

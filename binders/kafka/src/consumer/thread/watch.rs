@@ -14,7 +14,7 @@ use rdkafka::{Offset, consumer::Consumer};
 use super::{
     super::{
         lanes::LaneState,
-        start::{Place, offsets, value},
+        positions::{Place, offsets, value},
     },
     Running,
 };
