@@ -58,6 +58,10 @@ pub(crate) fn capabilities(settings: &KafkaSettings) -> Capabilities {
         })
 }
 
+/// How long the client waits before it asks once more. A transaction that begins while the marks of the last one are still being written is
+/// told to come back: with librdkafka's own 100 ms that would be most of its time.
+const BACKOFF: &str = "retry.backoff.ms";
+
 impl KafkaBinder {
     /// An instance with these settings, once it is known whether the cluster is there. If it is not, the instance is down until it is.
     ///
@@ -137,6 +141,9 @@ impl KafkaBinder {
         config
             .set("transactional.id", id)
             .set("transaction.timeout.ms", limit);
+        if config.get(BACKOFF).is_none() {
+            config.set(BACKOFF, "10");
+        }
         Ok(TransactionPlan {
             config,
             link: self.link.clone(),

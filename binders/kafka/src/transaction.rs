@@ -26,6 +26,8 @@ use crate::{
     producer::{Client, Deliveries, put},
 };
 
+/// A message leaves the client's queue about this long after its confirmation was told.
+const MOMENT: Duration = Duration::from_micros(50);
 /// Between two attempts to abort.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -220,7 +222,11 @@ impl KafkaTransaction {
 
     async fn end(&mut self) -> Result<Receipts> {
         let (client, timeout) = (self.client.clone(), self.plan.timeout);
-        let ended = blocking_kafka(move || client.commit_transaction(timeout)).await?;
+        let ended = blocking_kafka(move || {
+            leave(&client, timeout);
+            client.commit_transaction(timeout)
+        })
+        .await?;
         match ended {
             Ok(()) => {
                 self.reset();
@@ -320,6 +326,15 @@ impl Drop for KafkaTransaction {
                 drop(client);
             });
         }
+    }
+}
+
+/// Waits until the client has let go of messages whose confirmations are known. A commit that finds one left polls for 100 ms for an event that
+/// the polling thread has taken already.
+fn leave(client: &Client, patience: Duration) {
+    let begin = Instant::now();
+    while client.in_flight_count() > 0 && begin.elapsed() < patience {
+        park_timeout(MOMENT);
     }
 }
 
