@@ -20,7 +20,7 @@ pub(crate) use lanes::Lanes;
 pub(crate) use open::{Opening, open};
 pub(crate) use positions::{Committed, Place, committed, offset, offsets, value};
 pub(crate) use rebalance::Rebalances;
-pub(crate) use shared::{Client, Shared};
+pub(crate) use shared::{Client, Shared, purpose};
 pub(crate) use start::FOUNDED;
 
 use std::sync::Arc;

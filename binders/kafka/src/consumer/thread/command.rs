@@ -57,6 +57,7 @@ impl Running {
     fn resume(&mut self, lanes: &[LaneId]) -> Result<()> {
         let slots = self.slots(lanes)?;
         self.mark(lanes, LaneState::Reading);
+        self.watch.excused();
         if self.is_paused {
             return Ok(());
         }
@@ -71,7 +72,7 @@ impl Running {
         Ok(())
     }
 
-    fn seek_to(&self, lane: LaneId, position: u64) -> Result<()> {
+    fn seek_to(&mut self, lane: LaneId, position: u64) -> Result<()> {
         let slots = self.slots(&[lane])?;
         for slot in slots {
             let timeout = self.shared().timeout;
@@ -81,6 +82,7 @@ impl Running {
                 .seek(&slot.topic, slot.partition, offset(position), timeout)
                 .map_err(|error| error::classify("seeking", &error))?;
         }
+        self.watch.moved(lane, position);
         Ok(())
     }
 

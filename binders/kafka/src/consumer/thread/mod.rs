@@ -20,7 +20,7 @@ use rdkafka::{
 use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{Shared, fill::Filler, rebalance::let_go, shared::ClientBox, start::Beginning};
-use crate::error;
+use crate::{admin::KafkaAdmin, error};
 use watch::Watch;
 
 /// Records that are handed to the loop at once.
@@ -53,6 +53,10 @@ pub(super) struct Reader {
     pub(super) handover: Duration,
     /// The subscription ends when the cluster has been away for so long.
     pub(super) patience: Duration,
+    /// A consumer that receives nothing for so long is asked whether there is something.
+    pub(super) silence: Duration,
+    /// Who looks whether there is.
+    pub(super) admin: KafkaAdmin,
 }
 
 impl Reader {
@@ -224,6 +228,7 @@ impl Running {
         self.batch.clear();
         self.shared().queue.clear();
         let copy = error::copy(error).context("binding", &self.shared().binding);
+        let copy = self.shared().link.deny(&self.shared().purpose(), copy);
         self.shared().commits.end();
         self.shared().queue.push_event(Event::Ended(copy));
     }
