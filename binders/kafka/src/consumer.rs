@@ -64,6 +64,12 @@ impl Consumer for KafkaConsumer {
                 return Ok(Event::Ended(error::closed()));
             }
             if let Some(event) = self.shared.queue.take(records, max) {
+                if let Event::Assigned(assigned) = &event {
+                    let mut lanes = self.shared.lanes();
+                    assigned
+                        .iter()
+                        .for_each(|lane| lanes.tell(lane.id, lane.epoch));
+                }
                 return Ok(event);
             }
             tokio::select! {

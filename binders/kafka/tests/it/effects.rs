@@ -23,7 +23,7 @@ use rdkafka::{
 };
 
 use crate::server::{
-    Reader, app, broker, browse, connect, door, publish, settings, text, topic, until,
+    Reader, app, broker, browse, connect, door, name, publish, settings, text, topic, until,
 };
 
 /// The topics of a case: the input with one message, dead letters, delayed copies.
@@ -50,7 +50,10 @@ impl Place {
     }
 
     fn spec(&self) -> ConsumerSpec {
-        ConsumerSpec::new(self.orders.as_str(), Some("billing"))
+        ConsumerSpec::new(
+            self.orders.as_str(),
+            Some(&format!("{}-billing", self.orders)),
+        )
     }
 
     /// A dead letter of `record` and a delayed copy of it, and its settlement.
@@ -213,14 +216,15 @@ async fn an_application_commits_retries_and_dead_letters_with_their_inputs() {
         "[bindings.orders]\ndestination = '{orders}'\n[bindings.orders.consumer]\nguarantee = 'exactly_once'\nordering = 'none'\n\
          retry = {{ attempts = 1, delayed = ['200ms'] }}\n"
     );
-    let running = app(&address, "shop", &bindings)
+    let shop = name("shop");
+    let running = app(&address, &shop, &bindings)
         .sink("orders", refuse)
         .build()
         .unwrap()
         .start()
         .await
         .unwrap();
-    let letters = format!("{orders}.shop.dlq");
+    let letters = format!("{orders}.{shop}.dlq");
     until("both have died", async || {
         browse(&binder, &letters).await.len() >= 2
     })
@@ -229,10 +233,10 @@ async fn an_application_commits_retries_and_dead_letters_with_their_inputs() {
     // A step that was undone is handled again; what counts is its effect.
     assert!(calls.load(Ordering::Relaxed) >= 4, "two attempts each");
     assert_eq!(browse(&binder, &letters).await.len(), 2, "once each");
-    let copies = browse(&binder, &format!("{orders}.shop.retry.200ms")).await;
+    let copies = browse(&binder, &format!("{orders}.{shop}.retry.200ms")).await;
     assert_eq!(copies.len(), 2, "once each");
-    for topic in [orders.clone(), format!("{orders}.shop.retry.200ms")] {
-        let lag = binder.admin().lag(&topic, "shop").await.unwrap();
+    for topic in [orders.clone(), format!("{orders}.{shop}.retry.200ms")] {
+        let lag = binder.admin().lag(&topic, &shop).await.unwrap();
         assert_eq!(lag.messages, 0, "{topic}");
     }
 }

@@ -26,7 +26,7 @@ fn one_each(partitions: u32) -> Vec<Message> {
 async fn bury(
     binder: &KafkaBinder,
     servers: &str,
-    orders: &str,
+    [orders, shop]: [&str; 2],
     guarantee: &str,
     count: usize,
 ) -> Vec<(String, u32)> {
@@ -34,14 +34,14 @@ async fn bury(
         "[bindings.orders]\ndestination = '{orders}'\n[bindings.orders.consumer]\n{guarantee}"
     );
     let refuse = |_: Text| async { Err::<(), _>(Failure::dead_letter("no")) };
-    let running = app(servers, "shop", &settings)
+    let running = app(servers, shop, &settings)
         .sink("orders", refuse)
         .build()
         .unwrap()
         .start()
         .await
         .unwrap();
-    let letters = format!("{orders}.shop.dlq");
+    let letters = format!("{orders}.{shop}.dlq");
     until("every message has died", async || {
         browse(binder, &letters).await.len() >= count
     })
@@ -71,10 +71,10 @@ async fn dead_letters_are_in_the_partitions_of_their_originals() {
     };
     let binder = connect(settings(&address)).await;
     for guarantee in ["", "guarantee = 'exactly_once'"] {
-        let orders = topic(&binder, "orders", 4).await;
+        let (orders, shop) = (topic(&binder, "orders", 4).await, name("shop"));
         publish(&binder, &orders, &one_each(4)).await;
         // The application makes their topic, with as many partitions as its own has.
-        let places = bury(&binder, &address, &orders, guarantee, 4).await;
+        let places = bury(&binder, &address, [&orders, &shop], guarantee, 4).await;
         assert_eq!(places, pairs(&[0, 1, 2, 3]), "{guarantee}");
     }
 }
@@ -86,11 +86,11 @@ async fn dead_letters_without_such_a_partition_go_where_their_key_goes() {
     };
     let binder = connect(settings(&address)).await;
     for guarantee in ["", "guarantee = 'exactly_once'"] {
-        let orders = topic(&binder, "orders", 4).await;
-        let plan = DestinationPlan::new(format!("{orders}.shop.dlq")).partitions(2);
+        let (orders, shop) = (topic(&binder, "orders", 4).await, name("shop"));
+        let plan = DestinationPlan::new(format!("{orders}.{shop}.dlq")).partitions(2);
         binder.provision(&[plan], Provision::Create).await.unwrap();
         publish(&binder, &orders, &one_each(4)).await;
-        let places = bury(&binder, &address, &orders, guarantee, 4).await;
+        let places = bury(&binder, &address, [&orders, &shop], guarantee, 4).await;
         let other = topic(&binder, "other", 2).await;
         let producer = binder.producer(&ProducerSpec::new(other)).await.unwrap();
         let sent = producer.publish(&[Message::new("x").key("k")]).await;
@@ -105,10 +105,10 @@ async fn a_dead_letter_that_is_sent_back_goes_to_its_old_partition() {
         return;
     };
     let binder = connect(settings(&address)).await;
-    let orders = topic(&binder, "orders", 4).await;
+    let (orders, shop) = (topic(&binder, "orders", 4).await, name("shop"));
     publish(&binder, &orders, &one_each(4)).await;
-    bury(&binder, &address, &orders, "", 4).await;
-    let found = browse(&binder, &format!("{orders}.shop.dlq")).await;
+    bury(&binder, &address, [&orders, &shop], "", 4).await;
+    let found = browse(&binder, &format!("{orders}.{shop}.dlq")).await;
     let letters = found.into_iter().map(|one| {
         let origin: u32 = one
             .message

@@ -16,7 +16,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     fetches::Fetches,
-    server::{PATIENCE, Reader, app, broker, connect, door, publish, settings, text, topic, until},
+    server::{
+        PATIENCE, Reader, app, broker, connect, door, name, publish, settings, text, topic, until,
+    },
 };
 
 /// The limit in these tests, and a time in which it would have been exceeded several times.
@@ -51,7 +53,7 @@ async fn a_consumer_that_gets_nothing_is_made_anew_and_nothing_is_lost() {
         async {}
     };
     let bindings = format!("silence = '1s'\n[bindings.orders]\ndestination = '{orders}'\n");
-    let running = app(&door.listen.to_string(), "shop", &bindings)
+    let running = app(&door.listen.to_string(), &name("shop"), &bindings)
         .sink("orders", note)
         .build()
         .unwrap()
@@ -89,8 +91,13 @@ async fn stays_silent(consumer: &mut dyn Consumer) {
     assert!(records.is_empty(), "{records:?}");
 }
 
+/// As a group that no other test disturbs.
+fn spec(topic: &str) -> ConsumerSpec {
+    ConsumerSpec::new(topic, Some(&format!("{topic}-billing")))
+}
+
 async fn assigned(binder: &KafkaBinder, topic: &str) -> Reader {
-    let mut reader = Reader::open(binder, &ConsumerSpec::new(topic, Some("billing"))).await;
+    let mut reader = Reader::open(binder, &spec(topic)).await;
     while reader.lanes.is_empty() {
         reader.event(1).await;
     }
@@ -180,11 +187,7 @@ async fn a_lane_that_went_away_while_it_rested_is_read_when_it_comes_back() {
     }
     let lanes: Vec<LaneId> = first.lanes.iter().map(|lane| lane.id).collect();
     first.consumer.pause(&lanes).await.unwrap();
-    let mut second = Reader::open(
-        &binder,
-        &ConsumerSpec::new(orders.as_str(), Some("billing")),
-    )
-    .await;
+    let mut second = Reader::open(&binder, &spec(&orders)).await;
     let mut gone = Vec::new();
     while gone.is_empty() || second.lanes.is_empty() {
         tokio::select! {

@@ -19,7 +19,10 @@ use rdkafka::{
 };
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::{Shared, fill::Filler, rebalance::let_go, shared::ClientBox, start::Beginning};
+use super::{
+    Shared, commits::is_in_motion, fill::Filler, rebalance::let_go, shared::ClientBox,
+    start::Beginning,
+};
 use crate::{admin::KafkaAdmin, error};
 use watch::Watch;
 
@@ -208,6 +211,11 @@ impl Running {
             return;
         }
         let found = error::classify("reading", error);
+        if is_in_motion(error) {
+            // The client joins again by itself; if partitions are lost by it, it says so in its callback.
+            tracing::debug!(binding = &*self.shared().binding, error = %found.chain(), "the group is in motion");
+            return;
+        }
         let ends = matches!(error, KafkaError::MessageConsumptionFatal(_))
             || code == Some(RDKafkaErrorCode::PollExceeded)
             || code == Some(RDKafkaErrorCode::AutoOffsetReset)
