@@ -127,6 +127,8 @@ impl KafkaBinder {
             timeout: settings.timeout,
             handover: settings.handover,
             session_timeout: settings.session_timeout,
+            silence: settings.silence,
+            admin: self.admin.clone(),
             transactions: self.transactions(spec)?,
         })
     }
@@ -159,7 +161,8 @@ impl KafkaBinder {
         }
         let settings = &self.settings;
         let config = settings.client(Side::Producer, &self.application, native)?;
-        let sender = Arc::new(Sender::new(config, &self.link, settings.max_message)?);
+        let sender = Sender::new(config, &self.link, settings.max_message, settings.timeout)?;
+        let sender = Arc::new(sender);
         if native.is_empty() {
             return Ok(self.sender.get_or_init(|| sender).clone());
         }
@@ -192,7 +195,10 @@ impl Binder for KafkaBinder {
             return Err(error::unsupported("filters").context("binding", &spec.binding));
         }
         let opened = consumer::open(self.opening(spec)?).await;
-        opened.map_err(|error| self.link.explain(error))
+        opened.map_err(|error| {
+            let purpose = consumer::purpose(&spec.binding, spec.group.as_deref());
+            self.link.deny(&purpose, self.link.explain(error))
+        })
     }
 
     async fn producer(&self, spec: &ProducerSpec) -> Result<Arc<dyn Producer>> {

@@ -58,6 +58,11 @@ pub struct KafkaSettings {
     /// How long work on a partition that goes to another member may take to end; 10 s by default.
     #[serde(with = "units::duration")]
     pub handover: Duration,
+    /// A consumer that receives nothing for so long, although the cluster has messages for it, is made anew; 30 s by default, at least 1 s.
+    ///
+    /// Whether there are messages is asked of the cluster, and nothing is done where there are none, or where the application takes none.
+    #[serde(with = "units::duration")]
+    pub silence: Duration,
     /// How groups are coordinated: `"classic"` by default, `"consumer"` for KIP-848.
     pub group_protocol: GroupProtocol,
     /// The name of this process among those that run the same application, the same after a restart.
@@ -103,6 +108,7 @@ impl Default for KafkaSettings {
             timeout: Duration::from_secs(5),
             session_timeout: Duration::from_secs(10),
             handover: Duration::from_secs(10),
+            silence: Duration::from_secs(30),
             group_protocol: GroupProtocol::Classic,
             instance: None,
             compression: Compression::Lz4,

@@ -19,8 +19,11 @@ use rdkafka::{
 };
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::{Shared, fill::Filler, rebalance::let_go, shared::ClientBox, start::Beginning};
-use crate::error;
+use super::{
+    Shared, commits::is_in_motion, fill::Filler, rebalance::let_go, shared::ClientBox,
+    start::Beginning,
+};
+use crate::{admin::KafkaAdmin, error};
 use watch::Watch;
 
 /// Records that are handed to the loop at once.
@@ -53,6 +56,10 @@ pub(super) struct Reader {
     pub(super) handover: Duration,
     /// The subscription ends when the cluster has been away for so long.
     pub(super) patience: Duration,
+    /// A consumer that receives nothing for so long is asked whether there is something.
+    pub(super) silence: Duration,
+    /// Who looks whether there is.
+    pub(super) admin: KafkaAdmin,
 }
 
 impl Reader {
@@ -204,6 +211,11 @@ impl Running {
             return;
         }
         let found = error::classify("reading", error);
+        if is_in_motion(error) {
+            // The client joins again by itself; if partitions are lost by it, it says so in its callback.
+            tracing::debug!(binding = &*self.shared().binding, error = %found.chain(), "the group is in motion");
+            return;
+        }
         let ends = matches!(error, KafkaError::MessageConsumptionFatal(_))
             || code == Some(RDKafkaErrorCode::PollExceeded)
             || code == Some(RDKafkaErrorCode::AutoOffsetReset)
@@ -224,6 +236,7 @@ impl Running {
         self.batch.clear();
         self.shared().queue.clear();
         let copy = error::copy(error).context("binding", &self.shared().binding);
+        let copy = self.shared().link.deny(&self.shared().purpose(), copy);
         self.shared().commits.end();
         self.shared().queue.push_event(Event::Ended(copy));
     }
