@@ -168,6 +168,18 @@ impl Message {
         }
     }
 
+    /// Sets the destination of `other`, unless it has one; shares what `other` has, which is its destination and no more.
+    #[inline]
+    pub(crate) fn set_destination_of(&mut self, other: &Self) {
+        if self.rare.is_none() {
+            self.rare.clone_from(&other.rare);
+        } else if self.properties().destination.is_none() {
+            self.properties_mut()
+                .destination
+                .clone_from(&other.properties().destination);
+        }
+    }
+
     fn rare_mut(&mut self) -> &mut Rare {
         Arc::make_mut(self.rare.get_or_insert_default())
     }
@@ -352,6 +364,27 @@ mod tests {
         message.properties_mut().priority = Some(2);
         assert_eq!(clone.as_headers().text("a"), Some("1"));
         assert_eq!(clone.properties().priority, Some(1));
+    }
+
+    #[test]
+    fn a_destination_is_taken_over_where_there_is_none() {
+        let other = Message::tombstone().destination("there");
+        let destination = |mut message: Message| {
+            message.set_destination_of(&other);
+            let found = message.properties().destination.clone();
+            (
+                found,
+                message.as_headers().len(),
+                message.properties().priority,
+            )
+        };
+        let there = Some(Arc::from("there"));
+        assert_eq!(destination(Message::new("x")), (there.clone(), 0, None));
+        let more = Message::new("x").header("a", "1").priority(3);
+        assert_eq!(destination(more), (there, 1, Some(3)));
+        let own = Message::new("x").destination("here");
+        assert_eq!(destination(own), (Some("here".into()), 0, None));
+        assert_eq!(other.properties().priority, None);
     }
 
     #[test]
