@@ -1,8 +1,10 @@
 //! The broker as a library.
 
 mod administration;
+mod publisher;
 mod subscribe;
 
+pub use publisher::{Publisher, PublisherInfo};
 pub use subscribe::Subscribe;
 
 use std::{
@@ -16,7 +18,6 @@ use crate::{
     engine::{Running, Shared},
     error,
     options::{BrokerOptions, DestinationOptions},
-    record::Change,
     storage::{Folder, Storage},
     subscription::Subscription,
 };
@@ -188,31 +189,6 @@ impl Broker {
             .await
     }
 
-    /// A publisher that numbers its messages, so that a repetition is stored once.
-    ///
-    /// Its name and its highest number are kept for good.
-    ///
-    /// # Errors
-    /// The broker does not work.
-    pub async fn publisher(&self, name: &str) -> Result<Publisher> {
-        let next = {
-            let state = self.shared.lock();
-            let ids = state.publishers.values().map(|publisher| publisher.id);
-            ids.max().unwrap_or(0) + 1
-        };
-        if !self.shared.lock().publishers.contains_key(name) {
-            let (id, name) = (next, name.to_owned());
-            self.shared.change(&[Change::Producer { id, name }]).await?;
-        }
-        let found = self.shared.lock().publishers.get(name).cloned();
-        let found = found.ok_or_else(|| error::bug("a publisher is gone"))?;
-        Ok(Publisher {
-            shared: self.shared.clone(),
-            name: name.to_owned(),
-            id: found.id,
-        })
-    }
-
     /// Subscribes.
     ///
     /// # Errors
@@ -226,60 +202,4 @@ pub(crate) fn no_target() -> mq_core::error::Error {
     error::config(
         "a message of a transaction names no destination; set one with `Message::destination`",
     )
-}
-
-/// A publisher that numbers its messages.
-///
-/// ```
-/// use mq_broker::Broker;
-/// use mq_core::message::Message;
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let broker = Broker::open(folder.path()).await?;
-/// let meter = broker.publisher("meter-12").await?;
-/// for attempt in 0..2 {
-///     // The reply to the first call was lost, say.
-///     for stored in meter.publish("temperatures", 1, &[Message::new("17.5")]).await {
-///         stored?;
-///     }
-///     assert_eq!(meter.last(), 1);
-/// }
-/// assert_eq!(broker.destinations()[0].messages, Some(1));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug)]
-pub struct Publisher {
-    shared: Arc<Shared>,
-    name: String,
-    id: u64,
-}
-
-impl Publisher {
-    /// The highest number that was stored; 0 is none. Survives restarts.
-    #[must_use]
-    pub fn last(&self) -> u64 {
-        let state = self.shared.lock();
-        state
-            .publishers
-            .get(&self.name)
-            .map_or(0, |found| found.last)
-    }
-
-    /// Publishes messages with the numbers from `first` (1 or more) on; numbers that were stored before are confirmed and not stored again.
-    ///
-    /// After an unknown outcome (a lost reply, a crash) the same call is simply repeated.
-    /// Numbers only rise, and there is one call at a time for each publisher: a number behind which a higher one is stored counts as stored.
-    /// So when a message is refused, every later one of the call is refused too, temporarily.
-    pub async fn publish(
-        &self,
-        destination: &str,
-        first: u64,
-        messages: &[Message],
-    ) -> Vec<Result<Receipt>> {
-        let numbers = Some((self.id, first.max(1)));
-        self.shared.publish(destination, messages, numbers).await
-    }
 }

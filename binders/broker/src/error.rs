@@ -152,6 +152,12 @@ pub(crate) fn numbered_in_memory(destination: &str) -> Error {
     Error::new(ErrorKind::Unsupported, text).context("destination", destination)
 }
 
+/// The publisher has another owner by now.
+pub(crate) fn fenced() -> Error {
+    let text = "somebody else has opened the publisher since, and what this one publishes is not stored any more; stop this one, or open the publisher again with `Broker::publisher`, which fences the other";
+    Error::new(ErrorKind::Lost, text).fatal()
+}
+
 /// An earlier message of the key, or of the publisher, has failed in the same call.
 pub(crate) fn behind_failed(whose: &str) -> Error {
     let text = format!("an earlier message of the same {whose} was not stored");

@@ -60,7 +60,7 @@ mod subscription;
 mod time;
 
 pub use binder::{BrokerBinder, BrokerFactory, BrokerSettings, FACTORY};
-pub use broker::{Broker, Browsed, Publisher, Subscribe};
+pub use broker::{Broker, Browsed, Publisher, PublisherInfo, Subscribe};
 pub use options::{BrokerOptions, DestinationOptions, Durability, Expired, Full, GroupMode};
 pub use subscription::{Delivered, Subscription};
 pub use time::{SystemTimeSource, TimeSource};

@@ -94,8 +94,8 @@ mod tests {
         assert!(said.contains(&process), "{said}");
         assert!(said.contains(&program()), "{said}");
         disk.unlock();
-        disk.set_note(b"format = 3\npid = 4\nprogram = shop\n")
-            .unwrap();
+        let later = format!("format = {}\npid = 4\nprogram = shop\n", FORMAT + 1);
+        disk.set_note(later.as_bytes()).unwrap();
         let error = take(&disk, path).unwrap_err();
         assert!(error.message().contains("newer version"), "{error}");
         // It was given back, and says what it said.

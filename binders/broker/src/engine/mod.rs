@@ -19,7 +19,7 @@ mod subscription;
 mod thread;
 
 pub(crate) use open::Running;
-pub(crate) use publish::Checks;
+pub(crate) use publish::{Checks, Numbers};
 pub(crate) use settle::MAX_SAVED;
 pub(crate) use shared::Shared;
 pub(crate) use subscription::{Reading, Wanted};

@@ -107,6 +107,16 @@ impl Results<'_> {
     }
 }
 
+/// The numbers of a call's messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Numbers {
+    /// The publisher, and which opening of it.
+    pub(crate) id: u64,
+    pub(crate) epoch: u32,
+    /// The number of the first message.
+    pub(crate) first: u64,
+}
+
 /// Whether limits were looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Checks {
@@ -122,9 +132,9 @@ impl Shared {
         &self,
         destination: &str,
         messages: &[Message],
-        publisher: Option<(u64, u64)>,
+        numbers: Option<Numbers>,
     ) -> Vec<Result<Receipt>> {
-        if let ([message], None) = (messages, publisher)
+        if let ([message], None) = (messages, numbers)
             && let Some(written) = self.write_one(destination, message)
         {
             return vec![written.stored().await];
@@ -152,8 +162,11 @@ impl Shared {
                 };
             }
             let Some(route) = &last else { continue };
-            let publisher = publisher.map(|(id, first)| (id, first + number));
-            self.prepare(route, message, publisher, &mut results).await;
+            let own = numbers.map(|numbers| Numbers {
+                first: numbers.first.saturating_add(number),
+                ..numbers
+            });
+            self.prepare(route, message, own, &mut results).await;
         }
         self.store(results).await
     }
@@ -162,7 +175,7 @@ impl Shared {
         &self,
         route: &Arc<Route>,
         message: &'a Message,
-        publisher: Option<(u64, u64)>,
+        numbers: Option<Numbers>,
         results: &mut Results<'a>,
     ) {
         let prepared = self.target(route, message);
@@ -170,11 +183,13 @@ impl Shared {
             Ok(prepared) => prepared,
             Err(error) => return results.refuse(error),
         };
-        if let Some((id, sequence)) = publisher {
+        if let Some(numbers) = numbers {
             if route.options.durability == Durability::Memory {
                 return results.refuse(error::numbered_in_memory(&route.name));
             }
-            (target.producer, target.sequence) = (id, sequence);
+            target.producer = numbers.id;
+            target.epoch = numbers.epoch;
+            target.sequence = numbers.first;
         }
         if let Some(error) = results.behind(&target) {
             return results.refuse(error);
@@ -298,7 +313,7 @@ impl Shared {
         let receipts = self.store_in_pieces(&outgoing).await;
         drop(std::mem::take(&mut results.reserved));
         match receipts {
-            Ok(receipts) => results.stored.extend(receipts.into_iter().map(Ok)),
+            Ok(receipts) => results.stored.extend(receipts),
             Err(error) => {
                 results.is_broken = true;
                 for Outgoing { target, .. } in &outgoing {
@@ -325,7 +340,7 @@ impl Shared {
     }
 
     /// Stores messages in as few frames as hold them.
-    async fn store_in_pieces(&self, outgoing: &[Outgoing<'_>]) -> Result<Vec<Receipt>> {
+    async fn store_in_pieces(&self, outgoing: &[Outgoing<'_>]) -> Result<Vec<Result<Receipt>>> {
         let mut rest = outgoing;
         let mut tickets = Vec::new();
         while !rest.is_empty() {
@@ -426,17 +441,17 @@ impl Shared {
         written();
         let positions = ticket.wait().await?;
         let each = positions.iter().zip(&outgoing);
-        Ok(each
-            .map(|(position, out)| receipt(&out.target, *position))
-            .collect())
+        each.map(|(position, out)| receipt(&out.target, *position))
+            .collect()
     }
 }
 
-pub(super) fn receipt(target: &Target, position: u64) -> Receipt {
-    if position == Applied::DUPLICATE {
-        return Receipt::default();
+pub(super) fn receipt(target: &Target, position: u64) -> Result<Receipt> {
+    match position {
+        Applied::DUPLICATE => Ok(Receipt::default()),
+        Applied::FENCED => Err(error::fenced()),
+        _ => Ok(Receipt::at(target.partition, position)),
     }
-    Receipt::at(target.partition, position)
 }
 
 /// The same error once more: errors cannot be cloned.

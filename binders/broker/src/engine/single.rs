@@ -74,6 +74,9 @@ impl Written {
     pub(super) async fn stored(self) -> Result<Receipt> {
         let position = self.ticket.wait().await?.first().copied();
         drop(self.room);
-        Ok(position.map_or_else(Receipt::default, |position| receipt(&self.target, position)))
+        position.map_or_else(
+            || Ok(Receipt::default()),
+            |position| receipt(&self.target, position),
+        )
     }
 }

@@ -10,6 +10,7 @@ mod histories;
 mod model;
 mod options;
 mod poison;
+mod publishers;
 mod regressions;
 mod run;
 mod sharing;

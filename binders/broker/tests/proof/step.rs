@@ -43,6 +43,10 @@ pub(crate) enum Step {
     Publish(usize, Vec<Draft>),
     /// Numbered, going back by so many numbers that were stored already.
     Number(usize, usize, u64, Vec<Draft>),
+    /// Another owner of a publisher.
+    Open(usize),
+    /// Numbered, by an owner who is not the last one.
+    Late(usize, usize, Vec<Draft>),
     /// To several destinations, all or nothing.
     Together(Vec<(usize, Draft)>),
     /// A group that is not there yet gets this mode.
@@ -137,7 +141,9 @@ pub(crate) fn any(chance: &mut Seeded) -> Step {
     let (which, who) = (index(chance, 3), index(chance, 8));
     match chance.below(100) {
         0..24 => Step::Publish(which, drafts(chance)),
-        24..30 => Step::Number(which, index(chance, 2), chance.below(3), drafts(chance)),
+        24..28 => Step::Number(which, index(chance, 2), chance.below(3), drafts(chance)),
+        28 => Step::Open(index(chance, 2)),
+        29 => Step::Late(which, index(chance, 2), drafts(chance)),
         30..33 => Step::Together(addressed(chance)),
         33..41 => Step::Join(which, index(chance, 2), mode(chance)),
         41..44 => Step::Leave(who),

@@ -12,7 +12,7 @@ use std::{
 };
 
 use mq_broker::{
-    Broker, BrokerOptions, Delivered, Subscription, SystemTimeSource, TimeSource,
+    Broker, BrokerOptions, Delivered, Publisher, Subscription, SystemTimeSource, TimeSource,
     storage::{
         Storage,
         sim::{Disk, Seeded},
@@ -75,6 +75,8 @@ pub(crate) struct World {
     pub(crate) options: BrokerOptions,
     pub(crate) model: Model,
     pub(crate) consumers: Vec<Consumer>,
+    /// Who has opened publishers in this process, by their names.
+    pub(crate) owners: Vec<(String, Publisher)>,
     pub(crate) counts: Counts,
     broker: Option<Broker>,
     /// Since the disk had everything for sure, oldest first.
@@ -165,6 +167,7 @@ impl World {
             options,
             model: Model::default(),
             consumers: Vec::new(),
+            owners: Vec::new(),
             counts: Counts::default(),
             broker: Some(broker),
             points: Vec::new(),
@@ -189,6 +192,7 @@ impl World {
             options: self.options.clone(),
             model: self.model.clone(),
             consumers: Vec::new(),
+            owners: Vec::new(),
             counts: Counts::default(),
             broker: None,
             points: self.points.clone(),
@@ -280,6 +284,7 @@ impl World {
     /// Opens what a crash has left, and goes on there. `loses` says whether it may have lost what was not synced.
     pub(crate) async fn go_on(&mut self, disk: Disk, loses: bool) {
         self.consumers.clear();
+        self.owners.clear();
         self.broker = None;
         self.disk = disk;
         let again = self.open_or_crash();
@@ -360,6 +365,7 @@ impl World {
     /// Closes in an orderly way and opens again.
     pub(crate) async fn close(&mut self) {
         self.consumers.clear();
+        self.owners.clear();
         let before = self.point();
         let closed = self.broker().close().await;
         if let Err(error) = closed {
@@ -405,10 +411,16 @@ impl World {
             );
             self.look_at_groups(&name);
         }
-        for (name, last) in self.model.publishers.clone() {
-            let publisher = self.broker().publisher(&name).await.expect("there");
-            assert_eq!(publisher.last(), last, "numbers of {name}");
-        }
+        let publishers = self.broker().publishers().into_iter();
+        let mut publishers: Vec<_> = publishers
+            .map(|one| (one.name.to_string(), one.last, one.epoch))
+            .collect();
+        publishers.sort();
+        let known = self.model.publishers.iter();
+        let known: Vec<_> = known
+            .map(|(name, one)| (name.clone(), one.last, one.epoch))
+            .collect();
+        assert_eq!(publishers, known, "publishers");
     }
 
     /// Compares the messages of a destination; what everybody is done with may be gone.
