@@ -147,6 +147,14 @@ pub(crate) fn full(destination: &str) -> Error {
     .context("destination", destination)
 }
 
+/// A message is not settled that is older than its destination keeps.
+pub(crate) fn overdue(destination: &str) -> Error {
+    let text = "the destination holds a message that is older than its `max_age` and not settled; settle or purge it, or raise `max_age`";
+    Error::new(ErrorKind::Full, text)
+        .temporary()
+        .context("destination", destination)
+}
+
 pub(crate) fn numbered_in_memory(destination: &str) -> Error {
     let text = "the destination is in memory, so that its messages are lost with the process, and their numbers would not be; publish without numbers, or give it another durability";
     Error::new(ErrorKind::Unsupported, text).context("destination", destination)

@@ -127,6 +127,11 @@ pub struct DestinationOptions {
     pub max_crashes: u32,
     /// What becomes of a message whose time is up.
     pub expired: Expired,
+    /// Messages are kept no longer than this after they were stored; without a limit by default.
+    /// What every group has settled goes then, whatever `retain` says. What is not settled goes only where `full` is to drop the oldest;
+    /// otherwise the destination is full while it has such a message. The broker looks once a second.
+    #[serde(with = "units::optional_duration")]
+    pub max_age: Option<Duration>,
 }
 
 impl Default for DestinationOptions {
@@ -141,6 +146,7 @@ impl Default for DestinationOptions {
             max_attempts: 0,
             max_crashes: 10,
             expired: Expired::default(),
+            max_age: None,
         }
     }
 }
@@ -163,6 +169,10 @@ impl DestinationOptions {
             Expired::Drop => "drop",
             Expired::DeadLetter => "dead_letter",
         };
+        let age = |age: Option<Duration>| match age {
+            Some(age) => format!("{age:?}"),
+            None => "none".to_owned(),
+        };
         let each = |own: &Self| {
             [
                 ("partitions", own.partitions.to_string()),
@@ -174,6 +184,7 @@ impl DestinationOptions {
                 ("max_attempts", own.max_attempts.to_string()),
                 ("max_crashes", own.max_crashes.to_string()),
                 ("expired", expired(own.expired).to_owned()),
+                ("max_age", age(own.max_age)),
             ]
         };
         let pairs = each(self).into_iter().zip(each(found));

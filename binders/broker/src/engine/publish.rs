@@ -283,7 +283,10 @@ impl Shared {
         }
         let is_reserved = route.reserve(messages, bytes);
         if !is_reserved && route.options.full == Full::Reject && !route.is_closed() {
-            return Err(error::full(&route.name));
+            return Err(match route.is_overdue() {
+                true => error::overdue(&route.name),
+                false => error::full(&route.name),
+            });
         }
         Ok(is_reserved)
     }

@@ -356,26 +356,32 @@ impl State {
         self.touched.insert(id);
     }
 
-    fn move_group(&mut self, id: u32, group: u32, from: &[u64]) {
+    fn move_group(&mut self, id: u32, number: u32, from: &[u64]) {
         let Some(destination) = self.destinations.get_mut(&id) else {
             return;
         };
-        let Some(group) = destination.groups.get_mut(&group) else {
+        let Some(group) = destination.groups.get_mut(&number) else {
             return;
         };
         let mut lost = Vec::new();
-        for ((lane, log), from) in group.lanes.iter_mut().zip(&destination.logs).zip(from) {
+        let lanes = group.lanes.iter_mut().zip(&destination.logs).zip(from);
+        for (partition, ((lane, log), from)) in (0..).zip(lanes) {
             if *from != Change::STAY {
                 // What readers of a log have is nobody's any more.
                 let read = lane.cursor.as_ref();
-                lost.extend(read.map(|cursor| (cursor.owner, cursor.handed.len())));
+                lost.extend(read.map(|cursor| (partition, cursor.owner, cursor.handed.len())));
                 lane.seek(log.first_from(*from), log);
             }
         }
-        for (owner, count) in lost {
+        for (partition, owner, count) in lost {
             let mut members = self.members.iter_mut().map(|(_, member)| member);
             if let Some(member) = members.find(|member| member.number == owner) {
-                member.out = member.out.saturating_sub(count);
+                let lane = LaneKey {
+                    destination: id,
+                    group: number,
+                    partition,
+                };
+                member.credit.give_all(lane, count);
             }
         }
         destination.review(&mut self.live);

@@ -4,8 +4,10 @@
 //! Live operation and recovery run the same code.
 
 mod admin;
+mod age;
 mod apply;
 mod crashes;
+mod credit;
 mod destination;
 mod ends;
 mod keys;

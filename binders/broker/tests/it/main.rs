@@ -4,6 +4,7 @@
 
 mod backlog;
 mod basics;
+mod credit;
 mod damage;
 mod leases;
 mod limits;

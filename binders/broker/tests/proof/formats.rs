@@ -153,7 +153,7 @@ async fn check(broker: &Broker, format: u8) {
     assert_eq!((options.partitions, options.retain), (2, 3));
     assert_eq!((options.max_messages, options.full), (50, Full::Reject));
     let attempts = if format > 1 { 9 } else { 0 };
-    assert_eq!(options.max_attempts, attempts);
+    assert_eq!((options.max_attempts, options.max_age), (attempts, None));
     let last = |name| {
         let mut all = broker.publishers().into_iter();
         all.find(|one| &*one.name == name)

@@ -87,7 +87,7 @@ impl World {
         self.consumers.clear();
         self.model.leave_all();
         for (name, group) in all {
-            self.join(&name, &group, None).await;
+            self.join(&name, &group, None, None).await;
             while self.receive(0, 100).await > 0 {
                 let count = self.consumers[0].held.len();
                 self.run(&Step::Ack(0, 0, count)).await;

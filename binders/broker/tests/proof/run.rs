@@ -27,8 +27,8 @@ impl World {
             Step::Open(who) => self.open_publisher(PUBLISHERS[who]).await,
             Step::Late(which, who, drafts) => self.late(which, PUBLISHERS[who], &drafts).await,
             Step::Together(drafts) => self.together(&drafts).await,
-            Step::Join(which, group, mode) => {
-                self.join(DESTINATIONS[which], GROUPS[group], Some(mode))
+            Step::Join(which, group, mode, bytes) => {
+                self.join(DESTINATIONS[which], GROUPS[group], Some(mode), bytes)
                     .await;
             }
             Step::Mode(which, group, mode) => {
@@ -86,6 +86,8 @@ impl World {
         options.retain = retain;
         options.full = full.real();
         options.durability = durability;
+        // Nothing becomes so old here.
+        options.max_age = (retain == 2).then_some(Duration::from_secs(86_400));
         let mut made = Destination::new(partitions as usize, limit, full, durability);
         if durability == Durability::Memory {
             made.lose(u64::from(self.broker().boots()) << 40);

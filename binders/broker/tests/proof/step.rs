@@ -49,8 +49,8 @@ pub(crate) enum Step {
     Late(usize, usize, Vec<Draft>),
     /// To several destinations, all or nothing.
     Together(Vec<(usize, Draft)>),
-    /// A group that is not there yet gets this mode.
-    Join(usize, usize, GroupMode),
+    /// A group that is not there yet gets this mode; the consumer may have so many bytes.
+    Join(usize, usize, GroupMode, Option<u64>),
     Mode(usize, usize, GroupMode),
     Leave(usize),
     Receive(usize, usize),
@@ -145,7 +145,10 @@ pub(crate) fn any(chance: &mut Seeded) -> Step {
         28 => Step::Open(index(chance, 2)),
         29 => Step::Late(which, index(chance, 2), drafts(chance)),
         30..33 => Step::Together(addressed(chance)),
-        33..41 => Step::Join(which, index(chance, 2), mode(chance)),
+        33..41 => {
+            let bytes = *chance.pick(&[None, None, Some(100), Some(500), Some(6_000)]);
+            Step::Join(which, index(chance, 2), mode(chance), bytes)
+        }
         41..44 => Step::Leave(who),
         44..62 => Step::Receive(who, 1 + index(chance, 5)),
         62..72 => Step::Ack(who, index(chance, 4), 1 + index(chance, 4)),

@@ -35,6 +35,8 @@ pub(crate) struct Consumer {
     pub(crate) destination: String,
     pub(crate) group: String,
     pub(crate) subscription: Subscription,
+    /// It may have so many bytes.
+    pub(crate) bytes: Option<u64>,
     pub(crate) held: Vec<Delivered>,
 }
 
@@ -466,7 +468,7 @@ impl World {
         let now = SystemTime::now();
         let number = self.consumers[who].number;
         let expected = self.model.destinations[&name].deliverable(&group, number, now);
-        if expected.is_empty() {
+        if self.allowed(who, &expected, max) == Some(0) {
             let subscription = &mut self.consumers[who].subscription;
             let got = poll_once(subscription.receive(max));
             let got = got.filter(|_| !self.disk.is_crashed());
@@ -481,13 +483,14 @@ impl World {
         }
         let mut count = 0;
         // What is read from the disk may come in several parts: the consumer has all of it, and has to be given it.
-        while count < max
-            && !self.model.destinations[&name]
-                .deliverable(&group, number, now)
-                .is_empty()
-        {
+        while count < max {
+            let rest = self.model.destinations[&name].deliverable(&group, number, now);
+            let allowed = self.allowed(who, &rest, max - count);
+            let Some(allowed) = allowed.filter(|allowed| *allowed > 0) else {
+                break;
+            };
             let subscription = &mut self.consumers[who].subscription;
-            let got = tokio::time::timeout(STUCK, subscription.receive(max - count)).await;
+            let got = tokio::time::timeout(STUCK, subscription.receive(allowed)).await;
             let Ok(got) = got else {
                 panic!("{name}, {group}: {expected:?} do not come");
             };
