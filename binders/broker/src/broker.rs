@@ -15,7 +15,7 @@ use std::{
 use mq_core::{binder::Receipt, error::Result, message::Message};
 
 use crate::{
-    engine::{Running, Shared},
+    engine::{DiskRoom, Running, Shared},
     error,
     options::{BrokerOptions, DestinationOptions},
     storage::{Folder, Storage},
@@ -135,6 +135,18 @@ impl Broker {
     /// Why it does not.
     pub fn check(&self) -> Result<()> {
         self.shared.check()
+    }
+
+    /// How much room the disk has, as the broker looked at it last: once a second, and every 4 MiB that it writes.
+    #[must_use]
+    pub fn disk_room(&self) -> DiskRoom {
+        self.shared.room.level()
+    }
+
+    /// Free bytes of the disk, as the broker looked at it last, if it has by now.
+    #[must_use]
+    pub fn disk_free(&self) -> Option<u64> {
+        self.shared.room.free()
     }
 
     /// Creates a destination, unless it is there.

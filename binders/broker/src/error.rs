@@ -22,6 +22,12 @@ pub(crate) fn disk_full() -> Error {
     Error::new(ErrorKind::Full, text).temporary()
 }
 
+/// Publications are slowed, and too many wait.
+pub(crate) fn disk_low() -> Error {
+    let text = "the disk has little room left, and publications are slowed more than anybody should wait; free space, settle messages so that the journal can be cut, or lower `slow_below`";
+    Error::new(ErrorKind::Full, text).temporary()
+}
+
 pub(crate) fn in_use(path: &Path, pid: Option<u32>, program: Option<&str>) -> Error {
     let program = program.map_or_else(String::new, |program| format!(" (`{program}`)"));
     let holder = match pid {

@@ -61,6 +61,7 @@ mod time;
 
 pub use binder::{BrokerBinder, BrokerFactory, BrokerSettings, FACTORY};
 pub use broker::{Broker, Browsed, Publisher, PublisherInfo, Subscribe};
+pub use engine::DiskRoom;
 pub use options::{BrokerOptions, DestinationOptions, Durability, Expired, Full, GroupMode};
 pub use subscription::{Delivered, Subscription};
 pub use time::{SystemTimeSource, TimeSource};

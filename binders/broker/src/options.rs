@@ -227,6 +227,9 @@ pub struct BrokerOptions {
     pub snapshot_interval: Duration,
     /// Publications are refused while the disk has less room than this; 64 MiB by default. Settlements are not.
     pub reserve: u64,
+    /// Publications are slowed while the disk has less room than this, and refused when they would wait for more than five seconds;
+    /// 256 MiB by default. Settlements are not, nor steps that settle. Up to `reserve` it has no effect.
+    pub slow_below: u64,
     /// What destinations are like for which nobody has chosen otherwise.
     pub destinations: DestinationOptions,
     /// What these destinations are like, by name, when they are created.
@@ -253,6 +256,7 @@ impl Default for BrokerOptions {
             snapshot_bytes: 256 << 20,
             snapshot_interval: Duration::from_secs(60),
             reserve: 64 << 20,
+            slow_below: 256 << 20,
             destinations: DestinationOptions::default(),
             named: BTreeMap::new(),
             auto_create: true,

@@ -29,7 +29,7 @@ use session::Session;
 
 use crate::{
     broker::Broker,
-    engine::MAX_SAVED,
+    engine::{DiskRoom, MAX_SAVED},
     error,
     options::{DestinationOptions, GroupMode},
 };
@@ -233,10 +233,15 @@ impl Binder for BrokerBinder {
     fn health(&self) -> Health {
         match self.open() {
             Err(error) => Health::Down(error.message().to_owned()),
-            Ok(_) if self.broker.shared.is_tight() => {
-                Health::Degraded("the disk is nearly full: publications are refused".to_owned())
-            }
-            Ok(_) => Health::Up,
+            Ok(broker) => match broker.disk_room() {
+                DiskRoom::Enough => Health::Up,
+                DiskRoom::Low => {
+                    Health::Degraded("the disk has little room: publications are slowed".to_owned())
+                }
+                DiskRoom::Out => {
+                    Health::Degraded("the disk is nearly full: publications are refused".to_owned())
+                }
+            },
         }
     }
 

@@ -4,7 +4,6 @@ use std::{
     io::{self, IoSlice},
     sync::{
         Arc,
-        atomic::Ordering,
         mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
     thread,
@@ -205,9 +204,7 @@ impl Keeper {
     fn watch(&self) -> u64 {
         let shared = &self.shared;
         let free = shared.storage.free().unwrap_or(u64::MAX);
-        shared
-            .is_tight
-            .store(free < shared.options.reserve, Ordering::Relaxed);
+        shared.room.set(free);
         free
     }
 

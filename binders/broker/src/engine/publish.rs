@@ -12,7 +12,7 @@ use mq_core::{
 };
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{commit::Ticket, shared::Shared};
+use super::{commit::Ticket, room::DiskRoom, shared::Shared};
 use crate::{
     error,
     options::{Durability, Full},
@@ -194,7 +194,12 @@ impl Shared {
         if let Some(error) = results.behind(&target) {
             return results.refuse(error);
         }
-        if let Err(error) = self.make_room(route, size, results).await {
+        let let_in = self.let_in(route, size, results).await;
+        let made = match let_in {
+            Ok(()) => self.make_room(route, size, results).await,
+            refused => refused,
+        };
+        if let Err(error) = made {
             if target.key != 0 {
                 results.failed.insert((route.id, target.key));
             }
@@ -244,6 +249,21 @@ impl Shared {
         Ok((target, size))
     }
 
+    /// Waits while the disk has little room, and stores what the call has gathered before.
+    async fn let_in(&self, route: &Route, size: u64, results: &mut Results<'_>) -> Result<()> {
+        if self.room.level() != DiskRoom::Low || route.options.durability == Durability::Memory {
+            return Ok(());
+        }
+        let Some(turn) = self.room.turn(size)? else {
+            return Ok(());
+        };
+        if !results.outgoing.is_empty() {
+            self.flush(results).await;
+        }
+        tokio::time::sleep_until(turn).await;
+        Ok(())
+    }
+
     /// Takes room for one message; before it waits, it stores what the call has gathered, so that no two calls wait for each other.
     async fn make_room(
         &self,
@@ -271,7 +291,7 @@ impl Shared {
 
     /// Takes room, if there is some; `false` is to wait.
     fn reserve(&self, route: &Route, messages: u64, bytes: u64) -> Result<bool> {
-        if self.is_tight() && route.options.durability != Durability::Memory {
+        if self.room.level() == DiskRoom::Out && route.options.durability != Durability::Memory {
             return Err(error::disk_full());
         }
         if route.is_stale() {
@@ -435,6 +455,13 @@ impl Shared {
                 target,
                 durability: route.options.durability,
             });
+        }
+        if checks == Checks::Limits && changes.is_empty() {
+            // A step that settles as well is what makes room.
+            let sum = needs.0.iter().map(|(_, _, bytes)| *bytes).sum();
+            if let Some(turn) = self.room.turn(sum)? {
+                tokio::time::sleep_until(turn).await;
+            }
         }
         let _reserved = match checks {
             Checks::Limits => self.make_room_together(&needs.0).await?,

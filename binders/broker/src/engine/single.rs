@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mq_core::{binder::Receipt, error::Result, message::Message};
 
-use super::{commit::Ticket, publish::receipt, shared::Shared};
+use super::{commit::Ticket, publish::receipt, room::DiskRoom, shared::Shared};
 use crate::{
     options::Full,
     record::{self, Target},
@@ -52,7 +52,7 @@ impl Shared {
         let own = message.properties().destination.as_deref();
         let route = self.known_route(own.unwrap_or(destination))?;
         let (target, size) = self.target(&route, message).ok()?;
-        if self.is_tight() || size > self.segments.size() / 4 * 3 {
+        if self.room.level() != DiskRoom::Enough || size > self.segments.size() / 4 * 3 {
             return None;
         }
         let room = Room::take(route, size)?;

@@ -100,6 +100,7 @@ pub(crate) fn options(chance: &mut Seeded) -> BrokerOptions {
     options.spares = *chance.pick(&[0, 2]);
     options.memory = *chance.pick(&[4 << 10, 1 << 20, 1 << 20, 1 << 20]);
     options.reserve = 0;
+    options.slow_below = 0;
     options.auto_create = false;
     options
 }
@@ -150,7 +151,7 @@ impl TimeSource for Wrong {
 }
 
 /// Polls a future once.
-fn poll_once<F: Future>(future: F) -> Option<F::Output> {
+pub(crate) fn poll_once<F: Future>(future: F) -> Option<F::Output> {
     let mut context = Context::from_waker(Waker::noop());
     match pin!(future).poll(&mut context) {
         Poll::Ready(output) => Some(output),
