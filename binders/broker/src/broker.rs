@@ -50,7 +50,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Broker {
     pub(crate) shared: Arc<Shared>,
-    running: Arc<Mutex<Running>>,
+    /// Nothing where somebody else closes the broker.
+    running: Arc<Mutex<Option<Running>>>,
 }
 
 /// What [`Broker::browse`] shows of a message.
@@ -70,6 +71,8 @@ pub struct Browsed {
 impl Broker {
     /// Opens the folder, which is created where it is missing, with the default options.
     ///
+    /// A [socket](crate::Remote) in the folder answers other processes as long as the broker is open.
+    ///
     /// # Errors
     /// Another broker has the folder, the disk fails, or the journal is damaged.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
@@ -86,7 +89,10 @@ impl Broker {
             let folder = Folder::new(&path).map_err(|error| {
                 error::io("creating the folder", error).context("path", path.display())
             })?;
-            Self::open_on(&(Arc::new(folder) as Arc<dyn Storage>), options, path)
+            let storage: Arc<dyn Storage> = Arc::new(folder);
+            let mut running = Running::open(&storage, options, &path)?;
+            running.serve(&path);
+            Ok(Self::of(running))
         };
         let opened = tokio::task::spawn_blocking(open).await;
         opened.map_err(|_| error::closed())?
@@ -101,11 +107,22 @@ impl Broker {
         options: BrokerOptions,
         name: impl Into<PathBuf>,
     ) -> Result<Self> {
-        let running = Running::open(storage, options, &name.into())?;
-        Ok(Self {
+        Running::open(storage, options, &name.into()).map(Self::of)
+    }
+
+    fn of(running: Running) -> Self {
+        Self {
             shared: running.shared.clone(),
-            running: Arc::new(Mutex::new(running)),
-        })
+            running: Arc::new(Mutex::new(Some(running))),
+        }
+    }
+
+    /// The same broker for somebody who does not keep it open.
+    pub(crate) fn view(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: shared.clone(),
+            running: Arc::default(),
+        }
     }
 
     /// Writes what is on its way, then gives the folder back.
@@ -118,7 +135,9 @@ impl Broker {
         let running = self.running.clone();
         let close = move || {
             let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
-            running.close(true);
+            if let Some(running) = running.as_mut() {
+                running.close(true);
+            }
         };
         tokio::task::spawn_blocking(close)
             .await

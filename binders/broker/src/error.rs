@@ -28,7 +28,13 @@ pub(crate) fn disk_low() -> Error {
     Error::new(ErrorKind::Full, text).temporary()
 }
 
-pub(crate) fn in_use(path: &Path, pid: Option<u32>, program: Option<&str>) -> Error {
+/// `socket` is where the holder can be asked, or why it cannot; nothing where nobody knows.
+pub(crate) fn in_use(
+    path: &Path,
+    pid: Option<u32>,
+    program: Option<&str>,
+    socket: Option<Result<&str, &str>>,
+) -> Error {
     let program = program.map_or_else(String::new, |program| format!(" (`{program}`)"));
     let holder = match pid {
         // In another container, processes have the same numbers.
@@ -38,8 +44,16 @@ pub(crate) fn in_use(path: &Path, pid: Option<u32>, program: Option<&str>) -> Er
         Some(pid) => format!("process {pid}{program}"),
         None => "another process, or another broker in this one,".to_owned(),
     };
+    let served = match socket {
+        Some(Ok(name)) => {
+            let place = path.join(name);
+            format!(" and answers at the socket `{}`", place.display())
+        }
+        Some(Err(reason)) => format!(" and serves no socket ({reason})"),
+        None => String::new(),
+    };
     let text = format!(
-        "{holder} has the folder open; a folder has one broker at a time, so close that one or choose another `path`"
+        "{holder} has the folder open{served}; a folder has one broker at a time, so close that one or choose another `path`"
     );
     Error::new(ErrorKind::Unavailable, text)
         .temporary()
@@ -246,6 +260,51 @@ pub(crate) fn config(text: impl Into<String>) -> Error {
 
 pub(crate) fn bug(text: &str) -> Error {
     Error::new(ErrorKind::Bug, text)
+}
+
+/// A request or reply of another version of the socket's protocol.
+pub(crate) fn other_protocol(found: u64, own: u64) -> Error {
+    let text = format!(
+        "the other side of the socket speaks version {found} of the protocol, and this one version {own}; use the same version of the program on both sides"
+    );
+    Error::new(ErrorKind::Unsupported, text)
+}
+
+pub(crate) fn request_too_long(limit: usize) -> Error {
+    let text = format!("a request has at most {limit} bytes; write a shorter line");
+    Error::new(ErrorKind::TooLarge, text)
+}
+
+/// What kinds of errors are called on the socket.
+const KINDS: [(ErrorKind, &str); 12] = [
+    (ErrorKind::Config, "config"),
+    (ErrorKind::Unavailable, "unavailable"),
+    (ErrorKind::NotFound, "not_found"),
+    (ErrorKind::Unauthorized, "unauthorized"),
+    (ErrorKind::TooLarge, "too_large"),
+    (ErrorKind::Unsupported, "unsupported"),
+    (ErrorKind::Lost, "lost"),
+    (ErrorKind::Codec, "codec"),
+    (ErrorKind::Rejected, "rejected"),
+    (ErrorKind::Full, "full"),
+    (ErrorKind::Closed, "closed"),
+    (ErrorKind::Bug, "bug"),
+];
+
+/// What a kind is called.
+pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
+    let mut kinds = KINDS.iter();
+    kinds
+        .find(|(one, _)| *one == kind)
+        .map_or("unavailable", |(_, name)| name)
+}
+
+/// The kind that is called so.
+pub(crate) fn kind_of(name: &str) -> ErrorKind {
+    let mut kinds = KINDS.iter();
+    kinds
+        .find(|(_, one)| *one == name)
+        .map_or(ErrorKind::Unavailable, |(kind, _)| *kind)
 }
 
 pub(crate) fn native(problem: impl Display) -> Error {

@@ -30,6 +30,18 @@ pub enum DiskRoom {
     Out,
 }
 
+impl DiskRoom {
+    /// The name, as the socket shows it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enough => "enough",
+            Self::Low => "low",
+            Self::Out => "out",
+        }
+    }
+}
+
 /// The room of the disk, as it was looked at last.
 #[derive(Debug)]
 pub(crate) struct Room {

@@ -10,3 +10,4 @@ mod leases;
 mod limits;
 mod publishers;
 mod snapshots;
+mod socket;
