@@ -25,6 +25,7 @@ use crate::{
     },
     options::{BrokerOptions, Durability},
     record::{Change, Malformed},
+    socket::{self, Socket},
     state::{Invalid, State},
     storage::Storage,
 };
@@ -39,6 +40,8 @@ pub(crate) struct Running {
     opened: (u64, u64),
     /// Where the last orderly stop was.
     mark: Option<u64>,
+    /// What a second process can ask.
+    socket: Option<Socket>,
 }
 
 impl Running {
@@ -102,10 +105,24 @@ impl Running {
             keeper: None,
             opened: (scanned.end, scanned.tail.lsn),
             mark: mark.filter(|_| scanned.damage.is_empty()),
+            socket: None,
         };
         running.keeper = Some(spawn("mq-keeper", move || keeper.run(&news))?);
         running.begin(&beginning)?;
         Ok(running)
+    }
+
+    /// Serves the socket of the folder, and says in the lock where it is, or why there is none.
+    pub(crate) fn serve(&mut self, folder: &Path) {
+        let opened = Socket::open(&self.shared, folder);
+        let said = opened.as_ref().map(|_| socket::FILE);
+        lock::announce(&*self.shared.storage, said.map_err(String::as_str));
+        match opened {
+            Ok(socket) => self.socket = Some(socket),
+            Err(reason) => {
+                tracing::warn!(%reason, "the broker serves no socket: other processes cannot look at it");
+            }
+        }
     }
 
     /// Writes down what follows from a new process.
@@ -130,6 +147,7 @@ impl Running {
 
     /// Writes what is gathered, ends the threads and gives the folder back; blocks on the disk.
     pub(crate) fn close(&mut self, snapshot: bool) {
+        drop(self.socket.take());
         self.shared.gather.close();
         if let Some(journal) = self.journal.take() {
             join(journal);
