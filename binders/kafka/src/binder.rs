@@ -139,10 +139,13 @@ impl KafkaBinder {
         let instance = settings.instance.clone();
         let instance = instance.unwrap_or_else(|| format!("{:016x}", fastrand::u64(..)));
         let id = format!("{}.{}.{instance}", self.application, spec.binding);
-        let limit = settings.transaction_timeout.as_millis().to_string();
+        let limit = settings.transaction_timeout;
+        // The client refuses messages that may take longer than their transaction.
+        let delivery = settings.delivery_timeout.min(limit);
         config
             .set("transactional.id", id)
-            .set("transaction.timeout.ms", limit);
+            .set("transaction.timeout.ms", limit.as_millis().to_string())
+            .set("delivery.timeout.ms", delivery.as_millis().to_string());
         if config.get(BACKOFF).is_none() {
             config.set(BACKOFF, "10");
         }

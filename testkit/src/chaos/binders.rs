@@ -130,7 +130,7 @@ pub const BINDERS: &[BinderEntry] = &[
         about: "services in processes of their own on a Kafka broker; all of them are killed, and the network is cut",
         shape: Shape::Outside(Outside {
             processes: APART,
-            ground: |_, _| Box::pin(kafka()),
+            ground: |options, _| Box::pin(kafka(options)),
             faults: SERVER_KILLS,
         }),
     },
@@ -174,17 +174,22 @@ fn embedded(folder: &Path) -> Ground {
 }
 
 /// Times are short, so that a run is about faults and not about waiting; the session is the shortest that the broker allows.
-async fn kafka() -> Result<Ground> {
+///
+/// Every other seed names the instances: those take over from their predecessors, while others wait for these to be given up.
+async fn kafka(options: &Options) -> Result<Ground> {
     let server = ServerOptions::new(Kind::Kafka).heap(1_024).start().await?;
     let proxies = server.proxies(ProxyOptions::default())?;
     let servers: Vec<_> = proxies
         .iter()
         .map(|proxy| proxy.addr().to_string())
         .collect();
-    let binder = format!(
+    let mut binder = format!(
         "kind = 'kafka'\nservers = '{}'\nsession_timeout = '6s'\nhandover = '2s'\n",
         servers.join(",")
     );
+    if options.seed.is_multiple_of(2) {
+        binder.push_str("instance = 'only'\n");
+    }
     Ok(Ground {
         server: Some(server),
         proxies,

@@ -134,6 +134,22 @@ async fn started(app: App) -> RunningApp {
     app.build().expect("a plan").start().await.expect("a start")
 }
 
+/// Passes on what came, with a report of how it was understood.
+async fn bill(order: Delivery) -> Result<Message, Failure> {
+    let headers = order.headers();
+    let found = ["x-trace", "x-id", "x-n"].map(|name| headers.text(name).map(str::to_owned));
+    let json = order.message().as_content_type().map(ToString::to_string);
+    let report = format!("{found:?} {json:?}");
+    let passed = headers.iter().fold(
+        Message::new(r#"{"invoice":1}"#),
+        |message, (name, value)| message.header(name.to_owned(), value.clone()),
+    );
+    Ok(passed
+        .content_type("application/json")
+        .key("customer-1")
+        .header("x-report", report))
+}
+
 /// What Spring's binder writes for a partition key, from its own `String.hashCode`: customer-1 of three is 2.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_reads_springs_records_and_writes_records_for_spring() {
@@ -144,21 +160,6 @@ async fn an_application_reads_springs_records_and_writes_records_for_spring() {
         topic(&binder, "it.invoices", 3).await,
     );
     write(server, &orders, None, 2).await;
-    let bill = |order: Delivery| async move {
-        let headers = order.headers();
-        let found = ["x-trace", "x-id", "x-n"].map(|name| headers.text(name).map(str::to_owned));
-        let json = order.message().as_content_type().map(ToString::to_string);
-        let report = format!("{found:?} {json:?}");
-        let passed = headers.iter().fold(
-            Message::new(r#"{"invoice":1}"#),
-            |message, (name, value)| message.header(name.to_owned(), value.clone()),
-        );
-        let invoice = passed
-            .content_type("application/json")
-            .key("customer-1")
-            .header("x-report", report);
-        Ok::<_, Failure>(invoice)
-    };
     let running =
         started(app(server, &orders, &invoices).processor("orders", "invoices", bill)).await;
     let invoice = raw(server, &invoices, 3).await;
