@@ -126,6 +126,12 @@ impl Outlet {
         &self.metrics
     }
 
+    /// Whether there are rules for messages at all.
+    pub(crate) fn has_rules(&self) -> bool {
+        let options = &self.options;
+        options.key.is_some() || options.content_type.is_some() || options.max_payload.is_some()
+    }
+
     /// Applies the binding's rules to a message that is about to be published.
     ///
     /// # Errors
