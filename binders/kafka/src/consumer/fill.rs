@@ -1,11 +1,12 @@
 //! From a message of the client to a record.
 
+mod pieces;
+
 use std::{
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
-use bytes::{Bytes, BytesMut};
 use mq_core::{
     binder::{LaneId, Record},
     message::Message,
@@ -14,17 +15,12 @@ use rdkafka::{Message as _, Timestamp, message::BorrowedMessage};
 
 use super::{Shared, lanes::LaneState};
 use crate::headers;
-
-/// Keys and payloads of a batch are copied into pieces of at most this size, so that no message costs an allocation of its own.
-const PIECE: usize = 64 << 10;
+use pieces::Pieces;
 
 /// Makes records; knows the lane of the last one, as messages come in runs of a partition.
 #[derive(Debug, Default)]
 pub(crate) struct Filler {
-    piece: BytesMut,
-    /// Bytes of the batch so far, and of the one before.
-    copied: usize,
-    expected: usize,
+    pieces: Pieces,
     last: Option<Last>,
 }
 
@@ -45,12 +41,13 @@ impl Filler {
     }
 
     /// The batch is handed over.
-    ///
-    /// Its pieces are nobody else's from then on: neighbours that one thread makes while another drops them would fight for their
-    /// common counter.
     pub(crate) fn seal(&mut self) {
-        self.expected = std::mem::take(&mut self.copied);
-        self.piece = BytesMut::new();
+        self.pieces.seal();
+    }
+
+    /// Nothing comes for now.
+    pub(crate) fn rest(&mut self) {
+        self.pieces.rest();
     }
 
     /// The record of a message; `None` if its lane is not read now.
@@ -103,24 +100,15 @@ impl Filler {
 
     fn message(&mut self, key: Option<&[u8]>, payload: Option<&[u8]>) -> Message {
         let size = key.map_or(0, <[u8]>::len) + payload.map_or(0, <[u8]>::len);
-        if self.piece.capacity() < size {
-            let rest = self.expected.saturating_sub(self.copied);
-            self.piece = BytesMut::with_capacity(rest.min(PIECE).max(size));
-        }
-        self.copied += size;
+        self.pieces.make_room(size);
         let message = match payload {
-            Some(payload) => Message::new(self.copy(payload)),
+            Some(payload) => Message::new(self.pieces.copy(payload)),
             None => Message::tombstone(),
         };
         match key {
-            Some(key) => message.key(self.copy(key)),
+            Some(key) => message.key(self.pieces.copy(key)),
             None => message,
         }
-    }
-
-    fn copy(&mut self, bytes: &[u8]) -> Bytes {
-        self.piece.extend_from_slice(bytes);
-        self.piece.split().freeze()
     }
 }
 

@@ -170,6 +170,8 @@ impl Running {
         }
         if self.flush() {
             self.shared().queue.announce();
+        } else if polled == 0 {
+            self.filler.rest();
         }
         if (BUSY..ROUND).contains(&polled) {
             // Nothing depends on how long this takes.
