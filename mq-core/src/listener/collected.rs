@@ -104,8 +104,10 @@ impl Replies {
             if let Some((output, plain)) = self.plain.take() {
                 staging.push(output, plain);
             }
-            let staged = self.first.take().into_iter().chain(self.rest.drain(..));
-            staged.for_each(|staged| staging.push(staged.output, staged.message));
+            // Looking for others costs more than one reply does.
+            if self.first.is_some() || !self.rest.is_empty() {
+                put_all(&mut self.first, &mut self.rest, staging);
+            }
         };
         delivery.stage(put, |output, message| {
             if message.as_id().is_none() {
@@ -115,6 +117,12 @@ impl Replies {
             index += 1;
         })
     }
+}
+
+#[inline(never)]
+fn put_all(first: &mut Option<Staged>, rest: &mut Vec<Staged>, staging: &mut Staging) {
+    let staged = first.take().into_iter().chain(rest.drain(..));
+    staged.for_each(|Staged { output, message }| staging.push(output, message));
 }
 
 fn seed(seeds: &[IdSeed], OutputIndex(output): OutputIndex) -> IdSeed {
