@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use mq_core::{
-    binder::letter,
-    error::{Error, Result},
-    message::Message,
-};
+use mq_core::{binder::letter, error::Result, message::Message};
 
-use super::{block::block_on, publish::Checks, shared::Shared};
+use super::{block::block_on, shared::Shared, step::Checks};
 use crate::{
-    error,
     options::Durability,
-    record::{self, Change, FLEETING},
-    state::{Over, Pick, Route},
+    record::Change,
+    state::{Over, Route},
 };
 
 /// So many messages go in one step.
@@ -63,23 +58,5 @@ impl Shared {
             }
         }
         Ok(letters)
-    }
-
-    /// Reads one message on this thread.
-    fn message_here(&self, pick: &Pick) -> Result<Message> {
-        let gone = || error::unreadable(pick.lsn);
-        let mut found = None;
-        if pick.lsn & FLEETING != 0 {
-            found = self.bodies.fleeting(pick);
-            found.as_ref().ok_or_else(gone)?;
-        } else {
-            let picks = std::slice::from_ref(pick);
-            self.bodies.recall(picks, |_, bytes| found = Some(bytes));
-        }
-        let bytes = match found {
-            Some(bytes) => bytes,
-            None => self.bodies.read(pick)?,
-        };
-        record::decode(&bytes).map_err(|malformed| -> Error { error::malformed(malformed) })
     }
 }

@@ -1,14 +1,12 @@
 //! Changes as records, and back.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
 use super::{
-    Change, LaneKey, PREFIX, kind,
+    Change, LaneKey, PREFIX, kind, options,
     read::{Fields, Malformed},
 };
-use crate::options::{DestinationOptions, Durability, Expired, Full, GroupMode, MAX_PARTITIONS};
+use crate::options::{DestinationOptions, GroupMode};
 
 /// Writes fields behind a prefix, and its length at the end.
 struct Writer<'a> {
@@ -45,16 +43,8 @@ impl<'a> Writer<'a> {
     }
 
     fn options(self, options: &DestinationOptions) -> Self {
-        self.u32(options.partitions)
-            .u32(durability_code(options.durability))
-            .u32(full_code(options.full))
-            .u64(options.max_messages)
-            .u64(options.max_bytes)
-            .u64(options.retain)
-            .u32(options.max_attempts)
-            .u32(options.max_crashes)
-            .u32(expired_code(options.expired))
-            .u64(age_code(options.max_age))
+        options::write(self.buffer, options);
+        self
     }
 
     fn bytes(self, bytes: &[u8]) -> Self {
@@ -203,7 +193,7 @@ impl Change {
             kind::DESTINATION => Self::Destination {
                 id: f.u32()?,
                 name: f.text()?.to_owned(),
-                options: options(f)?,
+                options: options::read(f)?,
             },
             kind::DELETE => Self::Delete {
                 destination: f.u32()?,
@@ -264,7 +254,7 @@ impl Change {
             },
             kind::OPTIONS => Self::Options {
                 id: f.u32()?,
-                options: options(f)?,
+                options: options::read(f)?,
             },
             kind::BOOT => Self::Boot,
             kind::START => Self::Start {
@@ -312,53 +302,6 @@ fn rest(fields: &mut Fields<'_>) -> Result<Vec<u64>, Malformed> {
     Ok(rest)
 }
 
-fn options(fields: &mut Fields<'_>) -> Result<DestinationOptions, Malformed> {
-    let partitions = fields.u32()?;
-    if !(1..=MAX_PARTITIONS).contains(&partitions) {
-        return Err(Malformed("a destination has too many partitions, or none"));
-    }
-    Ok(DestinationOptions {
-        partitions,
-        durability: match fields.u32()? {
-            0 => Durability::Commit,
-            1 => Durability::Interval,
-            2 => Durability::Os,
-            3 => Durability::Memory,
-            _ => return Err(Malformed("a durability is of a later version")),
-        },
-        full: match fields.u32()? {
-            0 => Full::Block,
-            1 => Full::Reject,
-            2 => Full::DropOldest,
-            _ => return Err(Malformed("a policy is of a later version")),
-        },
-        max_messages: fields.u64()?,
-        max_bytes: fields.u64()?,
-        retain: fields.u64()?,
-        ..later_options(fields)?
-    })
-}
-
-/// What earlier formats did not have.
-fn later_options(fields: &mut Fields<'_>) -> Result<DestinationOptions, Malformed> {
-    let mut options = DestinationOptions::default();
-    if !fields.is_empty() {
-        options.max_attempts = fields.u32()?;
-        options.max_crashes = fields.u32()?;
-        options.expired = match fields.u32()? {
-            0 => Expired::HandOut,
-            1 => Expired::Drop,
-            2 => Expired::DeadLetter,
-            _ => return Err(Malformed("a policy is of a later version")),
-        };
-    }
-    if !fields.is_empty() {
-        let age = fields.u64()?;
-        options.max_age = (age != NO_AGE).then(|| Duration::from_nanos(age));
-    }
-    Ok(options)
-}
-
 pub(crate) fn mode_code(mode: GroupMode) -> u32 {
     match mode {
         GroupMode::Key => 0,
@@ -375,40 +318,6 @@ pub(crate) fn mode(code: u32) -> Result<GroupMode, Malformed> {
         2 => Ok(GroupMode::Exclusive),
         3 => Ok(GroupMode::Log),
         _ => Err(Malformed("a group is of a later version")),
-    }
-}
-
-fn expired_code(expired: Expired) -> u32 {
-    match expired {
-        Expired::HandOut => 0,
-        Expired::Drop => 1,
-        Expired::DeadLetter => 2,
-    }
-}
-
-/// Without a limit by age.
-const NO_AGE: u64 = u64::MAX;
-
-fn age_code(age: Option<Duration>) -> u64 {
-    age.map_or(NO_AGE, |age| {
-        u64::try_from(age.as_nanos()).unwrap_or(NO_AGE)
-    })
-}
-
-fn durability_code(durability: Durability) -> u32 {
-    match durability {
-        Durability::Commit => 0,
-        Durability::Interval => 1,
-        Durability::Os => 2,
-        Durability::Memory => 3,
-    }
-}
-
-fn full_code(full: Full) -> u32 {
-    match full {
-        Full::Block => 0,
-        Full::Reject => 1,
-        Full::DropOldest => 2,
     }
 }
 

@@ -7,6 +7,7 @@ mod change;
 mod codec;
 mod fleeting;
 mod message;
+mod options;
 mod read;
 
 pub(crate) use change::{Change, LaneKey, ranges};

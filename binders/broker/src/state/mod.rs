@@ -10,6 +10,7 @@ mod crashes;
 mod credit;
 mod destination;
 mod ends;
+mod groups;
 mod keys;
 mod lane;
 mod live;

@@ -3,39 +3,26 @@
 //! Whatever changes the disk is an *operation*: create, rename, remove, write, cut, and both kinds of sync.
 //! Operations are counted, so that a test can crash at each of them.
 
+mod fault;
+mod file;
 mod inode;
 mod seeded;
 mod time;
 
 use std::{
     collections::BTreeMap,
-    io::{self, ErrorKind, IoSlice},
+    io::{self, ErrorKind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
+pub use fault::Fault;
 pub use seeded::Seeded;
 pub use time::Time;
 
 use super::{File, Storage};
+use fault::Kind;
+use file::Open;
 use inode::Inode;
-
-/// What is to go wrong, once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Fault {
-    /// The write of this number from now on (0 is the next) writes a part and reports a full disk.
-    FullAtWrite(u64),
-    /// The write of this number from now on writes a part and reports an I/O error.
-    BrokenWrite(u64),
-    /// The sync of a file of this number from now on reports an I/O error; what it was to sync is never synced.
-    BrokenSync(u64),
-    /// The creation of this number from now on is refused: too many open files.
-    Create(u64),
-    /// The renaming of this number from now on is refused.
-    Rename(u64),
-    /// The next lock is refused, as if another process had it.
-    Lock,
-}
 
 /// A disk in memory. Clones are the same disk.
 #[derive(Clone, Debug, Default)]
@@ -73,16 +60,6 @@ struct Inner {
     room: Option<u64>,
     /// Whether syncs of files wait.
     holds_syncs: bool,
-}
-
-/// What the faults call an operation.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Write,
-    Sync,
-    Create,
-    Rename,
-    Other,
 }
 
 impl Disk {
@@ -291,26 +268,6 @@ impl Inner {
     }
 }
 
-impl Fault {
-    /// Counts down; returns the error when it is time.
-    fn count(&mut self, kind: Kind) -> Option<ErrorKind> {
-        let (left, of, error) = match self {
-            Self::FullAtWrite(left) => (left, Kind::Write, ErrorKind::StorageFull),
-            Self::BrokenWrite(left) => (left, Kind::Write, ErrorKind::Other),
-            Self::BrokenSync(left) => (left, Kind::Sync, ErrorKind::Other),
-            Self::Create(left) => (left, Kind::Create, ErrorKind::QuotaExceeded),
-            Self::Rename(left) => (left, Kind::Rename, ErrorKind::PermissionDenied),
-            Self::Lock => return None,
-        };
-        if of != kind {
-            return None;
-        }
-        let is_now = *left == 0;
-        *left = left.saturating_sub(1);
-        is_now.then_some(error)
-    }
-}
-
 impl Storage for Disk {
     fn lock(&self) -> io::Result<()> {
         let mut inner = Self::lock(self);
@@ -394,71 +351,5 @@ impl Storage for Disk {
         let inner = Self::lock(self);
         inner.check()?;
         Ok(inner.room.unwrap_or(1 << 40))
-    }
-}
-
-/// An open file, by its number.
-#[derive(Debug)]
-struct Open(Disk, usize);
-
-impl File for Open {
-    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        let inner = self.0.lock();
-        inner.check()?;
-        let data = inner.inodes[self.1].data();
-        let from = usize::try_from(at).unwrap_or(usize::MAX).min(data.len());
-        let len = buffer.len().min(data.len() - from);
-        buffer[..len].copy_from_slice(&data[from..from + len]);
-        Ok(len)
-    }
-
-    fn write_at(&self, parts: &[IoSlice<'_>], at: u64) -> io::Result<()> {
-        let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
-        let mut bytes = parts.concat();
-        let mut inner = self.0.lock();
-        inner.check()?;
-        let mut begun = inner.begin(Kind::Write);
-        if inner.is_crashed() {
-            // The last write may have reached the disk in part: it is one that was not synced.
-            inner.inodes[self.1].write(at, bytes);
-            return begun;
-        }
-        let end = at + bytes.len() as u64;
-        let len = inner.inodes[self.1].data().len() as u64;
-        begun = begun.and_then(|()| inner.grow(end.saturating_sub(len)));
-        if begun.is_err() {
-            bytes.truncate(bytes.len() / 2);
-        }
-        inner.inodes[self.1].write(at, bytes);
-        begun
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        let mut inner = self.0.lock();
-        while inner.holds_syncs && !inner.is_crashed() {
-            let released = self.0.0.released.wait(inner);
-            inner = released.unwrap_or_else(PoisonError::into_inner);
-        }
-        let begun = inner.begin(Kind::Sync);
-        let is_crashed = inner.is_crashed();
-        match &begun {
-            Ok(()) => inner.inodes[self.1].sync(),
-            Err(_) if is_crashed => {}
-            Err(_) => inner.inodes[self.1].lose_sync(),
-        }
-        begun
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        let inner = self.0.lock();
-        inner.check()?;
-        Ok(inner.inodes[self.1].data().len() as u64)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut inner = self.0.lock();
-        inner.begin(Kind::Other)?;
-        inner.inodes[self.1].set_len(usize::try_from(len).unwrap_or(usize::MAX));
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Changes come back, and cut ones are refused.
 
 use super::*;
+use crate::options::{Durability, Expired};
 
 fn every_kind() -> Vec<Change> {
     let mut all = of_lanes();
@@ -88,6 +89,7 @@ fn of_the_second_format(lane: LaneKey) -> Vec<Change> {
         max_attempts: 7,
         max_crashes: 8,
         expired: Expired::DeadLetter,
+        max_age: Some(std::time::Duration::from_millis(1_500)),
         ..DestinationOptions::default()
     };
     let mut all = vec![
