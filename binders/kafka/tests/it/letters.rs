@@ -5,11 +5,10 @@ use mq_core::{
     extract::Text,
     message::{Message, names},
     outcome::Failure,
-    policy::Provision,
 };
 use mq_kafka::KafkaBinder;
 
-use crate::server::{app, broker, browse, connect, name, publish, settings, topic, until};
+use crate::server::{app, broker, browse, connect, name, provide, publish, settings, topic, until};
 
 /// One message for each partition, all with the same key.
 fn one_each(partitions: u32) -> Vec<Message> {
@@ -88,7 +87,7 @@ async fn dead_letters_without_such_a_partition_go_where_their_key_goes() {
     for guarantee in ["", "guarantee = 'exactly_once'"] {
         let (orders, shop) = (topic(&binder, "orders", 4).await, name("shop"));
         let plan = DestinationPlan::new(format!("{orders}.{shop}.dlq")).partitions(2);
-        binder.provision(&[plan], Provision::Create).await.unwrap();
+        provide(&binder, &[plan]).await;
         publish(&binder, &orders, &one_each(4)).await;
         let places = bury(&binder, &address, [&orders, &shop], guarantee, 4).await;
         let other = topic(&binder, "other", 2).await;
@@ -152,7 +151,7 @@ async fn a_topic_that_is_like_others_gets_as_many_partitions_as_the_largest() {
             .partitions(1)
             .like(large.as_str()),
     ];
-    binder.provision(&plans, Provision::Create).await.unwrap();
+    provide(&binder, &plans).await;
     let listed = binder.admin().destinations().await.unwrap();
     let count = |wanted: &str| {
         let found = listed.iter().find(|one| *one.name == *wanted);

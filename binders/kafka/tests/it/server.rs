@@ -119,10 +119,26 @@ pub(crate) fn name(word: &str) -> String {
     format!("{word}-{:x}-{number}", now.as_micros())
 }
 
+/// Makes topics as an application does: what is temporary is tried again.
+pub(crate) async fn provide(binder: &KafkaBinder, plans: &[DestinationPlan]) {
+    let making = async {
+        loop {
+            match binder.provision(plans, Provision::Create).await {
+                Err(error) if error.is_temporary() => {}
+                made => return made,
+            }
+        }
+    };
+    timeout(2 * PATIENCE, making).await.unwrap().unwrap();
+}
+
 pub(crate) async fn topic(binder: &KafkaBinder, word: &str, partitions: u32) -> String {
     let name = name(word);
-    let plan = DestinationPlan::new(name.as_str()).partitions(partitions);
-    binder.provision(&[plan], Provision::Create).await.unwrap();
+    provide(
+        binder,
+        &[DestinationPlan::new(name.as_str()).partitions(partitions)],
+    )
+    .await;
     name
 }
 
