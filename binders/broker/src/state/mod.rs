@@ -8,6 +8,7 @@ mod apply;
 mod crashes;
 mod destination;
 mod ends;
+mod index;
 mod keys;
 mod lane;
 mod live;
@@ -15,14 +16,13 @@ mod log;
 mod member;
 mod memory;
 mod options;
-mod packed;
 mod settle;
 mod snapshot;
 mod space;
 mod share;
 mod subscribe;
 mod take;
-mod tally;
+mod times;
 
 pub(crate) use apply::Applied;
 pub(crate) use destination::{Destination, Route};
@@ -121,10 +121,10 @@ impl State {
         self.live.find(|segment| !segments.contains(&segment))
     }
 
-    /// How many messages are kept.
-    pub(crate) fn kept(&self) -> u64 {
+    /// How many messages a snapshot has to look at one by one.
+    pub(crate) fn laid_out(&self) -> u64 {
         let logs = self.destinations.values().flat_map(|found| &found.logs);
-        logs.map(|log| log.entries.len() as u64).sum()
+        logs.map(|log| log.entries.open()).sum()
     }
 
     /// Ends every consumer.
