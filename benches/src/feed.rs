@@ -66,10 +66,7 @@ impl Slices {
                 records.extend(positions.map(raw));
             }
             Self::Json(payload) => {
-                let json = |at| {
-                    let message = Message::new(payload.clone());
-                    record(at, message.content_type(ContentType::JSON))
-                };
+                let json = |at| record(at, Message::of_type(payload.clone(), ContentType::JSON));
                 records.extend(positions.map(json));
             }
             Self::Keyed(payload, keys) => {
@@ -119,7 +116,17 @@ impl FeedBinder {
     /// A feed of `count` messages altogether for each subscription.
     #[must_use]
     pub fn new(slices: Slices, count: u64) -> Arc<Self> {
-        let capabilities = Capabilities::new(SettlementStyle::PerMessage);
+        Self::settled_by(SettlementStyle::PerMessage, slices, count)
+    }
+
+    /// The same, settled by positions instead of messages.
+    #[must_use]
+    pub fn positional(slices: Slices, count: u64) -> Arc<Self> {
+        Self::settled_by(SettlementStyle::Positional, slices, count)
+    }
+
+    fn settled_by(style: SettlementStyle, slices: Slices, count: u64) -> Arc<Self> {
+        let capabilities = Capabilities::new(style);
         let capabilities = capabilities.with(&[
             Capability::KeyOrder,
             Capability::Partitions,
@@ -158,6 +165,7 @@ impl Binder for FeedBinder {
             next: 0,
             count: self.count,
             settled: self.settled.clone(),
+            style: self.capabilities.settlement,
             destination: spec.destinations[0].clone(),
             assigned: false,
         }))
@@ -194,6 +202,7 @@ struct Feed {
     next: u64,
     count: u64,
     settled: Arc<Settled>,
+    style: SettlementStyle,
     destination: Arc<str>,
     assigned: bool,
 }
@@ -225,7 +234,10 @@ impl Consumer for Feed {
     }
 
     fn settler(&self) -> Arc<dyn Settler> {
-        Arc::new(Count(self.settled.clone()))
+        match self.style {
+            SettlementStyle::PerMessage => Arc::new(Count(self.settled.clone())),
+            SettlementStyle::Positional => Arc::new(Committed(self.settled.clone())),
+        }
     }
 
     async fn released(&mut self, _: &[LaneId]) -> Result<()> {
@@ -243,6 +255,19 @@ struct Count(Arc<Settled>);
 impl Settler for Count {
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Unsettled>> {
         self.0.count.fetch_add(settlements.len() as u64, Relaxed);
+        self.0.changed.notify_waiters();
+        Ok(Vec::new())
+    }
+}
+
+struct Committed(Arc<Settled>);
+
+#[async_trait]
+impl Settler for Committed {
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<Unsettled>> {
+        for commit in settlements {
+            self.0.count.fetch_max(commit.position, Relaxed);
+        }
         self.0.changed.notify_waiters();
         Ok(Vec::new())
     }

@@ -1,6 +1,6 @@
 //! The scenarios.
 
-use std::{hint::black_box, time::Duration};
+use std::{hint::black_box, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use mq_benches::feed::{FeedBinder, Slices};
@@ -40,6 +40,7 @@ pub(crate) const ALL: &[(&str, (u64, u64))] = &[
     ("batch64", (19_200, 96_000)),
     ("pending8", (20_000, 120_000)),
     ("key", (20_000, 120_000)),
+    ("positions", (20_000, 120_000)),
     ("layer_rate_limit", (20_000, 120_000)),
     ("layer_load_shed", (20_000, 120_000)),
     ("bindings_1", (20_000, 120_000)),
@@ -61,6 +62,7 @@ pub(crate) fn find(name: &str) -> Option<fn(u64)> {
         "batch64" => batch64,
         "pending8" => pending8,
         "key" => key,
+        "positions" => positions,
         "layer_rate_limit" => layer_rate_limit,
         "layer_load_shed" => layer_load_shed,
         "bindings_1" => |count| bindings(1, count),
@@ -88,15 +90,26 @@ fn run(
     settings: Config,
     build: impl FnOnce(App) -> App,
 ) {
+    let feed = FeedBinder::new(slices, count / bindings);
+    run_on(&feed, count, bindings, settings, build);
+}
+
+/// Runs an application on this feed until so many messages are settled altogether.
+fn run_on(
+    feed: &Arc<FeedBinder>,
+    count: u64,
+    bindings: u64,
+    settings: Config,
+    build: impl FnOnce(App) -> App,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let feed = FeedBinder::new(slices, count / bindings);
         let settled = feed.settled();
         let config = settings.set("app.name", "bench");
-        let app = build(App::builder().config(config).binder("main", feed));
+        let app = build(App::builder().config(config).binder("main", feed.clone()));
         let running = app.build().expect("a plan").start().await.expect("starts");
         settled.reach(count / bindings * bindings).await;
         running.stop().await.expect("stops");
@@ -141,6 +154,17 @@ fn bytes(count: u64) {
 fn key(count: u64) {
     let slices = Slices::keyed(&[7; 64], (0..64).map(|n| format!("customer-{n}")));
     run(slices, count, 1, settings("key", 8), |app| {
+        app.sink(
+            "in",
+            |payload: Bytes| async move { drop(black_box(payload)) },
+        )
+    });
+}
+
+/// As `bytes`, with a consumer that takes positions.
+fn positions(count: u64) {
+    let feed = FeedBinder::positional(raw(), count);
+    run_on(&feed, count, 1, settings("none", 8), |app| {
         app.sink(
             "in",
             |payload: Bytes| async move { drop(black_box(payload)) },

@@ -1,8 +1,10 @@
 //! The broker as a library.
 
 mod administration;
+mod publisher;
 mod subscribe;
 
+pub use publisher::{Publisher, PublisherInfo};
 pub use subscribe::Subscribe;
 
 use std::{
@@ -13,10 +15,9 @@ use std::{
 use mq_core::{binder::Receipt, error::Result, message::Message};
 
 use crate::{
-    engine::{Running, Shared},
+    engine::{DiskRoom, Running, Shared},
     error,
     options::{BrokerOptions, DestinationOptions},
-    record::Change,
     storage::{Folder, Storage},
     subscription::Subscription,
 };
@@ -49,7 +50,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Broker {
     pub(crate) shared: Arc<Shared>,
-    running: Arc<Mutex<Running>>,
+    /// Nothing where somebody else closes the broker.
+    running: Arc<Mutex<Option<Running>>>,
 }
 
 /// What [`Broker::browse`] shows of a message.
@@ -69,6 +71,8 @@ pub struct Browsed {
 impl Broker {
     /// Opens the folder, which is created where it is missing, with the default options.
     ///
+    /// A [socket](crate::Remote) in the folder answers other processes as long as the broker is open.
+    ///
     /// # Errors
     /// Another broker has the folder, the disk fails, or the journal is damaged.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
@@ -85,7 +89,10 @@ impl Broker {
             let folder = Folder::new(&path).map_err(|error| {
                 error::io("creating the folder", error).context("path", path.display())
             })?;
-            Self::open_on(&(Arc::new(folder) as Arc<dyn Storage>), options, path)
+            let storage: Arc<dyn Storage> = Arc::new(folder);
+            let mut running = Running::open(&storage, options, &path)?;
+            running.serve(&path);
+            Ok(Self::of(running))
         };
         let opened = tokio::task::spawn_blocking(open).await;
         opened.map_err(|_| error::closed())?
@@ -100,11 +107,22 @@ impl Broker {
         options: BrokerOptions,
         name: impl Into<PathBuf>,
     ) -> Result<Self> {
-        let running = Running::open(storage, options, &name.into())?;
-        Ok(Self {
+        Running::open(storage, options, &name.into()).map(Self::of)
+    }
+
+    fn of(running: Running) -> Self {
+        Self {
             shared: running.shared.clone(),
-            running: Arc::new(Mutex::new(running)),
-        })
+            running: Arc::new(Mutex::new(Some(running))),
+        }
+    }
+
+    /// The same broker for somebody who does not keep it open.
+    pub(crate) fn view(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: shared.clone(),
+            running: Arc::default(),
+        }
     }
 
     /// Writes what is on its way, then gives the folder back.
@@ -117,7 +135,9 @@ impl Broker {
         let running = self.running.clone();
         let close = move || {
             let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
-            running.close(true);
+            if let Some(running) = running.as_mut() {
+                running.close(true);
+            }
         };
         tokio::task::spawn_blocking(close)
             .await
@@ -134,6 +154,18 @@ impl Broker {
     /// Why it does not.
     pub fn check(&self) -> Result<()> {
         self.shared.check()
+    }
+
+    /// How much room the disk has, as the broker looked at it last: once a second, and every 4 MiB that it writes.
+    #[must_use]
+    pub fn disk_room(&self) -> DiskRoom {
+        self.shared.room.level()
+    }
+
+    /// Free bytes of the disk, as the broker looked at it last, if it has by now.
+    #[must_use]
+    pub fn disk_free(&self) -> Option<u64> {
+        self.shared.room.free()
     }
 
     /// Creates a destination, unless it is there.
@@ -188,31 +220,6 @@ impl Broker {
             .await
     }
 
-    /// A publisher that numbers its messages, so that a repetition is stored once.
-    ///
-    /// Its name and its highest number are kept for good.
-    ///
-    /// # Errors
-    /// The broker does not work.
-    pub async fn publisher(&self, name: &str) -> Result<Publisher> {
-        let next = {
-            let state = self.shared.lock();
-            let ids = state.publishers.values().map(|publisher| publisher.id);
-            ids.max().unwrap_or(0) + 1
-        };
-        if !self.shared.lock().publishers.contains_key(name) {
-            let (id, name) = (next, name.to_owned());
-            self.shared.change(&[Change::Producer { id, name }]).await?;
-        }
-        let found = self.shared.lock().publishers.get(name).cloned();
-        let found = found.ok_or_else(|| error::bug("a publisher is gone"))?;
-        Ok(Publisher {
-            shared: self.shared.clone(),
-            name: name.to_owned(),
-            id: found.id,
-        })
-    }
-
     /// Subscribes.
     ///
     /// # Errors
@@ -226,60 +233,4 @@ pub(crate) fn no_target() -> mq_core::error::Error {
     error::config(
         "a message of a transaction names no destination; set one with `Message::destination`",
     )
-}
-
-/// A publisher that numbers its messages.
-///
-/// ```
-/// use mq_broker::Broker;
-/// use mq_core::message::Message;
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let broker = Broker::open(folder.path()).await?;
-/// let meter = broker.publisher("meter-12").await?;
-/// for attempt in 0..2 {
-///     // The reply to the first call was lost, say.
-///     for stored in meter.publish("temperatures", 1, &[Message::new("17.5")]).await {
-///         stored?;
-///     }
-///     assert_eq!(meter.last(), 1);
-/// }
-/// assert_eq!(broker.destinations()[0].messages, Some(1));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug)]
-pub struct Publisher {
-    shared: Arc<Shared>,
-    name: String,
-    id: u64,
-}
-
-impl Publisher {
-    /// The highest number that was stored; 0 is none. Survives restarts.
-    #[must_use]
-    pub fn last(&self) -> u64 {
-        let state = self.shared.lock();
-        state
-            .publishers
-            .get(&self.name)
-            .map_or(0, |found| found.last)
-    }
-
-    /// Publishes messages with the numbers from `first` (1 or more) on; numbers that were stored before are confirmed and not stored again.
-    ///
-    /// After an unknown outcome (a lost reply, a crash) the same call is simply repeated.
-    /// Numbers only rise, and there is one call at a time for each publisher: a number behind which a higher one is stored counts as stored.
-    /// So when a message is refused, every later one of the call is refused too, temporarily.
-    pub async fn publish(
-        &self,
-        destination: &str,
-        first: u64,
-        messages: &[Message],
-    ) -> Vec<Result<Receipt>> {
-        let numbers = Some((self.id, first.max(1)));
-        self.shared.publish(destination, messages, numbers).await
-    }
 }

@@ -22,7 +22,19 @@ pub(crate) fn disk_full() -> Error {
     Error::new(ErrorKind::Full, text).temporary()
 }
 
-pub(crate) fn in_use(path: &Path, pid: Option<u32>, program: Option<&str>) -> Error {
+/// Publications are slowed, and too many wait.
+pub(crate) fn disk_low() -> Error {
+    let text = "the disk has little room left, and publications are slowed more than anybody should wait; free space, settle messages so that the journal can be cut, or lower `slow_below`";
+    Error::new(ErrorKind::Full, text).temporary()
+}
+
+/// `socket` is where the holder can be asked, or why it cannot; nothing where nobody knows.
+pub(crate) fn in_use(
+    path: &Path,
+    pid: Option<u32>,
+    program: Option<&str>,
+    socket: Option<Result<&str, &str>>,
+) -> Error {
     let program = program.map_or_else(String::new, |program| format!(" (`{program}`)"));
     let holder = match pid {
         // In another container, processes have the same numbers.
@@ -32,8 +44,16 @@ pub(crate) fn in_use(path: &Path, pid: Option<u32>, program: Option<&str>) -> Er
         Some(pid) => format!("process {pid}{program}"),
         None => "another process, or another broker in this one,".to_owned(),
     };
+    let served = match socket {
+        Some(Ok(name)) => {
+            let place = path.join(name);
+            format!(" and answers at the socket `{}`", place.display())
+        }
+        Some(Err(reason)) => format!(" and serves no socket ({reason})"),
+        None => String::new(),
+    };
     let text = format!(
-        "{holder} has the folder open; a folder has one broker at a time, so close that one or choose another `path`"
+        "{holder} has the folder open{served}; a folder has one broker at a time, so close that one or choose another `path`"
     );
     Error::new(ErrorKind::Unavailable, text)
         .temporary()
@@ -147,9 +167,23 @@ pub(crate) fn full(destination: &str) -> Error {
     .context("destination", destination)
 }
 
+/// A message is not settled that is older than its destination keeps.
+pub(crate) fn overdue(destination: &str) -> Error {
+    let text = "the destination holds a message that is older than its `max_age` and not settled; settle or purge it, or raise `max_age`";
+    Error::new(ErrorKind::Full, text)
+        .temporary()
+        .context("destination", destination)
+}
+
 pub(crate) fn numbered_in_memory(destination: &str) -> Error {
     let text = "the destination is in memory, so that its messages are lost with the process, and their numbers would not be; publish without numbers, or give it another durability";
     Error::new(ErrorKind::Unsupported, text).context("destination", destination)
+}
+
+/// The publisher has another owner by now.
+pub(crate) fn fenced() -> Error {
+    let text = "somebody else has opened the publisher since, and what this one publishes is not stored any more; stop this one, or open the publisher again with `Broker::publisher`, which fences the other";
+    Error::new(ErrorKind::Lost, text).fatal()
 }
 
 /// An earlier message of the key, or of the publisher, has failed in the same call.
@@ -226,6 +260,51 @@ pub(crate) fn config(text: impl Into<String>) -> Error {
 
 pub(crate) fn bug(text: &str) -> Error {
     Error::new(ErrorKind::Bug, text)
+}
+
+/// A request or reply of another version of the socket's protocol.
+pub(crate) fn other_protocol(found: u64, own: u64) -> Error {
+    let text = format!(
+        "the other side of the socket speaks version {found} of the protocol, and this one version {own}; use the same version of the program on both sides"
+    );
+    Error::new(ErrorKind::Unsupported, text)
+}
+
+pub(crate) fn request_too_long(limit: usize) -> Error {
+    let text = format!("a request has at most {limit} bytes; write a shorter line");
+    Error::new(ErrorKind::TooLarge, text)
+}
+
+/// What kinds of errors are called on the socket.
+const KINDS: [(ErrorKind, &str); 12] = [
+    (ErrorKind::Config, "config"),
+    (ErrorKind::Unavailable, "unavailable"),
+    (ErrorKind::NotFound, "not_found"),
+    (ErrorKind::Unauthorized, "unauthorized"),
+    (ErrorKind::TooLarge, "too_large"),
+    (ErrorKind::Unsupported, "unsupported"),
+    (ErrorKind::Lost, "lost"),
+    (ErrorKind::Codec, "codec"),
+    (ErrorKind::Rejected, "rejected"),
+    (ErrorKind::Full, "full"),
+    (ErrorKind::Closed, "closed"),
+    (ErrorKind::Bug, "bug"),
+];
+
+/// What a kind is called.
+pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
+    let mut kinds = KINDS.iter();
+    kinds
+        .find(|(one, _)| *one == kind)
+        .map_or("unavailable", |(_, name)| name)
+}
+
+/// The kind that is called so.
+pub(crate) fn kind_of(name: &str) -> ErrorKind {
+    let mut kinds = KINDS.iter();
+    kinds
+        .find(|(_, one)| *one == name)
+        .map_or(ErrorKind::Unavailable, |(kind, _)| *kind)
 }
 
 pub(crate) fn native(problem: impl Display) -> Error {

@@ -3,7 +3,7 @@
 //! This version reads the one before it, and refuses a later one by name: what it cannot read is not damaged.
 
 /// The format that is written.
-pub(crate) const FORMAT: u8 = 2;
+pub(crate) const FORMAT: u8 = 3;
 
 /// What the first bytes of a file say of its format: the last byte of its magic number.
 ///

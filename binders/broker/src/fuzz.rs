@@ -81,6 +81,7 @@ fn body() -> Vec<u8> {
             key: 7,
             producer: u64::from(number % 3),
             sequence: u64::from(number),
+            epoch: number % 2,
         };
         record::encode(&mut body, &message, &target);
     }

@@ -39,7 +39,8 @@
 //! | publish and acknowledge in one step | [`Subscription::commit`] |
 //! | look after it | [`Broker::lag`], [`Broker::browse`], [`Broker::seek`], [`Broker::purge`] and others of [`Broker`] |
 //!
-//! A folder has one process at a time. There is no cluster, and no protocol for others.
+//! A folder has one process at a time. There is no cluster, and no protocol for messages; other processes can look at
+//! it through a socket ([`Remote`]).
 //! Threads of its own write the journal and keep the files; it needs no runtime but what its async calls are polled on, and that must
 //! be tokio's, with time enabled.
 
@@ -54,13 +55,16 @@ mod inspect;
 mod journal;
 mod options;
 mod record;
+mod socket;
 mod state;
 pub mod storage;
 mod subscription;
 mod time;
 
 pub use binder::{BrokerBinder, BrokerFactory, BrokerSettings, FACTORY};
-pub use broker::{Broker, Browsed, Publisher, Subscribe};
+pub use broker::{Broker, Browsed, Publisher, PublisherInfo, Subscribe};
+pub use engine::DiskRoom;
 pub use options::{BrokerOptions, DestinationOptions, Durability, Expired, Full, GroupMode};
+pub use socket::{ReadFrom, Remote, Request};
 pub use subscription::{Delivered, Subscription};
 pub use time::{SystemTimeSource, TimeSource};

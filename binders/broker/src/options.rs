@@ -127,6 +127,11 @@ pub struct DestinationOptions {
     pub max_crashes: u32,
     /// What becomes of a message whose time is up.
     pub expired: Expired,
+    /// Messages are kept no longer than this after they were stored; without a limit by default.
+    /// What every group has settled goes then, whatever `retain` says. What is not settled goes only where `full` is to drop the oldest;
+    /// otherwise the destination is full while it has such a message. The broker looks once a second.
+    #[serde(with = "units::optional_duration")]
+    pub max_age: Option<Duration>,
 }
 
 impl Default for DestinationOptions {
@@ -141,6 +146,7 @@ impl Default for DestinationOptions {
             max_attempts: 0,
             max_crashes: 10,
             expired: Expired::default(),
+            max_age: None,
         }
     }
 }
@@ -163,6 +169,10 @@ impl DestinationOptions {
             Expired::Drop => "drop",
             Expired::DeadLetter => "dead_letter",
         };
+        let age = |age: Option<Duration>| match age {
+            Some(age) => format!("{age:?}"),
+            None => "none".to_owned(),
+        };
         let each = |own: &Self| {
             [
                 ("partitions", own.partitions.to_string()),
@@ -174,6 +184,7 @@ impl DestinationOptions {
                 ("max_attempts", own.max_attempts.to_string()),
                 ("max_crashes", own.max_crashes.to_string()),
                 ("expired", expired(own.expired).to_owned()),
+                ("max_age", age(own.max_age)),
             ]
         };
         let pairs = each(self).into_iter().zip(each(found));
@@ -216,6 +227,9 @@ pub struct BrokerOptions {
     pub snapshot_interval: Duration,
     /// Publications are refused while the disk has less room than this; 64 MiB by default. Settlements are not.
     pub reserve: u64,
+    /// Publications are slowed while the disk has less room than this, and refused when they would wait for more than five seconds;
+    /// 256 MiB by default. Settlements are not, nor steps that settle. Up to `reserve` it has no effect.
+    pub slow_below: u64,
     /// What destinations are like for which nobody has chosen otherwise.
     pub destinations: DestinationOptions,
     /// What these destinations are like, by name, when they are created.
@@ -242,6 +256,7 @@ impl Default for BrokerOptions {
             snapshot_bytes: 256 << 20,
             snapshot_interval: Duration::from_secs(60),
             reserve: 64 << 20,
+            slow_below: 256 << 20,
             destinations: DestinationOptions::default(),
             named: BTreeMap::new(),
             auto_create: true,

@@ -73,6 +73,7 @@ impl Subscription {
             group: subscribe.group.as_deref(),
             start: subscribe.start,
             window: subscribe.window,
+            window_bytes: subscribe.window_bytes,
             lease: subscribe.lease,
             mode: subscribe.mode,
             letters: None,

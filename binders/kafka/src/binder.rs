@@ -58,6 +58,10 @@ pub(crate) fn capabilities(settings: &KafkaSettings) -> Capabilities {
         })
 }
 
+/// How long the client waits before it asks once more. A transaction that begins while the marks of the last one are still being written is
+/// told to come back: with librdkafka's own 100 ms that would be most of its time.
+const BACKOFF: &str = "retry.backoff.ms";
+
 impl KafkaBinder {
     /// An instance with these settings, once it is known whether the cluster is there. If it is not, the instance is down until it is.
     ///
@@ -123,6 +127,8 @@ impl KafkaBinder {
             timeout: settings.timeout,
             handover: settings.handover,
             session_timeout: settings.session_timeout,
+            silence: settings.silence,
+            admin: self.admin.clone(),
             transactions: self.transactions(spec)?,
         })
     }
@@ -133,10 +139,16 @@ impl KafkaBinder {
         let instance = settings.instance.clone();
         let instance = instance.unwrap_or_else(|| format!("{:016x}", fastrand::u64(..)));
         let id = format!("{}.{}.{instance}", self.application, spec.binding);
-        let limit = settings.transaction_timeout.as_millis().to_string();
+        let limit = settings.transaction_timeout;
+        // The client refuses messages that may take longer than their transaction.
+        let delivery = settings.delivery_timeout.min(limit);
         config
             .set("transactional.id", id)
-            .set("transaction.timeout.ms", limit);
+            .set("transaction.timeout.ms", limit.as_millis().to_string())
+            .set("delivery.timeout.ms", delivery.as_millis().to_string());
+        if config.get(BACKOFF).is_none() {
+            config.set(BACKOFF, "10");
+        }
         Ok(TransactionPlan {
             config,
             link: self.link.clone(),
@@ -152,7 +164,8 @@ impl KafkaBinder {
         }
         let settings = &self.settings;
         let config = settings.client(Side::Producer, &self.application, native)?;
-        let sender = Arc::new(Sender::new(config, &self.link, settings.max_message)?);
+        let sender = Sender::new(config, &self.link, settings.max_message, settings.timeout)?;
+        let sender = Arc::new(sender);
         if native.is_empty() {
             return Ok(self.sender.get_or_init(|| sender).clone());
         }
@@ -185,7 +198,10 @@ impl Binder for KafkaBinder {
             return Err(error::unsupported("filters").context("binding", &spec.binding));
         }
         let opened = consumer::open(self.opening(spec)?).await;
-        opened.map_err(|error| self.link.explain(error))
+        opened.map_err(|error| {
+            let purpose = consumer::purpose(&spec.binding, spec.group.as_deref());
+            self.link.deny(&purpose, self.link.explain(error))
+        })
     }
 
     async fn producer(&self, spec: &ProducerSpec) -> Result<Arc<dyn Producer>> {

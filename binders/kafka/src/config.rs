@@ -58,6 +58,11 @@ pub struct KafkaSettings {
     /// How long work on a partition that goes to another member may take to end; 10 s by default.
     #[serde(with = "units::duration")]
     pub handover: Duration,
+    /// A consumer that receives nothing for so long, although the cluster has messages for it, is made anew; 30 s by default, at least 1 s.
+    ///
+    /// Whether there are messages is asked of the cluster, and nothing is done where there are none, or where the application takes none.
+    #[serde(with = "units::duration")]
+    pub silence: Duration,
     /// How groups are coordinated: `"classic"` by default, `"consumer"` for KIP-848.
     pub group_protocol: GroupProtocol,
     /// The name of this process among those that run the same application, the same after a restart.
@@ -73,7 +78,8 @@ pub struct KafkaSettings {
     /// How long sending a message may take with all repetitions; 30 s by default.
     #[serde(with = "units::duration")]
     pub delivery_timeout: Duration,
-    /// How long a transaction may take; 60 s by default.
+    /// How long a transaction may take; 10 s by default, as in Kafka Streams. What a process leaves open that was killed keeps its successor
+    /// waiting for this long, unless both have the same `instance`.
     #[serde(with = "units::duration")]
     pub transaction_timeout: Duration,
     /// Bytes that are fetched ahead for each consumer; 16 MiB by default.
@@ -103,12 +109,13 @@ impl Default for KafkaSettings {
             timeout: Duration::from_secs(5),
             session_timeout: Duration::from_secs(10),
             handover: Duration::from_secs(10),
+            silence: Duration::from_secs(30),
             group_protocol: GroupProtocol::Classic,
             instance: None,
             compression: Compression::Lz4,
             linger: Duration::from_millis(1),
             delivery_timeout: Duration::from_secs(30),
-            transaction_timeout: Duration::from_secs(60),
+            transaction_timeout: Duration::from_secs(10),
             fetch_ahead: 16 << 20,
             security: None,
             headers: HeaderStyle::Mq,

@@ -20,7 +20,7 @@ pub(crate) use lanes::Lanes;
 pub(crate) use open::{Opening, open};
 pub(crate) use positions::{Committed, Place, committed, offset, offsets, value};
 pub(crate) use rebalance::Rebalances;
-pub(crate) use shared::{Client, Shared};
+pub(crate) use shared::{Client, Shared, purpose};
 pub(crate) use start::FOUNDED;
 
 use std::sync::Arc;
@@ -64,6 +64,12 @@ impl Consumer for KafkaConsumer {
                 return Ok(Event::Ended(error::closed()));
             }
             if let Some(event) = self.shared.queue.take(records, max) {
+                if let Event::Assigned(assigned) = &event {
+                    let mut lanes = self.shared.lanes();
+                    assigned
+                        .iter()
+                        .for_each(|lane| lanes.tell(lane.id, lane.epoch));
+                }
                 return Ok(event);
             }
             tokio::select! {

@@ -65,10 +65,13 @@ pub(crate) fn classify(what: &'static str, error: &KafkaError) -> Error {
             );
             config(text).fatal()
         }
-        KafkaError::ClientCreation(problem) => config(format!(
-            "librdkafka refuses the settings: {problem}; correct them"
-        ))
-        .fatal(),
+        KafkaError::ClientCreation(problem) => {
+            let fix = match problem.contains("ssl.key") {
+                true => "check `security.key`, and whether `security.key_password` opens it",
+                false => "correct them",
+            };
+            config(format!("librdkafka refuses the settings: {problem}; {fix}")).fatal()
+        }
         KafkaError::Transaction(error) => {
             let status = of_code(what, error.code(), &error.string());
             if error.is_fatal() {
@@ -107,10 +110,7 @@ pub(crate) fn of_code(what: &'static str, code: RDKafkaErrorCode, text: &str) ->
         | C::GroupAuthorizationFailed
         | C::ClusterAuthorizationFailed
         | C::TransactionalIdAuthorizationFailed
-        | C::DelegationTokenAuthorizationFailed => make(
-            ErrorKind::Unauthorized,
-            "; give the user the right by an access control list",
-        ),
+        | C::DelegationTokenAuthorizationFailed => make(ErrorKind::Unauthorized, right(what, code)),
         C::SaslAuthenticationFailed
         | C::Authentication
         | C::UnsupportedSASLMechanism
@@ -144,6 +144,26 @@ pub(crate) fn of_code(what: &'static str, code: RDKafkaErrorCode, text: &str) ->
             make(ErrorKind::Rejected, "")
         }
         _ => make(ErrorKind::Unavailable, "").temporary(),
+    }
+}
+
+/// The right that is missing, as Kafka's access control lists call it.
+fn right(what: &str, code: RDKafkaErrorCode) -> &'static str {
+    use RDKafkaErrorCode as C;
+    match (code, what) {
+        (C::TopicAuthorizationFailed, "publishing") => {
+            "; give the user the operation Write on the topic by an access control list"
+        }
+        (C::TopicAuthorizationFailed, "reading") => {
+            "; give the user the operation Read on the topic by an access control list"
+        }
+        (C::GroupAuthorizationFailed, _) => {
+            "; give the user the operation Read on the group by an access control list"
+        }
+        (C::TransactionalIdAuthorizationFailed, _) => {
+            "; give the user the operation Write on the transactional id by an access control list"
+        }
+        _ => "; give the user the right by an access control list",
     }
 }
 

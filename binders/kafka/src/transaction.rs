@@ -23,8 +23,13 @@ use crate::{
     client::{Context, Link},
     consumer::{self, Commit, Shared},
     error,
-    producer::{Client, Deliveries, put},
+    producer::{Client, Deliveries, placed, put},
 };
+
+/// A message leaves the client's queue about this long after its confirmation was told.
+const MOMENT: Duration = Duration::from_micros(50);
+/// What the rights to transactions are known by.
+const TRANSACTIONS: &str = "transactions";
 
 /// Between two attempts to abort.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -220,7 +225,11 @@ impl KafkaTransaction {
 
     async fn end(&mut self) -> Result<Receipts> {
         let (client, timeout) = (self.client.clone(), self.plan.timeout);
-        let ended = blocking_kafka(move || client.commit_transaction(timeout)).await?;
+        let ended = blocking_kafka(move || {
+            leave(&client, timeout);
+            client.commit_transaction(timeout)
+        })
+        .await?;
         match ended {
             Ok(()) => {
                 self.reset();
@@ -235,6 +244,17 @@ impl KafkaTransaction {
                 Err(self.failed("committing a transaction", &error))
             }
         }
+    }
+
+    /// The error of a step that certainly has no effect. Whoever meets a temporary one would ask once more whether the step has ended:
+    /// it has not, and has to be taken from its beginning.
+    fn undone(&self, error: Error) -> Error {
+        let error = self.plan.link.deny(TRANSACTIONS, error);
+        if !error.is_temporary() {
+            return error;
+        }
+        let text = format!("a transaction was undone: {}", error.chain());
+        Error::new(ErrorKind::Lost, text)
     }
 
     /// Waits until nothing of the step is on its way: the coordinator has to know of a partition before it can be told to forget it.
@@ -262,8 +282,9 @@ impl Transaction for KafkaTransaction {
         if messages.is_empty() {
             return Ok(());
         }
+        let placed = placed(&self.client, "", messages, self.plan.timeout).await?;
         self.begin()?;
-        self.send(messages).await
+        self.send(&placed).await
     }
 
     async fn settle(&mut self, settlements: &[Settlement]) -> Result<()> {
@@ -288,9 +309,11 @@ impl Transaction for KafkaTransaction {
         };
         if let Err(error) = prepared.await {
             self.stage = Stage::Broken;
-            return Err(error);
+            return Err(self.undone(error));
         }
-        self.end().await
+        let receipts = self.end().await?;
+        self.plan.link.allow(TRANSACTIONS);
+        Ok(receipts)
     }
 
     async fn abort(&mut self) -> Result<()> {
@@ -320,6 +343,15 @@ impl Drop for KafkaTransaction {
                 drop(client);
             });
         }
+    }
+}
+
+/// Waits until the client has let go of messages whose confirmations are known. A commit that finds one left polls for 100 ms for an event that
+/// the polling thread has taken already.
+fn leave(client: &Client, patience: Duration) {
+    let begin = Instant::now();
+    while client.in_flight_count() > 0 && begin.elapsed() < patience {
+        park_timeout(MOMENT);
     }
 }
 

@@ -79,6 +79,7 @@ impl Instance {
         match self.needs.iter_mut().find(same) {
             Some((_, need)) => {
                 need.partitions = need.partitions.max(plan.partitions);
+                need.like.extend(plan.like);
                 need.groups.extend(
                     plan.groups
                         .into_iter()

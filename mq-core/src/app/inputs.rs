@@ -80,10 +80,12 @@ impl Planner<'_> {
         let capabilities = self.capabilities(&instance, Some(&spec));
         self.check_input(listener, &instance, &settings, &capabilities);
         let retry_destinations = retry_destinations(&spec, &settings.consumer, &capabilities);
+        let letters = letters(&spec, &settings.consumer, capabilities.naming);
+        let mut letters_plan = DestinationPlan::new(letters.destination.clone());
+        letters_plan.like.clone_from(&spec.destinations);
         spec.destinations
             .extend(retry_destinations.iter().map(|retry| retry.name.clone()));
-        let letters = letters(&spec, &settings.consumer, capabilities.naming);
-        self.needs(&instance, &settings, &spec, &letters);
+        self.needs(&instance, &settings, &spec, letters_plan);
         let build = self.build_options(listener, &settings.consumer, &spec)?;
         let letter_outlet = self.letter_outlet(&instance, &letters, &build.stack.metrics)?;
         let outlets = self.outlets_of(&listener.outputs)?;
@@ -288,7 +290,7 @@ impl Planner<'_> {
         instance: &str,
         settings: &BindingSettings,
         spec: &ConsumerSpec,
-        letters: &LetterOptions,
+        letters: DestinationPlan,
     ) {
         let Some(instance) = self.instances.get_mut(instance) else {
             return;
@@ -300,7 +302,7 @@ impl Planner<'_> {
             plan.groups = spec.group.iter().cloned().collect();
             instance.needs(provision, plan);
         }
-        instance.needs(provision, DestinationPlan::new(letters.destination.clone()));
+        instance.needs(provision, letters);
     }
 }
 

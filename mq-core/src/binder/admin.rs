@@ -48,8 +48,8 @@ impl DestinationInfo {
 pub struct GroupInfo {
     /// Its name.
     pub name: Arc<str>,
-    /// Consumers that are in it now.
-    pub members: u32,
+    /// Consumers that are in it now; `None` where the broker does not tell.
+    pub members: Option<u32>,
 }
 
 impl GroupInfo {
@@ -58,7 +58,16 @@ impl GroupInfo {
     pub fn new(name: impl Into<Arc<str>>, members: u32) -> Self {
         Self {
             name: name.into(),
-            members,
+            members: Some(members),
+        }
+    }
+
+    /// With name alone: it is not known how many members it has.
+    #[must_use]
+    pub fn uncounted(name: impl Into<Arc<str>>) -> Self {
+        Self {
+            name: name.into(),
+            members: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Batch, Lane, LaneId, Lanes, OutputIndex, OutputRange, Record, Staged, Turn};
+use super::{Batch, Lane, LaneId, Lanes, OutputIndex, OutputRange, Record, Staged, Staging, Turn};
 use crate::message::{Headers, Message, MessageId, names};
 
 /// A message that arrived: a handle that is cheap to clone (one atomic increment).
@@ -208,15 +208,22 @@ impl Delivery {
 
 /// Outputs.
 impl Delivery {
-    /// Keeps outputs, the first and the rest, until the loop publishes them; returns their place, which belongs into the response.
-    pub fn stage(&self, first: &mut Option<Staged>, rest: &mut Vec<Staged>) -> OutputRange {
+    /// Keeps the outputs that `put` adds until the loop publishes them; returns their place, which belongs into the response.
+    ///
+    /// Each goes through `finish` where it is kept: a message is wide.
+    #[inline(always)]
+    pub(crate) fn stage(
+        &self,
+        put: impl FnOnce(&mut Staging),
+        mut finish: impl FnMut(OutputIndex, &mut Message),
+    ) -> OutputRange {
         let mut staged = self.batch.staged();
         let start = staged.len();
-        if let Some(first) = first.take() {
-            staged.push(first);
-        }
-        if !rest.is_empty() {
-            rest.drain(..).for_each(|output| staged.push(output));
+        put(&mut staged);
+        for place in start..staged.len() {
+            if let Some((output, message)) = staged.at(place) {
+                finish(output, message);
+            }
         }
         let len = staged.len() - start;
         // A batch holds fewer than 2^32 outputs: each is a message in memory.
@@ -334,12 +341,20 @@ mod tests {
     #[test]
     fn outputs_are_taken_once_and_in_order() {
         let delivery = Delivery::of(Message::new("in"));
-        let staged = |text: &'static str| Staged {
-            output: OutputIndex(0),
-            message: Message::new(text),
-        };
-        let _first = delivery.stage(&mut Some(staged("a")), &mut Vec::new());
-        let range = delivery.stage(&mut Some(staged("b")), &mut vec![staged("c")]);
+        let message = |text: &'static str| Message::new(text);
+        let _first = delivery.stage(
+            |staged| staged.push(OutputIndex(0), message("a")),
+            |_, _| {},
+        );
+        let mut finished = Vec::new();
+        let range = delivery.stage(
+            |staged| {
+                staged.push(OutputIndex(0), message("b"));
+                staged.push(OutputIndex(0), message("c"));
+            },
+            |_, message| finished.push(message.as_bytes().to_vec()),
+        );
+        assert_eq!(finished, [b"b".to_vec(), b"c".to_vec()]);
         let mut seen = Vec::new();
         delivery.take_outputs(range, |output| {
             seen.push(output.message.as_bytes().to_vec());

@@ -37,6 +37,7 @@ pub use deliveries::Deliveries;
 pub use delivery::Delivery;
 pub use factory::{BinderContext, BinderFactory, Connector};
 pub use lanes::{AssignedLane, Lane, LaneId, Lanes};
+pub(crate) use outputs::Staging;
 pub use outputs::{OutputIndex, OutputRange, Staged};
 pub use positions::Positions;
 pub use producer::{Producer, Receipt};

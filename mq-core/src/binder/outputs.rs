@@ -53,7 +53,7 @@ impl OutputRange {
 
 /// The outputs of a batch until the loop takes them: messages and, beside each, where it goes.
 #[derive(Debug, Default)]
-pub(super) struct Staging {
+pub(crate) struct Staging {
     messages: Vec<Message>,
     /// `None` once the message is taken.
     outputs: Vec<Option<OutputIndex>>,
@@ -69,10 +69,18 @@ impl Staging {
         self.outputs.len()
     }
 
+    /// Adds a message for an output; it is made where it stays.
     #[inline(always)]
-    pub(super) fn push(&mut self, staged: Staged) {
-        self.outputs.push(Some(staged.output));
-        self.messages.push(staged.message);
+    pub(crate) fn push(&mut self, output: OutputIndex, message: impl Into<Message>) {
+        self.outputs.push(Some(output));
+        self.messages.push(message.into());
+    }
+
+    /// The message at this place, and the output that it goes to.
+    #[inline(always)]
+    pub(super) fn at(&mut self, place: usize) -> Option<(OutputIndex, &mut Message)> {
+        let output = self.outputs.get(place)?;
+        Some(((*output)?, self.messages.get_mut(place)?))
     }
 
     /// Takes outputs out one by one, in order.

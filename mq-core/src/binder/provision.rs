@@ -12,6 +12,9 @@ pub struct DestinationPlan {
     pub partitions: Option<u32>,
     /// Groups that must exist before the first message is published, so that none misses it.
     pub groups: Vec<Arc<str>>,
+    /// Where it is made, it gets as many partitions as the largest of these, unless `partitions` says how many: what is read from them
+    /// may have to keep its partition here. A broker without partitions, or with the same number everywhere, need not look at it.
+    pub like: Vec<Arc<str>>,
 }
 
 impl DestinationPlan {
@@ -22,6 +25,7 @@ impl DestinationPlan {
             name: name.into(),
             partitions: None,
             groups: Vec::new(),
+            like: Vec::new(),
         }
     }
 
@@ -36,6 +40,13 @@ impl DestinationPlan {
     #[must_use]
     pub fn group(mut self, group: impl Into<Arc<str>>) -> Self {
         self.groups.push(group.into());
+        self
+    }
+
+    /// Adds a destination whose number of partitions it is to have at least.
+    #[must_use]
+    pub fn like(mut self, destination: impl Into<Arc<str>>) -> Self {
+        self.like.push(destination.into());
         self
     }
 }

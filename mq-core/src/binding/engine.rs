@@ -306,13 +306,14 @@ impl Engine {
                 self.first_failures.remove(&(record.lane, record.position));
             });
         }
-        let settlements = run
-            .records()
-            .iter()
-            .map(|record| settlement_of(record, Action::Ack));
+        let records = run.records();
         match &mut self.positions {
-            Some(positions) => settlements.for_each(|settlement| positions.settle(&settlement)),
-            None => self.finish.settle_all(settlements),
+            Some(positions) => positions.settle_all(records),
+            None => {
+                let settlements = records.iter();
+                let settlements = settlements.map(|record| settlement_of(record, Action::Ack));
+                self.finish.settle_all(settlements);
+            }
         }
     }
 

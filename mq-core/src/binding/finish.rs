@@ -21,7 +21,7 @@ use crate::{
 /// At most this many settlements wait for the broker before intake stops.
 const SETTLING: usize = 8_192;
 /// At most this many exits wait for confirmation before intake stops.
-const PUBLISHING: usize = 4_096;
+const PUBLISHING: usize = 16_384;
 
 /// Exits whose claims were completed, the claims, and what came of it.
 type Completed = (Vec<Exit>, Vec<Claim>, Result<Vec<ClaimResult>>);

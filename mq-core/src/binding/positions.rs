@@ -65,17 +65,52 @@ impl Positions {
         arrived
     }
 
+    /// Records have arrived; false, and nothing is noted, where something may be known of one: then each has to be
+    /// [looked at](Self::arrived).
+    pub(super) fn arrived_new(&mut self, records: &[Record]) -> bool {
+        let runs = records.chunk_by(|record, next| record.lane == next.lane);
+        let is_known = |run: &[Record]| {
+            let first = run.first();
+            first.is_some_and(|first| {
+                let tracker = self.lanes.get(&first.lane);
+                tracker.is_some_and(|tracker| tracker.knows_from(first.position))
+            })
+        };
+        if runs.clone().any(is_known) {
+            return false;
+        }
+        for run in runs {
+            let lane = run.first().map(|first| first.lane);
+            if let Some(tracker) = lane.and_then(|lane| self.lanes.get_mut(&lane)) {
+                tracker.arrived_new(run.iter().map(|record| record.position));
+            }
+        }
+        true
+    }
+
     pub(super) fn hold(&mut self, settlement: &Settlement, held: Held) {
-        if let Some(tracker) = self.current(settlement) {
+        if let Some(tracker) = self.current(settlement.lane, settlement.epoch) {
             tracker.hold(settlement.position, held);
             self.dirty = true;
         }
     }
 
     pub(super) fn settle(&mut self, settlement: &Settlement) {
-        if let Some(tracker) = self.current(settlement) {
-            tracker.settle(settlement.position);
+        if let Some(tracker) = self.current(settlement.lane, settlement.epoch) {
+            tracker.settle([settlement.position]);
             self.dirty = true;
+        }
+    }
+
+    /// Records are done with.
+    pub(super) fn settle_all(&mut self, records: &[Record]) {
+        let of = |record: &Record| (record.lane, record.epoch);
+        for run in records.chunk_by(|record, next| of(record) == of(next)) {
+            let current = run.first().map(of);
+            if let Some(tracker) = current.and_then(|(lane, epoch)| self.current(lane, epoch)) {
+                tracker.settle(run.iter().map(|record| record.position));
+                self.dirty = true;
+            }
         }
     }
 
@@ -86,10 +121,9 @@ impl Positions {
             .is_some_and(|tracker| tracker.epoch() == record.epoch)
     }
 
-    fn current(&mut self, settlement: &Settlement) -> Option<&mut Tracker> {
-        self.lanes
-            .get_mut(&settlement.lane)
-            .filter(|tracker| tracker.epoch() == settlement.epoch)
+    fn current(&mut self, lane: LaneId, epoch: u32) -> Option<&mut Tracker> {
+        let tracker = self.lanes.get_mut(&lane);
+        tracker.filter(|tracker| tracker.epoch() == epoch)
     }
 
     /// Whether every lane has room in its window and for what is saved beside its position.

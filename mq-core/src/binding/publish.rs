@@ -170,20 +170,20 @@ impl Round {
         self.exits.iter().flat_map(Exit::deliveries)
     }
 
-    /// Every message, each with its destination.
-    pub(super) fn messages(&self, plan: &InputPlan) -> Vec<Message> {
-        let of = |parcel: &Parcel| {
-            outlet(plan, parcel.target).map(|outlet| outlet.destination().clone())
-        };
-        let all = |parcel: &Parcel| {
-            let destination = of(parcel);
-            parcel
-                .messages
-                .iter()
-                .map(|message| named(message.clone(), destination.as_ref()))
-                .collect::<Vec<_>>()
-        };
-        self.parcels.iter().flat_map(all).collect()
+    /// Gives each message its destination.
+    pub(super) fn address(&mut self, plan: &InputPlan) {
+        for parcel in &mut self.parcels {
+            if let Some(outlet) = outlet(plan, parcel.target) {
+                let messages = parcel.messages.iter_mut();
+                messages.for_each(|message| outlet.address(message));
+            }
+        }
+    }
+
+    /// The messages of each target, in order.
+    pub(super) fn messages(&self) -> impl Iterator<Item = &[Message]> {
+        let parcels = self.parcels.iter().map(|parcel| &*parcel.messages);
+        parcels.filter(|messages| !messages.is_empty())
     }
 
     /// Puts another round behind this one.
@@ -242,8 +242,8 @@ pub(super) async fn publish_round(
         else {
             continue;
         };
-        let results = outlet.publish(&parcel.messages).await;
-        if results.iter().any(Result::is_err) {
+        let (results, sent) = outlet.publish_counted(&parcel.messages).await;
+        if sent < results.len() {
             round.single_out();
             let Round { exits, parcels, .. } = &mut round;
             temporary = sort_out(&mut parcels[index], results, exits).or(temporary);
@@ -277,15 +277,6 @@ fn sort_out<T>(parcel: &mut Parcel, results: Vec<Result<T>>, exits: &mut [Exit])
         }
     }
     temporary
-}
-
-fn named(message: Message, destination: Option<&Arc<str>>) -> Message {
-    match destination {
-        Some(destination) if message.properties().destination.is_none() => {
-            message.destination(destination.clone())
-        }
-        _ => message,
-    }
 }
 
 pub(super) fn outlet(plan: &InputPlan, target: Target) -> Option<&Outlet> {

@@ -56,7 +56,7 @@ impl Round {
         refused: &mut Vec<(usize, Error)>,
     ) {
         let before = refused.len();
-        if let Some(outlet) = outlet(plan, target) {
+        if let Some(outlet) = outlet(plan, target).filter(|outlet| outlet.has_rules()) {
             for (owner, message) in (first..).zip(messages.iter_mut()) {
                 if let Err(error) = outlet.prepare(message) {
                     refused.push((owner, error));
@@ -65,9 +65,8 @@ impl Round {
         }
         let parcel = self.parcel(target);
         if refused.len() == before {
-            parcel
-                .owners
-                .extend((first..first + messages.len()).map(as_owner));
+            let owners = as_owner(first)..as_owner(first + messages.len());
+            parcel.owners.extend(owners);
             if parcel.messages.is_empty() {
                 return std::mem::swap(&mut parcel.messages, messages);
             }

@@ -8,10 +8,13 @@ use std::{
 };
 
 use tokio::time::{Sleep, sleep};
+use tokio_util::sync::ReusableBoxFuture;
 
 /// One call at a time; what comes meanwhile goes with the next.
 pub(super) struct Stage<T> {
-    running: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+    /// The call that runs or was the last: the next one goes where it is.
+    call: Option<ReusableBoxFuture<'static, T>>,
+    is_running: bool,
     pause: Option<Pin<Box<Sleep>>>,
     failures: u32,
 }
@@ -19,14 +22,15 @@ pub(super) struct Stage<T> {
 impl<T> Stage<T> {
     pub(super) fn new() -> Self {
         Self {
-            running: None,
+            call: None,
+            is_running: false,
             pause: None,
             failures: 0,
         }
     }
 
     pub(super) fn is_running(&self) -> bool {
-        self.running.is_some()
+        self.is_running
     }
 
     /// Whether a call can begin now; wakes when a pause is over.
@@ -37,20 +41,24 @@ impl<T> Stage<T> {
             }
             self.pause = None;
         }
-        self.running.is_none()
+        !self.is_running
     }
 
     pub(super) fn start(&mut self, call: impl Future<Output = T> + Send + 'static) {
-        self.running = Some(Box::pin(call));
+        match &mut self.call {
+            Some(place) => place.set(call),
+            None => self.call = Some(ReusableBoxFuture::new(call)),
+        }
+        self.is_running = true;
     }
 
     /// The result of the call that runs; pending if none does.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<T> {
-        let Some(running) = &mut self.running else {
+        let Some(call) = self.call.as_mut().filter(|_| self.is_running) else {
             return Poll::Pending;
         };
-        let result = ready!(running.as_mut().poll(cx));
-        self.running = None;
+        let result = ready!(call.poll(cx));
+        self.is_running = false;
         Poll::Ready(result)
     }
 

@@ -79,18 +79,34 @@ impl Tracker {
         }
     }
 
+    /// Whether something is known of this position or of one behind it that has not arrived since.
+    pub(super) fn knows_from(&self, position: u64) -> bool {
+        self.restored.reaches(position)
+    }
+
+    /// Positions have arrived of which nothing is [known](Self::knows_from).
+    pub(super) fn arrived_new(&mut self, positions: impl Iterator<Item = u64>) {
+        self.seen
+            .extend(positions.map(|position| (position, false)));
+        if let Some((last, _)) = self.seen.back() {
+            self.next = last + 1;
+        }
+    }
+
     /// A position waits for another attempt.
     pub(super) fn hold(&mut self, position: u64, held: Held) {
         self.held.insert(position, held);
         self.changed = true;
     }
 
-    /// A position is done with.
-    pub(super) fn settle(&mut self, position: u64) {
-        self.held.remove(&position);
-        if let Some(index) = self.index(position) {
-            self.seen[index].1 = true;
-            self.changed = true;
+    /// Positions are done with.
+    pub(super) fn settle(&mut self, positions: impl IntoIterator<Item = u64>) {
+        for position in positions {
+            self.held.remove(&position);
+            if let Some(index) = self.index(position) {
+                self.seen[index].1 = true;
+                self.changed = true;
+            }
         }
         self.trim();
     }
@@ -187,12 +203,12 @@ mod tests {
         for position in [10, 11, 12, 15] {
             assert_eq!(tracker.arrived(position), Arrived::New);
         }
-        tracker.settle(11);
-        tracker.settle(15);
+        tracker.settle([11]);
+        tracker.settle([15]);
         assert_eq!(tracker.low(), 10);
-        tracker.settle(10);
+        tracker.settle([10]);
         assert_eq!(tracker.low(), 12);
-        tracker.settle(12);
+        tracker.settle([12]);
         assert_eq!(tracker.low(), 16);
         assert_eq!(tracker.commit(0), Ok((16, None)));
         assert!(!tracker.is_dirty());
@@ -204,8 +220,8 @@ mod tests {
         (0..6).for_each(|position| {
             tracker.arrived(position);
         });
-        tracker.settle(1);
-        tracker.settle(4);
+        tracker.settle([1]);
+        tracker.settle([4]);
         let held = Held {
             attempts: 3,
             due: UNIX_EPOCH + Duration::from_secs(60),
@@ -216,6 +232,21 @@ mod tests {
         let arrived: Vec<_> = (0..6).map(|position| again.arrived(position)).collect();
         let (new, done) = (Arrived::New, Arrived::Settled);
         assert_eq!(arrived, [Arrived::Held(held), done, new, new, done, new]);
+    }
+
+    #[test]
+    fn what_was_saved_is_known_until_the_positions_are_behind_it() {
+        let mut tracker = Tracker::new(1, 10, None);
+        assert!(!tracker.knows_from(10));
+        tracker.arrived_new([10, 11, 14].into_iter());
+        tracker.settle([11, 14]);
+        assert_eq!((tracker.low(), tracker.span()), (10, 5));
+        let (low, saved) = tracker.commit(4096).expect("fits");
+        let again = Tracker::new(2, low, saved.as_ref());
+        assert!(again.knows_from(10) && again.knows_from(14));
+        assert!(!again.knows_from(15));
+        tracker.settle([10]);
+        assert_eq!(tracker.low(), 15);
     }
 
     #[test]

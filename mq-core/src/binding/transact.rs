@@ -83,7 +83,9 @@ fn lost() -> Error {
 async fn carry(transaction: &mut dyn Transaction, plan: &InputPlan, step: &mut Step) -> Result<()> {
     if !step.is_uncertain {
         let filled = async {
-            transaction.publish(&step.round.messages(plan)).await?;
+            for messages in step.round.messages() {
+                transaction.publish(messages).await?;
+            }
             transaction.settle(&step.settlements).await
         };
         if let Err(error) = filled.await {
@@ -135,7 +137,8 @@ impl Engine {
         }
         self.take_refused();
         self.take_gone();
-        let round = take(self.finish.round());
+        let mut round = take(self.finish.round());
+        round.address(&self.plan);
         let settlements = self.settlements_of(&round);
         if !round.is_empty() || !settlements.is_empty() {
             let step = Step {

@@ -238,14 +238,15 @@ impl<P: PayloadValue> ExtractBatch for Batch<P> {
         failed: &mut Vec<(usize, Failure)>,
     ) -> Result<Self, Failure> {
         let mut reading = Reading::new(deliveries.len(), failed);
-        let mut walk = deliveries.walk();
-        if P::AT_ONCE {
-            while let Some(delivery) = walk.next() {
+        match deliveries.as_run().filter(|_| P::AT_ONCE) {
+            Some((first, count)) => Deliveries::each_of_run(first, count, |delivery| {
                 reading.add(P::at_once(prepared, delivery));
-            }
-        } else {
-            while let Some(delivery) = walk.next() {
-                reading.add(P::extract(prepared, delivery).await);
+            }),
+            None => {
+                let mut walk = deliveries.walk();
+                while let Some(delivery) = walk.next() {
+                    reading.add(P::extract(prepared, delivery).await);
+                }
             }
         }
         let Reading { payloads, kept, .. } = reading;

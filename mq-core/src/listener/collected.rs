@@ -1,8 +1,8 @@
 //! Replies of a function on their way to the outputs.
 
 use crate::{
-    binder::{Delivery, OutputIndex, OutputRange, Staged},
-    message::{IdSeed, Message, MessageId},
+    binder::{Delivery, OutputIndex, OutputRange, Staged, Staging},
+    message::{IdSeed, Message, MessageId, Plain},
     middleware::Handled,
     outcome::{Failure, Outcome},
 };
@@ -10,36 +10,55 @@ use crate::{
 /// What a function has returned, message by message; one message costs no allocation.
 #[derive(Debug, Default)]
 pub struct Replies {
+    /// The first, where it is no more than a payload: a message is wide.
+    plain: Option<(OutputIndex, Plain)>,
+    /// The first, where it is more.
     first: Option<Staged>,
     rest: Vec<Staged>,
 }
 
 impl Replies {
     /// Adds a message for the listener's output number `output`.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, output: u16, message: Message) {
-        let staged = Staged {
-            output: OutputIndex(output),
-            message,
-        };
-        match &self.first {
-            None => self.first = Some(staged),
-            Some(_) => self.rest.push(staged),
+        let output = OutputIndex(output);
+        let staged = Staged { output, message };
+        if self.is_empty() {
+            self.first = Some(staged);
+        } else {
+            self.rest.push(staged);
+        }
+    }
+
+    /// Adds a payload for the listener's output number `output`.
+    #[inline(always)]
+    pub(super) fn push_plain(&mut self, output: u16, plain: Plain) {
+        if self.is_empty() {
+            self.plain = Some((OutputIndex(output), plain));
+        } else {
+            self.push(output, plain.into());
         }
     }
 
     /// Whether there are none.
     #[must_use]
+    #[inline(always)]
     pub fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.plain.is_none() && self.first.is_none()
     }
 
     /// Takes everything out, in order.
     pub fn drain(&mut self) -> impl Iterator<Item = Staged> {
-        self.first.take().into_iter().chain(self.rest.drain(..))
+        let plain = self.plain.take().map(|(output, plain)| Staged {
+            output,
+            message: plain.into(),
+        });
+        let first = plain.or(self.first.take());
+        first.into_iter().chain(self.rest.drain(..))
     }
 
     /// The answer for `delivery`: replies count only where the outcome is an acknowledgement.
+    #[inline(always)]
     pub(crate) fn answer(
         &mut self,
         delivery: &Delivery,
@@ -49,17 +68,20 @@ impl Replies {
         if self.is_empty() || !outcome.is_ack() {
             return outcome.into();
         }
-        if let Some(failure) = self.without_output(seeds.len()) {
-            return failure.into();
+        let last = self.last_output();
+        if usize::from(last) >= seeds.len() {
+            return no_output(last, seeds.len()).into();
         }
         Handled::with_outputs(self.stage(delivery, &delivery.id(), seeds))
     }
 
-    /// A value was returned for an output that there is not: publishing nothing would lose it.
-    fn without_output(&self, outputs: usize) -> Option<Failure> {
-        let rest = self.rest.iter().map(|staged| staged.output.0).max();
-        let last = self.first.as_ref()?.output.0.max(rest.unwrap_or(0));
-        (usize::from(last) >= outputs).then(|| no_output(last, outputs))
+    /// The highest number of an output for which there is something.
+    #[inline(always)]
+    fn last_output(&self) -> u16 {
+        let plain = self.plain.as_ref().map(|(output, _)| output.0);
+        let staged = self.first.iter().chain(&self.rest);
+        let staged = staged.map(|staged| staged.output.0).max();
+        plain.max(staged).unwrap_or(0)
     }
 
     /// The answer for all of these deliveries: ids are derived from all of theirs, so that another batch makes other ids.
@@ -74,31 +96,33 @@ impl Replies {
         }
     }
 
-    /// Gives every message an id and the trace of its input, and leaves it with the input.
+    /// Leaves every message with the input, and gives it an id and the trace of that.
+    #[inline(always)]
     fn stage(&mut self, delivery: &Delivery, input: &MessageId, seeds: &[IdSeed]) -> OutputRange {
-        if let Some(first) = &mut self.first {
-            mark(first, delivery, input, 0, seeds);
-        }
-        for (index, staged) in (1..).zip(&mut self.rest) {
-            mark(staged, delivery, input, index, seeds);
-        }
-        delivery.stage(&mut self.first, &mut self.rest)
+        let mut index = 0;
+        let put = |staging: &mut Staging| {
+            if let Some((output, plain)) = self.plain.take() {
+                staging.push(output, plain);
+            }
+            let staged = self.first.take().into_iter().chain(self.rest.drain(..));
+            staged.for_each(|staged| staging.push(staged.output, staged.message));
+        };
+        delivery.stage(put, |output, message| {
+            if message.as_id().is_none() {
+                message.set_id(seed(seeds, output).derive(input, index));
+            }
+            delivery.pass_on(message);
+            index += 1;
+        })
     }
 }
 
-/// Gives an output its id and the trace of its input.
-#[inline(always)]
-fn mark(staged: &mut Staged, delivery: &Delivery, input: &MessageId, index: u32, seeds: &[IdSeed]) {
-    if staged.message.as_id().is_none() {
-        let seed = seeds
-            .get(usize::from(staged.output.0))
-            .copied()
-            .unwrap_or_else(|| IdSeed::new(&[]));
-        staged.message.set_id(seed.derive(input, index));
-    }
-    delivery.pass_on(&mut staged.message);
+fn seed(seeds: &[IdSeed], OutputIndex(output): OutputIndex) -> IdSeed {
+    let seed = seeds.get(usize::from(output)).copied();
+    seed.unwrap_or_else(|| IdSeed::new(&[]))
 }
 
+/// A value was returned for an output that there is not: publishing nothing would lose it.
 #[cold]
 fn no_output(last: u16, outputs: usize) -> Failure {
     let text = format!(

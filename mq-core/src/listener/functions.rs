@@ -2,7 +2,7 @@
 
 use std::{future::Future, marker::PhantomData, sync::Arc};
 
-use tower::{service_fn, util::BoxService};
+use tower::service_fn;
 use tower_service::Service;
 
 use super::{
@@ -14,7 +14,7 @@ use crate::{
     error::{BoxError, Result},
     extract::{Extract, ExtractBatch, Preparation},
     message::IdSeed,
-    middleware::{Arrival, Handled, HandledBatch, Judge, standard},
+    middleware::{Arrival, BoxedStack, Handled, HandledBatch, Judge, standard},
     outcome::Failure,
     worker::{Duties, Gather, GatherBatch, GatherOne, Stacked, Worker},
 };
@@ -266,7 +266,7 @@ where
     let stack = standard(handler, &options.stack);
     let boxed = options
         .layers
-        .fold(BoxService::new(stack), |layer, inner| layer.single(inner))?;
+        .fold(BoxedStack::new(stack), |layer, inner| layer.single(inner))?;
     Ok(worker(GatherOne, boxed, Duties::none(), options))
 }
 
@@ -284,7 +284,7 @@ where
     let stack = standard(handler, &options.stack);
     let boxed = options
         .layers
-        .fold(BoxService::new(stack), |layer, inner| layer.batch(inner))?;
+        .fold(BoxedStack::new(stack), |layer, inner| layer.batch(inner))?;
     Ok(worker(gather, boxed, Duties::none(), options))
 }
 

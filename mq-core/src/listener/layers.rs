@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use tower::{ServiceExt, util::BoxService};
+use tower::ServiceExt;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -33,7 +33,7 @@ where
         Service<R, Response = R::Handled, Error: Into<BoxError>, Future: Send> + Send + 'static,
 {
     fn wrap(&self, inner: BoxedStack<R>) -> BoxedStack<R> {
-        BoxService::new(self.layer(inner).map_err(Into::into))
+        BoxedStack::new(self.layer(inner).map_err(Into::into))
     }
 }
 

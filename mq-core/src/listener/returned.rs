@@ -9,7 +9,7 @@ use super::Replies;
 use crate::{
     codec::encode_exact,
     extract::{Json, Payload, Text},
-    message::{ContentType, HeaderValue, Message},
+    message::{HeaderValue, Message, Plain},
     outcome::{Failure, IntoFailure, Outcome},
 };
 
@@ -82,16 +82,9 @@ pub struct WithHeaders<H, M>(pub H, pub M);
 pub struct Each<I>(pub I);
 
 #[inline]
-fn json<T: Serialize>(value: &T) -> Result<Bytes, Failure> {
-    encode_exact(|buffer| serde_json::to_writer(buffer, value)).map_err(unencodable)
-}
-
-/// A reply is made where it is kept: a message is wide.
-#[inline]
-fn one_json<T: Serialize>(value: &T, output: u16, replies: &mut Replies) -> Result<(), Failure> {
-    let payload = json(value)?;
-    replies.push(output, Message::json(payload));
-    Ok(())
+fn json<T: Serialize>(value: &T) -> Result<Plain, Failure> {
+    let payload = encode_exact(|buffer| serde_json::to_writer(buffer, value));
+    payload.map(Plain::json).map_err(unencodable)
 }
 
 #[cold]
@@ -102,25 +95,25 @@ fn unencodable(error: serde_json::Error) -> Failure {
 
 impl<T: Encode> IntoMessage for Json<T> {
     fn into_message(self) -> Result<Message, Failure> {
-        json(&self.0).map(Message::json)
+        json(&self.0).map(Message::from)
     }
 }
 
 impl<T: Encode> IntoMessage for Payload<T> {
     fn into_message(self) -> Result<Message, Failure> {
-        json(&self.0).map(Message::json)
+        json(&self.0).map(Message::from)
     }
 }
 
 impl IntoMessage for Text {
     fn into_message(self) -> Result<Message, Failure> {
-        Ok(Message::new(self.0).content_type(ContentType::TEXT))
+        Ok(Plain::text(self.0).into())
     }
 }
 
 impl IntoMessage for Bytes {
     fn into_message(self) -> Result<Message, Failure> {
-        Ok(Message::new(self).content_type(ContentType::BYTES))
+        Ok(Plain::bytes(self).into())
     }
 }
 
@@ -172,16 +165,23 @@ macro_rules! reply {
     )*};
 }
 
+#[inline(always)]
+#[expect(clippy::unnecessary_wraps, reason = "as other replies are added")]
+fn one_plain(plain: Plain, output: u16, replies: &mut Replies) -> Result<(), Failure> {
+    replies.push_plain(output, plain);
+    Ok(())
+}
+
 fn one(message: impl IntoMessage, output: u16, replies: &mut Replies) -> Result<(), Failure> {
     replies.push(output, message.into_message()?);
     Ok(())
 }
 
 reply! {
-    [T: Encode] Json<T> { |value, output, replies| one_json(&value.0, output, replies) }
-    [T: Encode] Payload<T> { |value, output, replies| one_json(&value.0, output, replies) }
-    [] Text { |value, output, replies| one(value, output, replies) }
-    [] Bytes { |value, output, replies| one(value, output, replies) }
+    [T: Encode] Json<T> { |value, output, replies| one_plain(json(&value.0)?, output, replies) }
+    [T: Encode] Payload<T> { |value, output, replies| one_plain(json(&value.0)?, output, replies) }
+    [] Text { |value, output, replies| one_plain(Plain::text(value.0), output, replies) }
+    [] Bytes { |value, output, replies| one_plain(Plain::bytes(value), output, replies) }
     [] Message { |value, output, replies| one(value, output, replies) }
     [K: ToString, M: IntoMessage] Keyed<K, M> { |value, output, replies| one(value, output, replies) }
     [H: IntoIterator<Item = (N, V)>, N: Into<Cow<'static, str>>, V: Into<HeaderValue>, M: IntoMessage]

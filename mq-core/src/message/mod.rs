@@ -4,6 +4,7 @@ mod content_type;
 mod headers;
 mod id;
 pub mod names;
+mod plain;
 mod properties;
 
 use content_type::Usual;
@@ -11,6 +12,7 @@ use content_type::Usual;
 pub use content_type::ContentType;
 pub use headers::{HeaderValue, Headers};
 pub use id::{IdSeed, MessageId};
+pub(crate) use plain::Plain;
 pub use properties::Properties;
 
 use std::{fmt, sync::Arc, time::SystemTime};
@@ -21,14 +23,15 @@ use bytes::Bytes;
 ///
 /// Cloning shares payload, key and headers.
 /// A `None` payload is a *tombstone* (Kafka's null value); an empty payload is a message of zero bytes.
-#[derive(Default)]
 pub struct Message {
     payload: Option<Bytes>,
     key: Option<Bytes>,
-    id: Option<MessageId>,
+    /// Means something where `has_id` says so: with an `Option` around it a message would be wider than what is moved without a call.
+    id: MessageId,
     timestamp: Option<SystemTime>,
     rare: Option<Arc<Rare>>,
     content_type: Usual,
+    has_id: bool,
 }
 
 /// What most messages do not have; shared between clones.
@@ -40,8 +43,32 @@ struct Rare {
     content_type: Option<ContentType>,
 }
 
+impl Rare {
+    #[inline(never)]
+    fn of_type(content_type: ContentType) -> Arc<Self> {
+        Arc::new(Self {
+            content_type: Some(content_type),
+            ..Self::default()
+        })
+    }
+}
+
 static NO_HEADERS: Headers = Headers::new();
-static NO_PROPERTIES: Properties = Properties::EMPTY;
+
+impl Default for Message {
+    #[inline(always)]
+    fn default() -> Self {
+        Self {
+            payload: None,
+            key: None,
+            id: MessageId::Derived([0; 2]),
+            timestamp: None,
+            rare: None,
+            content_type: Usual::None,
+            has_id: false,
+        }
+    }
+}
 
 /// Shares payload, key and headers.
 impl Clone for Message {
@@ -55,6 +82,7 @@ impl Clone for Message {
             timestamp: self.timestamp,
             rare: self.rare.clone(),
             content_type: self.content_type,
+            has_id: self.has_id,
         }
     }
 }
@@ -66,7 +94,7 @@ impl fmt::Debug for Message {
             .field("key", &self.key)
             .field("headers", self.as_headers())
             .field("content_type", &self.as_content_type())
-            .field("id", &self.id)
+            .field("id", &self.as_id())
             .field("timestamp", &self.timestamp)
             .field("properties", self.properties())
             .finish()
@@ -76,7 +104,7 @@ impl fmt::Debug for Message {
 impl Message {
     /// A message with this payload and nothing else.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn new(payload: impl Into<Bytes>) -> Self {
         Self {
             payload: Some(payload.into()),
@@ -84,12 +112,18 @@ impl Message {
         }
     }
 
-    /// A message with a JSON payload.
-    #[inline]
-    pub(crate) fn json(payload: Bytes) -> Self {
+    /// A message with this payload and its content type; unlike [`content_type`](Self::content_type), moves no message.
+    #[must_use]
+    #[inline(always)]
+    pub fn of_type(payload: impl Into<Bytes>, content_type: ContentType) -> Self {
+        let usual = content_type.usual();
         Self {
-            payload: Some(payload),
-            content_type: Usual::Json,
+            payload: Some(payload.into()),
+            rare: match usual {
+                Usual::None => Some(Rare::of_type(content_type)),
+                Usual::Json | Usual::Text | Usual::Bytes => None,
+            },
+            content_type: usual,
             ..Self::default()
         }
     }
@@ -102,7 +136,7 @@ impl Message {
 
     /// Sets the key: messages of one key keep their order.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn key(mut self, key: impl Into<Bytes>) -> Self {
         self.key = Some(key.into());
         self
@@ -130,7 +164,7 @@ impl Message {
 
     /// Sets the content type.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn content_type(mut self, content_type: impl Into<ContentType>) -> Self {
         self.set_content_type(content_type.into());
         self
@@ -138,9 +172,9 @@ impl Message {
 
     /// Sets the id, by which idempotent consumers know the message again.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn id(mut self, id: impl Into<MessageId>) -> Self {
-        self.id = Some(id.into());
+        self.set_id(id.into());
         self
     }
 
@@ -156,9 +190,16 @@ impl Message {
         self.key = Some(key);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn set_content_type(&mut self, content_type: ContentType) {
         self.content_type = content_type.usual();
+        if self.content_type == Usual::None || self.rare.is_some() {
+            self.set_rare_content_type(content_type);
+        }
+    }
+
+    #[inline(never)]
+    fn set_rare_content_type(&mut self, content_type: ContentType) {
         if self.content_type == Usual::None {
             self.rare_mut().content_type = Some(content_type);
         } else if let Some(rare) = &mut self.rare
@@ -174,56 +215,8 @@ impl Message {
 
     #[inline]
     pub(crate) fn set_id(&mut self, id: MessageId) {
-        self.id = Some(id);
-    }
-
-    /// Sets the partition, instead of having it chosen by the key.
-    #[must_use]
-    pub fn partition(mut self, partition: u32) -> Self {
-        self.properties_mut().partition = Some(partition);
-        self
-    }
-
-    /// Sets the destination, instead of the producer's.
-    #[must_use]
-    pub fn destination(mut self, destination: impl Into<Arc<str>>) -> Self {
-        self.properties_mut().destination = Some(destination.into());
-        self
-    }
-
-    /// Not to be delivered before this time.
-    #[must_use]
-    pub fn deliver_at(mut self, due: SystemTime) -> Self {
-        self.properties_mut().deliver_at = Some(due);
-        self
-    }
-
-    /// Not to be handled after this time: an expired message goes to the dead letters before the handler.
-    #[must_use]
-    pub fn expires_at(mut self, end: SystemTime) -> Self {
-        self.properties_mut().expires_at = Some(end);
-        self
-    }
-
-    /// Sets the priority, 0 (lowest) to 9, where the broker has priorities.
-    #[must_use]
-    pub fn priority(mut self, priority: u8) -> Self {
-        self.properties_mut().priority = Some(priority);
-        self
-    }
-
-    /// Sets the id that relates a reply to its request.
-    #[must_use]
-    pub fn correlation_id(mut self, id: impl Into<Bytes>) -> Self {
-        self.properties_mut().correlation_id = Some(id.into());
-        self
-    }
-
-    /// Sets the destination to which a reply is to go.
-    #[must_use]
-    pub fn reply_to(mut self, destination: impl Into<Arc<str>>) -> Self {
-        self.properties_mut().reply_to = Some(destination.into());
-        self
+        self.id = id;
+        self.has_id = true;
     }
 }
 
@@ -275,25 +268,13 @@ impl Message {
     #[must_use]
     #[inline]
     pub fn as_id(&self) -> Option<&MessageId> {
-        self.id.as_ref()
+        self.has_id.then_some(&self.id)
     }
 
     /// When the message came into being, where that is known.
     #[must_use]
     pub fn as_timestamp(&self) -> Option<SystemTime> {
         self.timestamp
-    }
-
-    /// The rarer properties.
-    #[must_use]
-    pub fn properties(&self) -> &Properties {
-        let properties = self.rare.as_ref().and_then(|rare| rare.properties.as_ref());
-        properties.unwrap_or(&NO_PROPERTIES)
-    }
-
-    /// The rarer properties, to change; allocates them if there are none.
-    pub fn properties_mut(&mut self) -> &mut Properties {
-        self.rare_mut().properties.get_or_insert_default()
     }
 
     /// Whether there are neither headers nor rarer properties.
@@ -329,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_message_stays_narrow() {
-        assert!(size_of::<Message>() <= 136);
+        assert!(size_of::<Message>() <= 128);
     }
 
     #[test]
@@ -342,6 +323,11 @@ mod tests {
         let message = message.content_type("text/csv");
         assert_eq!(message.as_content_type(), Some(&"text/csv".into()));
         assert_eq!(Message::new("x").as_content_type(), None);
+        for content_type in [ContentType::JSON, "text/csv".into()] {
+            let message = Message::of_type("x", content_type.clone());
+            assert_eq!(message.as_content_type(), Some(&content_type));
+            assert_eq!(message.as_bytes(), b"x");
+        }
     }
 
     #[test]
@@ -352,14 +338,5 @@ mod tests {
         message.properties_mut().priority = Some(2);
         assert_eq!(clone.as_headers().text("a"), Some("1"));
         assert_eq!(clone.properties().priority, Some(1));
-    }
-
-    #[test]
-    fn properties_cost_nothing_until_they_are_set() {
-        let message = Message::new("x");
-        assert_eq!(message.properties().partition, None);
-        let message = message.partition(3).priority(9);
-        assert_eq!(message.properties().partition, Some(3));
-        assert_eq!(message.properties().priority, Some(9));
     }
 }

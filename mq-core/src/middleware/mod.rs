@@ -10,6 +10,7 @@
 //! publishing is the loop's part, so that a message which waits holds neither a permit nor a future.
 
 mod arrival;
+mod boxed;
 mod breaker;
 mod catch_panic;
 mod dead_letter;
@@ -25,6 +26,7 @@ mod stack;
 mod timeout;
 
 pub use arrival::Arrival;
+pub use boxed::{BoxedCall, BoxedStack};
 pub use breaker::Breaker;
 pub(crate) use catch_panic::panicked;
 pub use catch_panic::{CatchPanic, CatchPanicLayer};
@@ -38,6 +40,6 @@ pub use observe::Observer;
 pub(crate) use pulse::NEVER;
 pub use pulse::Pulse;
 pub use retry::Retry;
-pub use stack::{BoxedStack, Judges, StackOptions, Standard, standard};
+pub use stack::{Judges, StackOptions, Standard, standard};
 pub(crate) use timeout::took_longer;
 pub use timeout::{Timeout, TimeoutLayer};

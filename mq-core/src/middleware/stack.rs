@@ -2,15 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tower::util::BoxService;
 use tower_layer::Layer;
 
 use super::{
-    Arrival, Breaker, CatchPanic, CatchPanicLayer, DeadLetter, Idempotency, IdempotencyLayer,
-    JudgeLayer, Judged, Observer, Pulse, Retry, Timeout, TimeoutLayer,
+    Breaker, CatchPanic, CatchPanicLayer, DeadLetter, Idempotency, IdempotencyLayer, JudgeLayer,
+    Judged, Observer, Pulse, Retry, Timeout, TimeoutLayer,
 };
 use crate::{
-    error::BoxError,
     policy::{BreakerPolicy, Exhausted, RetryPolicy},
     telemetry::BindingMetrics,
 };
@@ -20,9 +18,6 @@ pub type Judges = (Retry, Breaker, DeadLetter);
 
 /// Everything below the user's layers, around a listener `L`; one type for each listener, no box.
 pub type Standard<L> = Judged<Idempotency<Timeout<CatchPanic<L>>>, Judges>;
-
-/// A stack behind a box, as user layers wrap it.
-pub type BoxedStack<R> = BoxService<R, <R as Arrival>::Handled, BoxError>;
 
 /// What the standard stack of one binding is made with.
 #[derive(Clone, Debug)]

@@ -3,10 +3,8 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
-
-use tokio::sync::Mutex;
 
 use super::KeyRule;
 use crate::{
@@ -79,7 +77,11 @@ pub struct Outlet {
     binder: BinderSlot,
     options: OutletOptions,
     metrics: Arc<BindingMetrics>,
+    /// Names the destination, and has no more: what a message has that names none itself.
+    address: Message,
     producer: Mutex<Option<Arc<dyn Producer>>>,
+    /// Held while a producer is opened: one is opened at a time.
+    opening: tokio::sync::Mutex<()>,
 }
 
 impl Outlet {
@@ -92,9 +94,11 @@ impl Outlet {
     ) -> Self {
         Self {
             binder: binder.into(),
+            address: Message::tombstone().destination(options.spec.destination.clone()),
             options,
             metrics,
             producer: Mutex::new(None),
+            opening: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -120,6 +124,12 @@ impl Outlet {
     #[must_use]
     pub fn metrics(&self) -> &Arc<BindingMetrics> {
         &self.metrics
+    }
+
+    /// Whether there are rules for messages at all.
+    pub(crate) fn has_rules(&self) -> bool {
+        let options = &self.options;
+        options.key.is_some() || options.content_type.is_some() || options.max_payload.is_some()
     }
 
     /// Applies the binding's rules to a message that is about to be published.
@@ -149,6 +159,11 @@ impl Outlet {
         }
     }
 
+    /// Writes the destination into a message that names none.
+    pub(crate) fn address(&self, message: &mut Message) {
+        message.set_destination_of(&self.address);
+    }
+
     #[cold]
     fn too_large(&self, size: u64, limit: u64) -> Error {
         Error::new(
@@ -165,32 +180,40 @@ impl Outlet {
     ///
     /// Dropping the future leaves it open which messages were stored.
     pub async fn publish(&self, messages: &[Message]) -> Vec<Result<Receipt>> {
+        self.publish_counted(messages).await.0
+    }
+
+    /// The same; returns also how many were confirmed.
+    pub(crate) async fn publish_counted(
+        &self,
+        messages: &[Message],
+    ) -> (Vec<Result<Receipt>>, usize) {
         let producer = match self.producer().await {
             Ok(producer) => producer,
             Err(error) => {
-                return messages
-                    .iter()
-                    .map(|_| Err(self.unopened(&error)))
-                    .collect();
+                let unopened = messages.iter().map(|_| Err(self.unopened(&error)));
+                return (unopened.collect(), 0);
             }
         };
         let results = producer.publish(messages).await;
         let sent = results.iter().filter(|result| result.is_ok()).count();
         self.metrics.published.add(sent as u64);
-        if sent == results.len() {
-            return results;
+        if sent < results.len() {
+            self.not_all_sent(&results, results.len() - sent);
         }
-        self.metrics
-            .publish_failures
-            .add((results.len() - sent) as u64);
-        if results.iter().any(|result| {
-            result
-                .as_ref()
-                .is_err_and(|error| error.status() == ErrorStatus::Fatal)
-        }) {
-            *self.producer.lock().await = None;
+        (results, sent)
+    }
+
+    #[cold]
+    fn not_all_sent(&self, results: &[Result<Receipt>], failures: usize) {
+        self.metrics.publish_failures.add(failures as u64);
+        let is_fatal = |error: &Error| error.status() == ErrorStatus::Fatal;
+        if results
+            .iter()
+            .any(|result| result.as_ref().is_err_and(is_fatal))
+        {
+            *self.opened() = None;
         }
-        results
     }
 
     fn unopened(&self, error: &Error) -> Error {
@@ -205,13 +228,25 @@ impl Outlet {
     }
 
     async fn producer(&self) -> Result<Arc<dyn Producer>> {
-        let mut slot = self.producer.lock().await;
-        if let Some(producer) = &*slot {
+        if let Some(producer) = &*self.opened() {
+            return Ok(producer.clone());
+        }
+        self.open().await
+    }
+
+    /// The producer, opened by this call or by the one before it.
+    async fn open(&self) -> Result<Arc<dyn Producer>> {
+        let _opening = self.opening.lock().await;
+        if let Some(producer) = &*self.opened() {
             return Ok(producer.clone());
         }
         let producer = self.binder.get()?.producer(&self.options.spec).await?;
-        *slot = Some(producer.clone());
+        *self.opened() = Some(producer.clone());
         Ok(producer)
+    }
+
+    fn opened(&self) -> MutexGuard<'_, Option<Arc<dyn Producer>>> {
+        self.producer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Flushes and closes the producer; a later publication opens a new one.
@@ -219,7 +254,9 @@ impl Outlet {
     /// # Errors
     /// Something could not be delivered.
     pub async fn close(&self) -> Result<()> {
-        match self.producer.lock().await.take() {
+        let _opening = self.opening.lock().await;
+        let opened = self.opened().take();
+        match opened {
             Some(producer) => producer.close().await,
             None => Ok(()),
         }

@@ -121,7 +121,7 @@ impl Answers {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn push_more(&mut self, delivery: &Delivery, handled: Handled) {
         if handled.is_bare_reply() {
             self.push_reply(delivery, handled.outputs);
@@ -149,6 +149,7 @@ impl Answers {
         self.others.push(Other::Done(Done { subject, handled }));
     }
 
+    #[inline(always)]
     fn push_reply(&mut self, delivery: &Delivery, outputs: OutputRange) {
         if !self.replies_go_on(delivery, outputs) {
             let acked = Acked::new(delivery.clone());
@@ -157,6 +158,7 @@ impl Answers {
     }
 
     /// Whether the delivery and its output are the next ones after the last answer, which counts them then.
+    #[inline(always)]
     fn replies_go_on(&mut self, delivery: &Delivery, outputs: OutputRange) -> bool {
         match self.others.last_mut() {
             Some(Other::Replied(last))

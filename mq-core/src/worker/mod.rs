@@ -6,6 +6,7 @@ mod answers;
 mod call;
 mod duties;
 mod gather;
+mod lines;
 mod order;
 mod queue;
 mod slots;

@@ -1,14 +1,12 @@
 //! Which deliveries may run: one after the other within a key or partition, the others side by side.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    hash::{BuildHasher, BuildHasherDefault, Hasher},
-};
+use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::RandomState;
 
+use super::lines::{Behind, Lines};
 use crate::{
-    binder::{Delivery, LaneId, Record, Turn},
+    binder::{Delivery, Record, Turn},
     policy::Ordering,
 };
 
@@ -21,81 +19,16 @@ pub struct Turnstile(u64);
 /// A delivery keeps its turnstile while it is handled and while it waits for another attempt.
 /// Where batches go one after the other, a turnstile lets any number through until one of them has failed: then it is *parked*, and
 /// lets nobody through until that one is done with.
-///
-/// A line that nobody needs is kept for a while: the next message of its key finds it where it was.
 #[derive(Debug)]
 pub struct Order {
     ordering: Ordering,
     /// Whether deliveries are handled in batches, one after the other.
     in_batches: bool,
     hasher: RandomState,
-    /// Where the line of a turnstile is.
-    places: HashMap<u64, u32, BuildHasherDefault<Identity>>,
-    lines: Vec<Line>,
-    free: Vec<u32>,
-    /// With so many lines, those that nobody needs are forgotten.
-    sweep_at: usize,
-    #[expect(clippy::vec_box, reason = "the boxes themselves are used again")]
-    spare: Vec<Box<Behind>>,
+    lines: Lines,
     /// Those who have got their turn since the last look.
     next: Vec<Delivery>,
 }
-
-/// What is through a turnstile, and who waits.
-#[derive(Debug, Default)]
-struct Line {
-    through: u32,
-    behind: Option<Box<Behind>>,
-}
-
-/// Who waits, and for whom.
-#[derive(Debug, Default)]
-struct Behind {
-    parked: Option<(LaneId, u64)>,
-    waiting: VecDeque<Delivery>,
-}
-
-impl Line {
-    fn is_idle(&self) -> bool {
-        self.through == 0 && self.behind.is_none()
-    }
-
-    fn parked(&self) -> Option<(LaneId, u64)> {
-        self.behind.as_ref()?.parked
-    }
-
-    #[expect(clippy::vec_box, reason = "the boxes themselves are used again")]
-    fn behind(&mut self, spare: &mut Vec<Box<Behind>>) -> &mut Behind {
-        self.behind
-            .get_or_insert_with(|| spare.pop().unwrap_or_default())
-    }
-}
-
-/// The numbers are hashes already.
-#[derive(Clone, Copy, Debug, Default)]
-struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes
-            .iter()
-            .fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
-}
-
-/// Emptied queues that are kept for the next line.
-const SPARE: usize = 64;
-
-/// So many lines are kept, whether or not anybody needs them.
-const LINES: usize = 4_096;
 
 impl Order {
     /// An order of nothing yet; `in_batches` where batches of deliveries are handled one after the other.
@@ -105,11 +38,7 @@ impl Order {
             ordering,
             in_batches,
             hasher: RandomState::default(),
-            places: HashMap::default(),
-            lines: Vec::new(),
-            free: Vec::new(),
-            sweep_at: LINES,
-            spare: Vec::new(),
+            lines: Lines::default(),
             next: Vec::new(),
         }
     }
@@ -131,7 +60,12 @@ impl Order {
     fn turnstile_of(&self, record: &Record) -> Option<Turnstile> {
         let hash = match self.ordering {
             Ordering::None => return None,
-            Ordering::Key => self.hasher.hash_one(record.message.as_key()?.as_ref()),
+            Ordering::Key => {
+                // The length is part of what bytes are hashed to.
+                let mut hasher = self.hasher.build_hasher();
+                hasher.write(record.message.as_key()?);
+                hasher.finish()
+            }
             Ordering::Partition => self.hasher.hash_one(record.lane),
         };
         Some(Turnstile(hash))
@@ -147,39 +81,17 @@ impl Order {
         let Some(Turnstile(hash)) = self.turnstile_of(record) else {
             return Turn::FREE;
         };
-        match self.places.get(&hash) {
-            Some(place) => Turn::at(*place),
-            None => Turn::at(self.new_line(hash)),
-        }
-    }
-
-    #[inline(never)]
-    fn new_line(&mut self, hash: u64) -> u32 {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.lines.push(Line::default());
-            // There are fewer lines than messages in the window.
-            u32::try_from(self.lines.len() - 1).unwrap_or(u32::MAX)
-        });
-        self.places.insert(hash, place);
-        place
+        Turn::at(self.lines.place_of(hash))
     }
 
     /// Whether it is time to [sweep](Self::sweep).
     pub(crate) fn is_crowded(&self) -> bool {
-        self.places.len() >= self.sweep_at
+        self.lines.is_crowded()
     }
 
     /// Forgets the lines that nobody needs. Whatever has been given a turn must have been admitted.
     pub(crate) fn sweep(&mut self) {
-        let (lines, free) = (&self.lines, &mut self.free);
-        self.places.retain(|_, place| {
-            let is_needed = !lines[*place as usize].is_idle();
-            if !is_needed {
-                free.push(*place);
-            }
-            is_needed
-        });
-        self.sweep_at = LINES.max(self.places.len() * 2);
+        self.lines.sweep();
     }
 
     /// The place of a delivery's line.
@@ -207,7 +119,7 @@ impl Order {
         let Some(place) = self.line_of(delivery) else {
             return true;
         };
-        let line = &mut self.lines[place];
+        let line = self.lines.at(place);
         let is_idle = line.is_idle();
         if is_idle {
             line.through = 1;
@@ -221,12 +133,12 @@ impl Order {
         let Some(place) = self.line_of(&delivery) else {
             return Some(delivery);
         };
-        let line = &mut self.lines[place];
+        let line = self.lines.at(place);
         if self.in_batches && line.parked().is_none() {
             line.through += 1;
             return Some(delivery);
         }
-        line.behind(&mut self.spare).waiting.push_back(delivery);
+        self.lines.behind(place).waiting.push_back(delivery);
         None
     }
 
@@ -239,9 +151,9 @@ impl Order {
         let Some(place) = self.line_of(delivery) else {
             return;
         };
-        let line = &mut self.lines[place];
+        let line = self.lines.at(place);
         line.through = line.through.saturating_sub(1);
-        if line.through == 0 && line.behind.is_some() {
+        if line.through == 0 && line.has_behind() {
             self.pass(place);
         }
     }
@@ -249,24 +161,16 @@ impl Order {
     /// Gives the turn to those who wait, now that nobody has it.
     #[inline(never)]
     fn pass(&mut self, place: usize) {
-        let line = &mut self.lines[place];
-        let Some(behind) = &mut line.behind else {
+        let Some((next, behind)) = self.lines.advance(place) else {
             return;
         };
-        behind.parked = None;
-        let Some(next) = behind.waiting.pop_front() else {
-            let emptied = line.behind.take();
-            if self.spare.len() < SPARE {
-                self.spare.extend(emptied);
-            }
-            return;
-        };
-        line.through = 1;
         self.next.push(next);
+        let mut through = 1;
         if self.in_batches {
-            line.through += u32::try_from(behind.waiting.len()).unwrap_or(u32::MAX - 1);
+            through += u32::try_from(behind.waiting.len()).unwrap_or(u32::MAX - 1);
             self.next.extend(behind.waiting.drain(..));
         }
+        self.lines.at(place).through = through;
     }
 
     /// Whether somebody has got the turn.
@@ -289,43 +193,44 @@ impl Order {
 
     /// A delivery that went through waits for another attempt: nobody passes it.
     pub(crate) fn park(&mut self, delivery: &Delivery) {
-        if let Some((line, spare)) = self.line(delivery) {
-            line.behind(spare).parked = Some(delivery.place());
+        if let Some(behind) = self.behind(delivery) {
+            behind.parked = Some(delivery.place());
         }
     }
 
     /// Whether an earlier delivery of the same turnstile waits for another attempt.
     pub(crate) fn is_passed_over(&mut self, delivery: &Delivery) -> bool {
-        self.in_batches
-            && self
-                .line(delivery)
-                .and_then(|(line, _)| line.parked())
-                .is_some_and(|parked| parked < delivery.place())
+        if !self.in_batches {
+            return false;
+        }
+        let place = self.line_of(delivery);
+        let parked = place.and_then(|place| self.lines.at(place).parked());
+        parked.is_some_and(|parked| parked < delivery.place())
     }
 
     /// A delivery that went through goes back in line, before those who came after it.
     pub(crate) fn line_up_again(&mut self, delivery: Delivery) {
-        if let Some((line, spare)) = self.line(&delivery) {
-            line.through = line.through.saturating_sub(1);
-            let waiting = &mut line.behind(spare).waiting;
-            let before = waiting.partition_point(|other| other.place() < delivery.place());
-            waiting.insert(before, delivery);
-        }
+        let Some(place) = self.line_of(&delivery) else {
+            return;
+        };
+        let line = self.lines.at(place);
+        line.through = line.through.saturating_sub(1);
+        let waiting = &mut self.lines.behind(place).waiting;
+        let before = waiting.partition_point(|other| other.place() < delivery.place());
+        waiting.insert(before, delivery);
     }
 
-    #[expect(clippy::vec_box, reason = "the boxes themselves are used again")]
-    fn line(&mut self, delivery: &Delivery) -> Option<(&mut Line, &mut Vec<Box<Behind>>)> {
+    fn behind(&mut self, delivery: &Delivery) -> Option<&mut Behind> {
         let place = self.line_of(delivery)?;
-        Some((&mut self.lines[place], &mut self.spare))
+        Some(self.lines.behind(place))
     }
 
     /// Takes every waiting delivery out for which `wanted` holds, in order within each line.
     pub(crate) fn take_waiting(&mut self, wanted: impl Fn(&Delivery) -> bool) -> Vec<Delivery> {
         let mut taken = Vec::new();
-        let lines = self.lines.iter_mut();
-        for behind in lines.filter_map(|line| line.behind.as_mut()) {
-            let (out, kept): (Vec<_>, Vec<_>) = behind.waiting.drain(..).partition(&wanted);
-            behind.waiting.extend(kept);
+        for waiting in self.lines.all_waiting() {
+            let (out, kept): (Vec<_>, Vec<_>) = waiting.drain(..).partition(&wanted);
+            waiting.extend(kept);
             taken.extend(out);
         }
         taken
@@ -364,24 +269,27 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_nobody_needs_is_forgotten_once_there_are_many() {
+    fn keys_that_begin_alike_have_lines_of_their_own() {
         let mut order = Order::new(Ordering::Key, false);
-        let record = |key: usize| Record {
-            message: Message::new("x").key(key.to_string()),
-            ..Record::default()
-        };
-        let busy = Delivery::of(Message::new("x").key("7"));
-        assert!(order.admit(busy.clone()).is_some());
-        let all: Vec<_> = (0..LINES).map(record).collect();
-        order.turns(&all, &mut Vec::new());
-        assert_eq!(order.places.len(), LINES);
-        assert!(order.is_crowded());
+        for key in ["a", "aa", "aaaaaaaa", "aaaaaaaaa", "aaaaaaaaaaaaaaaaa"] {
+            assert!(order.admit(delivery(key)).is_some(), "{key}");
+        }
+        assert!(order.admit(delivery("aa")).is_none());
+    }
+
+    #[test]
+    fn a_turn_given_on_arrival_is_that_of_the_key() {
+        let mut order = Order::new(Ordering::Key, false);
+        let first = delivery("a");
+        assert!(order.admit(first.clone()).is_some());
+        let mut turns = Vec::new();
+        let of = |key: &'static str| delivery(key).record().clone();
+        order.turns(&[of("a"), of("b"), of(""), of("a")], &mut turns);
+        assert_eq!(turns[0], turns[3]);
+        assert_ne!(turns[0], turns[1]);
+        assert_eq!(turns[2], Turn::FREE);
         order.sweep();
-        assert_eq!(order.places.len(), 1);
-        order.turns(&all[..10], &mut Vec::new());
-        assert_eq!((order.places.len(), order.lines.len()), (10, LINES));
-        assert!(order.admit(busy.clone()).is_none());
-        assert_eq!(next(&mut order, &busy), 1);
+        assert!(order.admit(delivery("a")).is_none());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use mq::error::{Error, ErrorKind, Result};
 use super::options::Options;
 use super::services::Role;
 use super::settings::Wiring;
-use crate::harness::{Kind, Server, ServerOptions};
+use crate::harness::{Kind, Proxy, ProxyOptions, Server, ServerOptions};
 
 /// One binder of the table.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +52,8 @@ pub(super) struct Ground {
     pub(super) wiring: Wiring,
     /// The server, which lives as long as the run.
     pub(super) server: Option<Server>,
+    /// What stands between the services and the server.
+    pub(super) proxies: Vec<Proxy>,
 }
 
 /// What can happen to a process, which is one drawn from all.
@@ -73,6 +75,10 @@ pub(super) enum ProcessFault {
     Stop,
     /// The server, where there is one, killed and started again.
     KillServer,
+    /// Every connection to the server is reset.
+    Cut,
+    /// The same, and for a while nobody listens, or nobody answers.
+    CutLong,
 }
 
 const ONE: &[&[Role]] = &[&Role::ALL];
@@ -86,7 +92,7 @@ const KILLS: &[ProcessFault] = &[
     ProcessFault::PauseLong,
     ProcessFault::Stop,
 ];
-/// As [`KILLS`], and the server dies too.
+/// As [`KILLS`]; the server dies too, and the network between.
 const SERVER_KILLS: &[ProcessFault] = &[
     ProcessFault::Kill,
     ProcessFault::Kill,
@@ -96,6 +102,8 @@ const SERVER_KILLS: &[ProcessFault] = &[
     ProcessFault::PauseSession,
     ProcessFault::Stop,
     ProcessFault::KillServer,
+    ProcessFault::Cut,
+    ProcessFault::CutLong,
 ];
 /// A process for each service.
 const APART: &[&[Role]] = &[&[Role::Source], &[Role::Processor], &[Role::Sink]];
@@ -119,10 +127,10 @@ pub const BINDERS: &[BinderEntry] = &[
     },
     BinderEntry {
         name: "kafka",
-        about: "services in processes of their own on a Kafka broker; all of them are killed",
+        about: "services in processes of their own on a Kafka broker; all of them are killed, and the network is cut",
         shape: Shape::Outside(Outside {
             processes: APART,
-            ground: |_, _| Box::pin(kafka()),
+            ground: |options, _| Box::pin(kafka(options)),
             faults: SERVER_KILLS,
         }),
     },
@@ -166,14 +174,25 @@ fn embedded(folder: &Path) -> Ground {
 }
 
 /// Times are short, so that a run is about faults and not about waiting; the session is the shortest that the broker allows.
-async fn kafka() -> Result<Ground> {
+///
+/// Every other seed names the instances: those take over from their predecessors, while others wait for these to be given up.
+async fn kafka(options: &Options) -> Result<Ground> {
     let server = ServerOptions::new(Kind::Kafka).heap(1_024).start().await?;
-    let binder = format!(
+    let proxies = server.proxies(ProxyOptions::default())?;
+    let servers: Vec<_> = proxies
+        .iter()
+        .map(|proxy| proxy.addr().to_string())
+        .collect();
+    let mut binder = format!(
         "kind = 'kafka'\nservers = '{}'\nsession_timeout = '6s'\nhandover = '2s'\n",
-        server.addr()
+        servers.join(",")
     );
+    if options.seed.is_multiple_of(2) {
+        binder.push_str("instance = 'only'\n");
+    }
     Ok(Ground {
         server: Some(server),
+        proxies,
         ..wired(binder)
     })
 }
@@ -193,5 +212,6 @@ fn wired(binder: String) -> Ground {
             concurrency: 16,
         },
         server: None,
+        proxies: Vec::new(),
     }
 }

@@ -10,7 +10,7 @@ use super::dice::Dice;
 use super::options::Options;
 use super::progress::Progress;
 use super::service::{Orders, READY, drain_file, name_of};
-use crate::harness::{Process, Program};
+use crate::harness::{Cut, Incoming, Process, Program, Proxy};
 
 /// How long a child may take to start, with all that it reads again of what was before.
 const START: Duration = Duration::from_secs(60);
@@ -129,15 +129,39 @@ impl Family {
                 child.stop(STOP).await?;
                 child.start().await
             }
-            ProcessFault::KillServer => match &mut self.ground.server {
-                Some(server) => {
-                    server.kill().await?;
-                    rest(dice, 500).await;
-                    server.start().await
-                }
-                None => Ok(()),
-            },
+            ProcessFault::KillServer => self.kill_server(dice).await,
+            ProcessFault::Cut => {
+                self.each_proxy(|proxy| proxy.cut(Cut::Reset));
+                Ok(())
+            }
+            ProcessFault::CutLong => {
+                self.cut_long(dice).await;
+                Ok(())
+            }
         }
+    }
+
+    async fn kill_server(&mut self, dice: &mut Dice) -> Result<()> {
+        let Some(server) = &mut self.ground.server else {
+            return Ok(());
+        };
+        server.kill().await?;
+        rest(dice, 500).await;
+        server.start().await
+    }
+
+    async fn cut_long(&self, dice: &mut Dice) {
+        let incoming = dice.pick(&[Incoming::Refuse, Incoming::BlackHole]);
+        self.each_proxy(|proxy| {
+            proxy.incoming(incoming);
+            proxy.cut(Cut::Reset);
+        });
+        rest(dice, 4_000).await;
+        self.each_proxy(Proxy::heal);
+    }
+
+    fn each_proxy(&self, what: impl Fn(&Proxy)) {
+        self.ground.proxies.iter().for_each(what);
     }
 
     async fn kill_all(&mut self, dice: &mut Dice) -> Result<()> {

@@ -1,5 +1,7 @@
 //! A Kafka broker as a subject.
 
+mod expel;
+
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
@@ -28,6 +30,8 @@ const SESSION: Duration = Duration::from_secs(6);
 struct Place {
     server: Mutex<Server>,
     address: String,
+    /// The broker itself, without the proxy.
+    behind: String,
     proxies: Vec<Proxy>,
 }
 
@@ -37,13 +41,14 @@ impl Place {
         let proxies = server.proxies(ProxyOptions::default())?;
         let address = server.url_by(&proxies);
         Ok(Self {
+            behind: server.addr(),
             server: Mutex::new(server),
             address,
             proxies,
         })
     }
 
-    async fn order(&self, fault: Fault) -> Result<()> {
+    async fn order(&self, fault: Fault, destination: String) -> Result<()> {
         match fault {
             Fault::Cut => self.proxies.iter().for_each(|proxy| {
                 proxy.incoming(Incoming::Refuse);
@@ -55,6 +60,7 @@ impl Place {
                 server.kill().await?;
                 server.start().await?;
             }
+            Fault::LoseLanes => expel::expel(&self.behind, destination).await?,
             _ => {
                 let text = "a broker cannot be told to make this trouble";
                 return Err(Error::new(ErrorKind::Unsupported, text));
@@ -110,13 +116,13 @@ async fn connect(address: &str) -> Result<KafkaBinder> {
 #[must_use]
 pub fn kafka_subject() -> Subject {
     let connect = || async { connect(&place().await?.address).await };
-    let possible = [Fault::Cut, Fault::Restart];
+    let possible = [Fault::Cut, Fault::Restart, Fault::LoseLanes];
     Subject::new("kafka", connect)
         .patience(PATIENCE)
         .shared()
-        .faults(&possible, |fault, _| async move {
+        .faults(&possible, |fault, destination| async move {
             let place = place().await?;
-            let ordering = runtime()?.spawn(async move { place.order(fault).await });
+            let ordering = runtime()?.spawn(async move { place.order(fault, destination).await });
             ordering.await.map_err(|error| {
                 Error::new(ErrorKind::Bug, "making trouble has panicked").source(error)
             })?

@@ -29,11 +29,18 @@ struct BrokerConsumer {
     letters: Option<Arc<str>>,
 }
 
+/// What a consumer asks of this binder in particular.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) mode: Option<GroupMode>,
+    pub(super) letters: Option<Arc<str>>,
+    pub(super) window_bytes: Option<u64>,
+}
+
 pub(super) async fn open(
     session: &Arc<Session>,
     spec: &ConsumerSpec,
-    letters: Option<Arc<str>>,
-    mode: GroupMode,
+    own: Own,
 ) -> Result<Box<dyn Consumer>> {
     let wanted = Wanted {
         destinations: &spec.destinations,
@@ -43,9 +50,10 @@ pub(super) async fn open(
             None => mq_core::policy::Start::Latest,
         },
         window: spec.window,
+        window_bytes: own.window_bytes,
         lease: None,
-        mode: (mode != GroupMode::default()).then_some(mode),
-        letters: letters.clone(),
+        mode: own.mode,
+        letters: own.letters.clone(),
         may_change: session.may_change(),
         announces: true,
     };
@@ -61,7 +69,7 @@ pub(super) async fn open(
         session: session.clone(),
         reading,
         assigned: Some(assigned),
-        letters,
+        letters: own.letters,
     }))
 }
 

@@ -22,13 +22,14 @@ use mq_core::{
     config::Node,
     error::{Error, ErrorKind, Result},
     policy::Provision,
+    units,
 };
 use serde::Deserialize;
 use session::Session;
 
 use crate::{
     broker::Broker,
-    engine::MAX_SAVED,
+    engine::{DiskRoom, MAX_SAVED},
     error,
     options::{DestinationOptions, GroupMode},
 };
@@ -166,6 +167,9 @@ struct ConsumerNative {
     dead_letter: Option<String>,
     /// How the group hands out; `"key"` by default, for a new group.
     mode: Option<GroupMode>,
+    /// Bytes that are unsettled at a time, at most; without a limit by default.
+    #[serde(with = "units::optional_bytes")]
+    window_bytes: Option<u64>,
 }
 
 /// What a producer's `native` table may hold: nothing.
@@ -212,8 +216,12 @@ impl Binder for BrokerBinder {
             return Err(error::unsupported("filters").context("binding", &spec.binding));
         }
         let mode = self.mode_of(&native)?;
-        let letters = native.dead_letter.map(Into::into);
-        consumer::open(&self.session, spec, letters, mode).await
+        let own = consumer::Own {
+            mode: (mode != GroupMode::default()).then_some(mode),
+            letters: native.dead_letter.map(Into::into),
+            window_bytes: native.window_bytes,
+        };
+        consumer::open(&self.session, spec, own).await
     }
 
     async fn producer(&self, spec: &ProducerSpec) -> Result<Arc<dyn Producer>> {
@@ -225,10 +233,15 @@ impl Binder for BrokerBinder {
     fn health(&self) -> Health {
         match self.open() {
             Err(error) => Health::Down(error.message().to_owned()),
-            Ok(_) if self.broker.shared.is_tight() => {
-                Health::Degraded("the disk is nearly full: publications are refused".to_owned())
-            }
-            Ok(_) => Health::Up,
+            Ok(broker) => match broker.disk_room() {
+                DiskRoom::Enough => Health::Up,
+                DiskRoom::Low => {
+                    Health::Degraded("the disk has little room: publications are slowed".to_owned())
+                }
+                DiskRoom::Out => {
+                    Health::Degraded("the disk is nearly full: publications are refused".to_owned())
+                }
+            },
         }
     }
 

@@ -47,6 +47,9 @@ pub struct BrokerSettings {
     /// Publications are refused while the disk has less room than this; 64 MiB by default.
     #[serde(with = "units::bytes")]
     pub reserve: u64,
+    /// Publications are slowed while the disk has less room than this; 256 MiB by default.
+    #[serde(with = "units::bytes")]
+    pub slow_below: u64,
     /// A snapshot is written at least so often; a minute by default.
     #[serde(with = "units::duration")]
     pub snapshot_interval: Duration,
@@ -71,6 +74,7 @@ impl Default for BrokerSettings {
             segment: own.segment,
             memory: own.memory as u64,
             reserve: own.reserve,
+            slow_below: own.slow_below,
             snapshot_interval: own.snapshot_interval,
             destinations: BTreeMap::new(),
             repair: own.repair,
@@ -87,6 +91,7 @@ impl BrokerSettings {
             segment: self.segment,
             memory: usize::try_from(self.memory).unwrap_or(usize::MAX),
             reserve: self.reserve,
+            slow_below: self.slow_below,
             snapshot_interval: self.snapshot_interval,
             repair: self.repair,
             named: self.destinations.clone(),

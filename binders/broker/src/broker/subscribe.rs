@@ -16,6 +16,7 @@ use crate::options::GroupMode;
 ///     .and("returns")
 ///     .group("billing")
 ///     .window(100)
+///     .window_bytes(8 << 20)
 ///     .lease(Duration::from_secs(30));
 /// # let _ = wanted;
 /// ```
@@ -25,6 +26,7 @@ pub struct Subscribe {
     pub(crate) group: Option<String>,
     pub(crate) start: Start,
     pub(crate) window: usize,
+    pub(crate) window_bytes: Option<u64>,
     pub(crate) lease: Option<Duration>,
     pub(crate) mode: Option<GroupMode>,
 }
@@ -38,6 +40,7 @@ impl Subscribe {
             group: None,
             start: Start::Latest,
             window: 10_000,
+            window_bytes: None,
             lease: None,
             mode: None,
         }
@@ -69,6 +72,16 @@ impl Subscribe {
     #[must_use]
     pub fn start(mut self, start: Start) -> Self {
         self.start = start;
+        self
+    }
+
+    /// At most so many bytes are unsettled at a time, besides the limit in messages; without a limit by default.
+    ///
+    /// Counts payload, key and headers, and about 80 bytes for each message. A message that is larger by itself comes alone, when
+    /// everything else is settled.
+    #[must_use]
+    pub fn window_bytes(mut self, bytes: u64) -> Self {
+        self.window_bytes = Some(bytes);
         self
     }
 

@@ -1,4 +1,4 @@
-//! Taking out messages whose time is up.
+//! Taking out messages whose time is up, and those that are too old.
 
 use std::sync::Arc;
 
@@ -33,6 +33,16 @@ impl Shared {
             };
             block_on(self.publish_with(&letters, &[change], Durability::Os, Checks::None, || {}))?;
         }
+    }
+
+    /// Takes out messages that are older than their destinations keep; blocks on the disk.
+    pub(super) fn age(&self) -> Result<()> {
+        let changes = self.lock().aged(self.clock.now());
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let ticket = self.write(&changes, Durability::Os)?;
+        block_on(ticket.wait()).map(drop)
     }
 
     /// A dead letter for each group that was to handle a message.

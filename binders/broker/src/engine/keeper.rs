@@ -4,7 +4,6 @@ use std::{
     io::{self, IoSlice},
     sync::{
         Arc,
-        atomic::Ordering,
         mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
     thread,
@@ -123,6 +122,7 @@ impl Keeper {
             let next = self.make.map_or(look, |make| make.min(look));
             let is_told = match news.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(News::Checkpoint(answer)) => {
+                    self.clean();
                     // Who asked may be gone.
                     let _gone = answer.send(self.snapshot());
                     false
@@ -160,12 +160,18 @@ impl Keeper {
         }
     }
 
-    fn look(&mut self) {
-        let free = self.watch();
-        let shared = &self.shared;
-        if let Err(error) = shared.expire() {
+    /// Looks at the room of the disk, and takes out messages whose time is up.
+    fn clean(&self) -> u64 {
+        let (free, shared) = (self.watch(), &self.shared);
+        if let Err(error) = shared.expire().and_then(|()| shared.age()) {
             tracing::warn!(%error, "messages whose time is up could not be taken out; it is tried again");
         }
+        free
+    }
+
+    fn look(&mut self) {
+        let free = self.clean();
+        let shared = &self.shared;
         let lsn = shared.lock().lsn;
         let newest = self.snapshots.last().copied().unwrap_or(0);
         let bytes = lsn.saturating_sub(newest.max(self.seen));
@@ -198,9 +204,7 @@ impl Keeper {
     fn watch(&self) -> u64 {
         let shared = &self.shared;
         let free = shared.storage.free().unwrap_or(u64::MAX);
-        shared
-            .is_tight
-            .store(free < shared.options.reserve, Ordering::Relaxed);
+        shared.room.set(free);
         free
     }
 

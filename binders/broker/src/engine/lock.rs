@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mq_core::error::{Error, Result};
+use mq_core::error::Error;
 
 use crate::{error, format::FORMAT, storage::Storage};
 
@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const FILE: &str = "LOCK";
 
 /// Takes the folder and writes down who has it.
-pub(super) fn take(storage: &dyn Storage, path: &Path) -> Result<()> {
+pub(super) fn take(storage: &dyn Storage, path: &Path) -> Result<(), Error> {
     let begin = Instant::now();
     loop {
         match storage.lock() {
@@ -39,7 +39,7 @@ pub(super) fn take(storage: &dyn Storage, path: &Path) -> Result<()> {
 }
 
 /// Writes down that this process has the folder, unless a later version had it last.
-fn own(storage: &dyn Storage) -> Result<()> {
+fn own(storage: &dyn Storage) -> Result<(), Error> {
     let note = storage
         .note()
         .map_err(|error| error::io("reading the lock", error))?;
@@ -47,21 +47,39 @@ fn own(storage: &dyn Storage) -> Result<()> {
     if let Some(format) = format.filter(|format| *format > u32::from(FORMAT)) {
         return Err(error::newer(FILE, format));
     }
+    write(storage, "");
+    Ok(())
+}
+
+/// Writes down where the holder can be asked, or why it cannot.
+pub(super) fn announce(storage: &dyn Storage, socket: Result<&str, &str>) {
+    write(
+        storage,
+        &match socket {
+            Ok(name) => format!("socket = {name}\n"),
+            Err(reason) => format!("no-socket = {}\n", reason.replace(char::is_control, " ")),
+        },
+    );
+}
+
+fn write(storage: &dyn Storage, socket: &str) {
     let note = format!(
-        "format = {FORMAT}\npid = {}\nprogram = {}\n",
+        "format = {FORMAT}\npid = {}\nprogram = {}\n{socket}",
         std::process::id(),
         program()
     );
     if let Err(error) = storage.set_note(note.as_bytes()) {
         tracing::warn!(%error, "nobody can be told who has the folder; the lock is held all the same");
     }
-    Ok(())
 }
 
 fn in_use(storage: &dyn Storage, path: &Path) -> Error {
     let note = storage.note().unwrap_or_default();
     let pid = field(&note, "pid").and_then(|pid| pid.parse().ok());
-    error::in_use(path, pid, field(&note, "program").as_deref())
+    let (socket, reason) = (field(&note, "socket"), field(&note, "no-socket"));
+    let socket = socket.as_deref().map(Ok);
+    let socket = socket.or(reason.as_deref().map(Err));
+    error::in_use(path, pid, field(&note, "program").as_deref(), socket)
 }
 
 /// What this process is called.
@@ -93,9 +111,17 @@ mod tests {
         let process = format!("process {}", std::process::id());
         assert!(said.contains(&process), "{said}");
         assert!(said.contains(&program()), "{said}");
+        for (socket, expected) in [
+            (Ok("admin.sock"), "at the socket `mq-data/admin.sock`"),
+            (Err("its path\nis long"), "no socket (its path is long)"),
+        ] {
+            announce(&disk, socket);
+            let said = format!("{:?}", in_use(&disk, path));
+            assert!(said.contains(expected) && said.contains(&process), "{said}");
+        }
         disk.unlock();
-        disk.set_note(b"format = 3\npid = 4\nprogram = shop\n")
-            .unwrap();
+        let later = format!("format = {}\npid = 4\nprogram = shop\n", FORMAT + 1);
+        disk.set_note(later.as_bytes()).unwrap();
         let error = take(&disk, path).unwrap_err();
         assert!(error.message().contains("newer version"), "{error}");
         // It was given back, and says what it said.

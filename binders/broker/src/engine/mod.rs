@@ -12,6 +12,7 @@ mod mark;
 mod open;
 mod options;
 mod publish;
+mod room;
 mod settle;
 mod shared;
 mod single;
@@ -19,7 +20,8 @@ mod subscription;
 mod thread;
 
 pub(crate) use open::Running;
-pub(crate) use publish::Checks;
+pub(crate) use publish::{Checks, Numbers};
+pub use room::DiskRoom;
 pub(crate) use settle::MAX_SAVED;
 pub(crate) use shared::Shared;
 pub(crate) use subscription::{Reading, Wanted};

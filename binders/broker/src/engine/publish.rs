@@ -12,7 +12,7 @@ use mq_core::{
 };
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{commit::Ticket, shared::Shared};
+use super::{commit::Ticket, room::DiskRoom, shared::Shared};
 use crate::{
     error,
     options::{Durability, Full},
@@ -107,6 +107,16 @@ impl Results<'_> {
     }
 }
 
+/// The numbers of a call's messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Numbers {
+    /// The publisher, and which opening of it.
+    pub(crate) id: u64,
+    pub(crate) epoch: u32,
+    /// The number of the first message.
+    pub(crate) first: u64,
+}
+
 /// Whether limits were looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Checks {
@@ -122,9 +132,9 @@ impl Shared {
         &self,
         destination: &str,
         messages: &[Message],
-        publisher: Option<(u64, u64)>,
+        numbers: Option<Numbers>,
     ) -> Vec<Result<Receipt>> {
-        if let ([message], None) = (messages, publisher)
+        if let ([message], None) = (messages, numbers)
             && let Some(written) = self.write_one(destination, message)
         {
             return vec![written.stored().await];
@@ -152,8 +162,11 @@ impl Shared {
                 };
             }
             let Some(route) = &last else { continue };
-            let publisher = publisher.map(|(id, first)| (id, first + number));
-            self.prepare(route, message, publisher, &mut results).await;
+            let own = numbers.map(|numbers| Numbers {
+                first: numbers.first.saturating_add(number),
+                ..numbers
+            });
+            self.prepare(route, message, own, &mut results).await;
         }
         self.store(results).await
     }
@@ -162,7 +175,7 @@ impl Shared {
         &self,
         route: &Arc<Route>,
         message: &'a Message,
-        publisher: Option<(u64, u64)>,
+        numbers: Option<Numbers>,
         results: &mut Results<'a>,
     ) {
         let prepared = self.target(route, message);
@@ -170,16 +183,23 @@ impl Shared {
             Ok(prepared) => prepared,
             Err(error) => return results.refuse(error),
         };
-        if let Some((id, sequence)) = publisher {
+        if let Some(numbers) = numbers {
             if route.options.durability == Durability::Memory {
                 return results.refuse(error::numbered_in_memory(&route.name));
             }
-            (target.producer, target.sequence) = (id, sequence);
+            target.producer = numbers.id;
+            target.epoch = numbers.epoch;
+            target.sequence = numbers.first;
         }
         if let Some(error) = results.behind(&target) {
             return results.refuse(error);
         }
-        if let Err(error) = self.make_room(route, size, results).await {
+        let let_in = self.let_in(route, size, results).await;
+        let made = match let_in {
+            Ok(()) => self.make_room(route, size, results).await,
+            refused => refused,
+        };
+        if let Err(error) = made {
             if target.key != 0 {
                 results.failed.insert((route.id, target.key));
             }
@@ -229,6 +249,21 @@ impl Shared {
         Ok((target, size))
     }
 
+    /// Waits while the disk has little room, and stores what the call has gathered before.
+    async fn let_in(&self, route: &Route, size: u64, results: &mut Results<'_>) -> Result<()> {
+        if self.room.level() != DiskRoom::Low || route.options.durability == Durability::Memory {
+            return Ok(());
+        }
+        let Some(turn) = self.room.turn(size)? else {
+            return Ok(());
+        };
+        if !results.outgoing.is_empty() {
+            self.flush(results).await;
+        }
+        tokio::time::sleep_until(turn).await;
+        Ok(())
+    }
+
     /// Takes room for one message; before it waits, it stores what the call has gathered, so that no two calls wait for each other.
     async fn make_room(
         &self,
@@ -256,7 +291,7 @@ impl Shared {
 
     /// Takes room, if there is some; `false` is to wait.
     fn reserve(&self, route: &Route, messages: u64, bytes: u64) -> Result<bool> {
-        if self.is_tight() && route.options.durability != Durability::Memory {
+        if self.room.level() == DiskRoom::Out && route.options.durability != Durability::Memory {
             return Err(error::disk_full());
         }
         if route.is_stale() {
@@ -268,7 +303,10 @@ impl Shared {
         }
         let is_reserved = route.reserve(messages, bytes);
         if !is_reserved && route.options.full == Full::Reject && !route.is_closed() {
-            return Err(error::full(&route.name));
+            return Err(match route.is_overdue() {
+                true => error::overdue(&route.name),
+                false => error::full(&route.name),
+            });
         }
         Ok(is_reserved)
     }
@@ -298,7 +336,7 @@ impl Shared {
         let receipts = self.store_in_pieces(&outgoing).await;
         drop(std::mem::take(&mut results.reserved));
         match receipts {
-            Ok(receipts) => results.stored.extend(receipts.into_iter().map(Ok)),
+            Ok(receipts) => results.stored.extend(receipts),
             Err(error) => {
                 results.is_broken = true;
                 for Outgoing { target, .. } in &outgoing {
@@ -325,7 +363,7 @@ impl Shared {
     }
 
     /// Stores messages in as few frames as hold them.
-    async fn store_in_pieces(&self, outgoing: &[Outgoing<'_>]) -> Result<Vec<Receipt>> {
+    async fn store_in_pieces(&self, outgoing: &[Outgoing<'_>]) -> Result<Vec<Result<Receipt>>> {
         let mut rest = outgoing;
         let mut tickets = Vec::new();
         while !rest.is_empty() {
@@ -418,6 +456,13 @@ impl Shared {
                 durability: route.options.durability,
             });
         }
+        if checks == Checks::Limits && changes.is_empty() {
+            // A step that settles as well is what makes room.
+            let sum = needs.0.iter().map(|(_, _, bytes)| *bytes).sum();
+            if let Some(turn) = self.room.turn(sum)? {
+                tokio::time::sleep_until(turn).await;
+            }
+        }
         let _reserved = match checks {
             Checks::Limits => self.make_room_together(&needs.0).await?,
             Checks::None => Reserved::default(),
@@ -426,17 +471,17 @@ impl Shared {
         written();
         let positions = ticket.wait().await?;
         let each = positions.iter().zip(&outgoing);
-        Ok(each
-            .map(|(position, out)| receipt(&out.target, *position))
-            .collect())
+        each.map(|(position, out)| receipt(&out.target, *position))
+            .collect()
     }
 }
 
-pub(super) fn receipt(target: &Target, position: u64) -> Receipt {
-    if position == Applied::DUPLICATE {
-        return Receipt::default();
+pub(super) fn receipt(target: &Target, position: u64) -> Result<Receipt> {
+    match position {
+        Applied::DUPLICATE => Ok(Receipt::default()),
+        Applied::FENCED => Err(error::fenced()),
+        _ => Ok(Receipt::at(target.partition, position)),
     }
-    Receipt::at(target.partition, position)
 }
 
 /// The same error once more: errors cannot be cloned.

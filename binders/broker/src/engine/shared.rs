@@ -5,7 +5,6 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
 };
@@ -17,6 +16,7 @@ use super::{
     clock::Clock,
     commit::{Gather, Ticket},
     keeper::News,
+    room::Room,
 };
 use crate::{
     error,
@@ -42,8 +42,8 @@ pub(crate) struct Shared {
     failure: OnceLock<String>,
     /// Where the journal ended when it was opened, and the state then, where that is asked for.
     pub(crate) opened: Option<(u64, Vec<u8>)>,
-    /// Whether the disk has less room than is to be reserved.
-    pub(super) is_tight: AtomicBool,
+    /// How much room the disk has.
+    pub(crate) room: Room,
     /// Tells the keeper that there may be something to do.
     pub(super) keeper: SyncSender<News>,
 }
@@ -72,6 +72,7 @@ impl Shared {
         Self {
             bodies: Bodies::new(segments.clone(), options.memory),
             clock: Clock::new(options.time.clone(), state.time, state.ahead),
+            room: Room::new(options.reserve, options.slow_below),
             options,
             storage,
             segments,
@@ -81,7 +82,6 @@ impl Shared {
             routes: RwLock::default(),
             failure: OnceLock::new(),
             opened,
-            is_tight: AtomicBool::new(false),
             keeper,
         }
     }
@@ -111,11 +111,6 @@ impl Shared {
     /// Why the broker does not work any more.
     pub(crate) fn failure(&self) -> Option<&str> {
         self.failure.get().map(String::as_str)
-    }
-
-    /// Whether publications are refused for want of room on the disk.
-    pub(crate) fn is_tight(&self) -> bool {
-        self.is_tight.load(Ordering::Relaxed)
     }
 
     /// Whether the broker works.
@@ -222,6 +217,12 @@ pub(super) fn check_destination(name: &str, options: &DestinationOptions) -> Res
             "a destination's name has 1 to 255 bytes and no control characters",
         )
         .context("destination", name.escape_debug()));
+    }
+    if options.max_age.is_some_and(|age| age.is_zero()) {
+        return Err(error::config(
+            "a destination cannot keep messages for no time; leave `max_age` away, or say how long",
+        )
+        .context("destination", name));
     }
     if options.partitions == 0 || options.partitions > MAX_PARTITIONS {
         return Err(

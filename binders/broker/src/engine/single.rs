@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mq_core::{binder::Receipt, error::Result, message::Message};
 
-use super::{commit::Ticket, publish::receipt, shared::Shared};
+use super::{commit::Ticket, publish::receipt, room::DiskRoom, shared::Shared};
 use crate::{
     options::Full,
     record::{self, Target},
@@ -52,7 +52,7 @@ impl Shared {
         let own = message.properties().destination.as_deref();
         let route = self.known_route(own.unwrap_or(destination))?;
         let (target, size) = self.target(&route, message).ok()?;
-        if self.is_tight() || size > self.segments.size() / 4 * 3 {
+        if self.room.level() != DiskRoom::Enough || size > self.segments.size() / 4 * 3 {
             return None;
         }
         let room = Room::take(route, size)?;
@@ -74,6 +74,9 @@ impl Written {
     pub(super) async fn stored(self) -> Result<Receipt> {
         let position = self.ticket.wait().await?.first().copied();
         drop(self.room);
-        Ok(position.map_or_else(Receipt::default, |position| receipt(&self.target, position)))
+        position.map_or_else(
+            || Ok(Receipt::default()),
+            |position| receipt(&self.target, position),
+        )
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) group: Option<&'a str>,
     pub(crate) start: Start,
     pub(crate) window: usize,
+    /// Bytes that may be with the consumer, where these are limited too.
+    pub(crate) window_bytes: Option<u64>,
     pub(crate) lease: Option<Duration>,
     /// How a new group hands out, and an old one is expected to.
     pub(crate) mode: Option<GroupMode>,
@@ -88,6 +90,7 @@ impl Reading {
         let joining = Joining {
             groups,
             window: wanted.window,
+            window_bytes: wanted.window_bytes,
             lease,
             announces: wanted.announces,
         };

@@ -1,5 +1,7 @@
 //! Changes as records, and back.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::{
@@ -52,6 +54,7 @@ impl<'a> Writer<'a> {
             .u32(options.max_attempts)
             .u32(options.max_crashes)
             .u32(expired_code(options.expired))
+            .u64(age_code(options.max_age))
     }
 
     fn bytes(self, bytes: &[u8]) -> Self {
@@ -336,7 +339,7 @@ fn options(fields: &mut Fields<'_>) -> Result<DestinationOptions, Malformed> {
     })
 }
 
-/// What the first format did not have.
+/// What earlier formats did not have.
 fn later_options(fields: &mut Fields<'_>) -> Result<DestinationOptions, Malformed> {
     let mut options = DestinationOptions::default();
     if !fields.is_empty() {
@@ -348,6 +351,10 @@ fn later_options(fields: &mut Fields<'_>) -> Result<DestinationOptions, Malforme
             2 => Expired::DeadLetter,
             _ => return Err(Malformed("a policy is of a later version")),
         };
+    }
+    if !fields.is_empty() {
+        let age = fields.u64()?;
+        options.max_age = (age != NO_AGE).then(|| Duration::from_nanos(age));
     }
     Ok(options)
 }
@@ -377,6 +384,15 @@ fn expired_code(expired: Expired) -> u32 {
         Expired::Drop => 1,
         Expired::DeadLetter => 2,
     }
+}
+
+/// Without a limit by age.
+const NO_AGE: u64 = u64::MAX;
+
+fn age_code(age: Option<Duration>) -> u64 {
+    age.map_or(NO_AGE, |age| {
+        u64::try_from(age.as_nanos()).unwrap_or(NO_AGE)
+    })
 }
 
 fn durability_code(durability: Durability) -> u32 {

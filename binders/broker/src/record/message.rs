@@ -12,7 +12,7 @@
 //! | 16 | 4 | partition |
 //! | 20 | 4 | length of the key |
 //! | 24 | 4 | length of the extras |
-//! | 28 | 4 | reserved |
+//! | 28 | 4 | the producer's epoch |
 //! | 32 | 8 | hash of the key, 0 without one |
 //! | 40 | 8 | timestamp, nanoseconds since the Unix epoch |
 //! | 48 | 8 | not to be delivered before |
@@ -65,6 +65,8 @@ pub(crate) struct Target {
     /// 0 without one.
     pub(crate) producer: u64,
     pub(crate) sequence: u64,
+    /// Which opening of the producer it is of; 0 before format 3.
+    pub(crate) epoch: u32,
 }
 
 /// What the state needs to know of a message.
@@ -90,6 +92,7 @@ impl PublishHead {
                 key: u64_at(head, 32),
                 producer: u64_at(head, 64),
                 sequence: u64_at(head, 72),
+                epoch: u32_at(head, 28),
             },
             due: (head[9] & DUE != 0).then_some(due),
             end: (head[9] & END != 0).then(|| u64_at(head, 56)),
@@ -168,6 +171,7 @@ pub(crate) fn encode(buffer: &mut Vec<u8>, message: &Message, target: &Target) {
     let key = message.as_key().map_or(0, Bytes::len);
     head[20..24].copy_from_slice(&narrow(key).to_le_bytes());
     head[24..28].copy_from_slice(&narrow(extras).to_le_bytes());
+    head[28..32].copy_from_slice(&target.epoch.to_le_bytes());
     head[32..40].copy_from_slice(&target.key.to_le_bytes());
     let times = [
         message.as_timestamp(),
@@ -342,6 +346,7 @@ mod tests {
             key: 99,
             producer: 4,
             sequence: 8,
+            epoch: 3,
         };
         encode(&mut buffer, message, &target);
         assert!(
@@ -353,6 +358,7 @@ mod tests {
         let head = PublishHead::read(&record).unwrap();
         assert_eq!(head.len as usize, record.len());
         assert_eq!((head.target.destination, head.target.key), (5, 99));
+        assert_eq!((head.target.sequence, head.target.epoch), (8, 3));
         decode(&record).unwrap()
     }
 

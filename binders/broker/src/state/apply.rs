@@ -1,13 +1,14 @@
 //! Changes, as the journal orders them.
 
-use std::{collections::BTreeMap, num::NonZeroU64, sync::Arc};
+use std::{num::NonZeroU64, sync::Arc};
 
 use super::{
-    Publisher, State,
+    State,
     destination::{Destination, Group, Route},
     lane::{Lane, Note},
     log::Entry,
     member::Ended,
+    publishers::Admission,
 };
 use crate::{
     journal::frame::{HEADER, Header},
@@ -15,13 +16,16 @@ use crate::{
     record::{Change, LaneKey, Malformed, PREFIX, PublishHead, kind, records},
 };
 
-/// Where the messages of a frame were stored, in order; [`DUPLICATE`](Self::DUPLICATE) where the publisher had stored it before.
+/// Where the messages of a frame were stored, in order; [`DUPLICATE`](Self::DUPLICATE) where the publisher had stored it before,
+/// [`FENCED`](Self::FENCED) where the publisher is somebody else's by now.
 #[derive(Debug, Default)]
 pub(crate) struct Applied(pub(crate) Vec<u64>);
 
 impl Applied {
     /// A message that was there already, or whose destination is gone.
     pub(crate) const DUPLICATE: u64 = u64::MAX;
+    /// A message of a publisher that somebody else has opened since.
+    pub(crate) const FENCED: u64 = u64::MAX - 1;
 }
 
 impl State {
@@ -58,10 +62,13 @@ impl State {
         let Some(log) = destination.logs.get_mut(target.partition as usize) else {
             return Applied::DUPLICATE;
         };
-        if target.producer != 0
-            && is_repeated(&mut self.publishers, target.producer, target.sequence)
-        {
-            return Applied::DUPLICATE;
+        if target.producer != 0 {
+            let publishers = &mut self.publishers;
+            match publishers.admit(target.producer, target.epoch, target.sequence) {
+                Admission::New => {}
+                Admission::Repeated => return Applied::DUPLICATE,
+                Admission::Fenced => return Applied::FENCED,
+            }
         }
         // Users say the time of day.
         let due = head.due.map(|due| due.saturating_add_signed(ahead));
@@ -175,7 +182,7 @@ impl State {
                 partition,
                 to,
             } => self.trim(destination, partition, to),
-            Change::Producer { id, name } => self.add_publisher(id, name),
+            Change::Producer { id, name } => self.publishers.add(id, &name),
             other => self.change_rest(other),
         }
     }
@@ -203,19 +210,9 @@ impl State {
             } => self.expire(destination, partition, &runs),
             Change::Ended { crashed } => self.end_process(crashed),
             Change::Options { id, options } => self.set_options(id, options),
+            Change::Epoch { id, epoch } => self.publishers.fence(id, epoch),
             _ => {}
         }
-    }
-
-    /// Two publishers that were asked for at the same time may have been meant to have the same number.
-    fn add_publisher(&mut self, id: u64, name: String) {
-        let taken = self.publishers.values().map(|publisher| publisher.id);
-        let next = taken.max().unwrap_or(0).saturating_add(1);
-        let publisher = Publisher {
-            id: id.max(next),
-            last: 0,
-        };
-        self.publishers.entry(name).or_insert(publisher);
     }
 
     fn ack(&mut self, lane: LaneKey, runs: &[(u64, u64)]) {
@@ -359,26 +356,32 @@ impl State {
         self.touched.insert(id);
     }
 
-    fn move_group(&mut self, id: u32, group: u32, from: &[u64]) {
+    fn move_group(&mut self, id: u32, number: u32, from: &[u64]) {
         let Some(destination) = self.destinations.get_mut(&id) else {
             return;
         };
-        let Some(group) = destination.groups.get_mut(&group) else {
+        let Some(group) = destination.groups.get_mut(&number) else {
             return;
         };
         let mut lost = Vec::new();
-        for ((lane, log), from) in group.lanes.iter_mut().zip(&destination.logs).zip(from) {
+        let lanes = group.lanes.iter_mut().zip(&destination.logs).zip(from);
+        for (partition, ((lane, log), from)) in (0..).zip(lanes) {
             if *from != Change::STAY {
                 // What readers of a log have is nobody's any more.
                 let read = lane.cursor.as_ref();
-                lost.extend(read.map(|cursor| (cursor.owner, cursor.handed.len())));
+                lost.extend(read.map(|cursor| (partition, cursor.owner, cursor.handed.len())));
                 lane.seek(log.first_from(*from), log);
             }
         }
-        for (owner, count) in lost {
+        for (partition, owner, count) in lost {
             let mut members = self.members.iter_mut().map(|(_, member)| member);
             if let Some(member) = members.find(|member| member.number == owner) {
-                member.out = member.out.saturating_sub(count);
+                let lane = LaneKey {
+                    destination: id,
+                    group: number,
+                    partition,
+                };
+                member.credit.give_all(lane, count);
             }
         }
         destination.review(&mut self.live);
@@ -401,15 +404,4 @@ impl State {
         destination.sweep(index, &mut self.live);
         self.touched.insert(id);
     }
-}
-
-/// Whether the publisher has stored a message of this number already; else it has now.
-fn is_repeated(publishers: &mut BTreeMap<String, Publisher>, producer: u64, sequence: u64) -> bool {
-    let mut publishers = publishers.values_mut();
-    let Some(publisher) = publishers.find(|publisher| publisher.id == producer) else {
-        return false;
-    };
-    let repeated = sequence <= publisher.last;
-    publisher.last = publisher.last.max(sequence);
-    repeated
 }

@@ -39,6 +39,8 @@ pub(crate) struct Load {
     pub(crate) turn: AtomicU32,
     /// Whether nothing is taken for the moment.
     is_closed: AtomicBool,
+    /// Whether a message is not settled that is older than the destination keeps.
+    is_overdue: AtomicBool,
 }
 
 impl Route {
@@ -86,6 +88,18 @@ impl Route {
         self.load.is_closed.load(Ordering::SeqCst)
     }
 
+    /// Says whether a message is not settled that is older than the destination keeps.
+    pub(super) fn set_overdue(&self, is_overdue: bool) {
+        if self.load.is_overdue.swap(is_overdue, Ordering::SeqCst) && !is_overdue {
+            self.load.room.notify_waiters();
+        }
+    }
+
+    /// Whether a message is not settled that is older than the destination keeps.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.load.is_overdue.load(Ordering::SeqCst)
+    }
+
     /// Messages that it holds or that are on their way.
     pub(crate) fn messages(&self) -> u64 {
         self.load.messages.load(Ordering::SeqCst)
@@ -98,7 +112,8 @@ impl Route {
         // What is larger than the limit alone has its place in an empty destination.
         let fits = !self.is_closed()
             && (before == 0
-                || (before + messages <= self.options.max_messages
+                || (!self.is_overdue()
+                    && before + messages <= self.options.max_messages
                     && size + bytes <= self.options.room()));
         if !fits {
             self.free(messages, bytes);

@@ -8,6 +8,7 @@ use std::{
 use mq_core::binder::LaneId;
 use tokio::sync::Notify;
 
+use super::credit::Credit;
 use crate::record::LaneKey;
 
 /// Why a consumer gets nothing any more.
@@ -39,9 +40,7 @@ pub(crate) struct Member {
     /// The lane that is asked first next time.
     pub(super) first: usize,
     pub(super) paused: HashSet<u32>,
-    /// At most so many messages are out.
-    pub(super) window: usize,
-    pub(super) out: usize,
+    pub(super) credit: Credit,
     pub(super) ended: Option<Ended>,
     pub(super) is_waiting: bool,
     pub(super) notify: Arc<Notify>,

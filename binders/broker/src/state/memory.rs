@@ -135,6 +135,6 @@ impl State {
         if lane.settle(position, log) {
             self.touched.insert(own.destination);
         }
-        self.has_less(key, 1);
+        self.has_less(key, own, 1, &[position]);
     }
 }

@@ -4,8 +4,10 @@
 //! Live operation and recovery run the same code.
 
 mod admin;
+mod age;
 mod apply;
 mod crashes;
+mod credit;
 mod destination;
 mod ends;
 mod index;
@@ -16,6 +18,7 @@ mod log;
 mod member;
 mod memory;
 mod options;
+mod publishers;
 mod settle;
 mod snapshot;
 mod space;
@@ -43,14 +46,7 @@ use slab::Slab;
 
 use live::Live;
 use member::Member;
-
-/// A publisher that numbers its messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Publisher {
-    pub(crate) id: u64,
-    /// The highest number that was stored.
-    pub(crate) last: u64,
-}
+use publishers::Publishers;
 
 /// Everything that the broker knows.
 #[derive(Debug, Default)]
@@ -60,7 +56,7 @@ pub(crate) struct State {
     next_destination: u32,
     /// The same, with numbers that were given out and are not in the journal yet.
     reserved: u32,
-    pub(crate) publishers: BTreeMap<String, Publisher>,
+    pub(crate) publishers: Publishers,
     members: Slab<Member>,
     /// How many consumers have leases that end.
     leasing: usize,

@@ -59,13 +59,18 @@ impl State {
         positions: impl Iterator<Item = u64>,
         mut refused: impl FnMut(usize),
     ) {
-        let mut taken = 0;
+        let (mut taken, mut sized) = (0, Vec::new());
+        let member = self.member(key);
+        let counts_bytes = member.is_some_and(|member| member.credit.counts_bytes());
         if let Some(lane) = self.lane(own) {
             for (index, position) in positions.enumerate() {
                 match lane.out_with(position, key.number) {
                     Ok(slot) => {
                         slot.place = Place::Settling;
                         taken += 1;
+                        if counts_bytes {
+                            sized.push(position);
+                        }
                     }
                     Err(NotYours) => refused(index),
                 }
@@ -73,7 +78,7 @@ impl State {
         } else {
             positions.enumerate().for_each(|(index, _)| refused(index));
         }
-        self.has_less(key, taken);
+        self.has_less(key, own, taken, &sized);
     }
 
     /// Takes one message from the consumer that it was checked to have.
@@ -89,8 +94,8 @@ impl State {
         };
         if lane.cursor.is_some() {
             let has = lane.undo_commit(position, key.number);
-            if let Some(member) = self.member(key).filter(|_| has) {
-                member.out += 1;
+            if has {
+                self.has_again(key, own, position);
             }
             self.pass_on(own.destination, own.group);
             return;
@@ -106,8 +111,15 @@ impl State {
             return;
         }
         slot.place = Place::Out;
+        self.has_again(key, own, position);
+    }
+
+    fn has_again(&mut self, key: MemberKey, own: LaneKey, position: u64) {
+        let found = self.destinations.get(&own.destination);
+        let entry = found.and_then(|found| found.entry(own.partition, position));
+        let len = entry.map_or(0, |entry| entry.len);
         if let Some(member) = self.member(key) {
-            member.out += 1;
+            member.credit.take_back(own, position, len);
         }
     }
 
@@ -118,13 +130,27 @@ impl State {
         }
     }
 
-    pub(super) fn has_less(&mut self, key: MemberKey, count: usize) {
-        if let Some(member) = self.member(key) {
-            let was_full = member.out >= member.window;
-            member.out = member.out.saturating_sub(count);
-            if was_full && count > 0 {
-                member.wake();
-            }
+    /// So many messages of a lane are not with the consumer any more; these, where it counts bytes.
+    pub(super) fn has_less(
+        &mut self,
+        key: MemberKey,
+        lane: LaneKey,
+        count: usize,
+        positions: &[u64],
+    ) {
+        if let Some(member) = self.member(key)
+            && member.credit.give(lane, count, positions)
+        {
+            member.wake();
+        }
+    }
+
+    /// The same for everything that it had of the lane.
+    pub(super) fn has_nothing(&mut self, key: MemberKey, lane: LaneKey, count: usize) {
+        if let Some(member) = self.member(key)
+            && member.credit.give_all(lane, count)
+        {
+            member.wake();
         }
     }
 

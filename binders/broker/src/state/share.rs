@@ -152,7 +152,7 @@ impl State {
                     }
                 }
             }
-            self.has_less(key, count);
+            self.has_nothing(key, own, count);
             self.pass_on(own.destination, own.group);
         }
         self.wake();
@@ -190,7 +190,7 @@ impl State {
     ) -> Result<(Change, Vec<u64>), NotYours> {
         let lane = self.lane(own).ok_or(NotYours)?;
         let (taken, moves) = lane.begin_commit(position, key.number)?;
-        self.has_less(key, taken.len());
+        self.has_less(key, own, taken.len(), &taken);
         let change = Change::Commit {
             lane: own,
             position,
@@ -280,12 +280,13 @@ impl State {
         if group.members.first() == Some(&key.index) {
             return;
         }
-        let given = group
-            .lanes
-            .iter_mut()
-            .map(|lane| lane.give_back(key.number));
-        let given: usize = given.sum();
-        self.has_less(key, given);
+        let lanes = (0..).zip(&mut group.lanes);
+        let given: Vec<_> = lanes
+            .map(|(partition, lane)| (LaneKey { partition, ..own }, lane.give_back(key.number)))
+            .collect();
+        for (lane, count) in given {
+            self.has_nothing(key, lane, count);
+        }
         self.touched.insert(own.destination);
     }
 }

@@ -73,17 +73,19 @@ impl Destination {
         live.drop(&entry);
     }
 
+    /// Of the messages before `to`, those go for which this holds.
     fn remove_where(
         &mut self,
         partition: usize,
+        to: u64,
         live: &mut Live,
-        goes: impl Fn(u64, &Entry) -> bool,
+        goes: impl Fn(&Entry) -> bool,
     ) {
         let Some(log) = self.logs.get(partition) else {
             return;
         };
-        let gone = log.entries.iter();
-        let gone = gone.filter(|(position, entry)| goes(*position, entry));
+        let gone = log.entries.iter().take_while(|(at, _)| *at < to);
+        let gone = gone.filter(|(_, entry)| goes(entry));
         let gone: Vec<u64> = gone.map(|(position, _)| position).collect();
         for position in gone {
             self.remove(partition, position, live);
@@ -119,9 +121,8 @@ impl State {
     /// Everything of the partition that is done and lies before `to` goes.
     pub(super) fn trim(&mut self, id: u32, partition: u32, to: u64) {
         if let Some(destination) = self.destinations.get_mut(&id) {
-            destination.remove_where(partition as usize, &mut self.live, |position, entry| {
-                position < to && entry.is(Entry::DONE)
-            });
+            let live = &mut self.live;
+            destination.remove_where(partition as usize, to, live, |entry| entry.is(Entry::DONE));
         }
     }
 
@@ -131,7 +132,7 @@ impl State {
             return;
         };
         for (partition, to) in to.iter().enumerate() {
-            destination.remove_where(partition, &mut self.live, |position, _| position < *to);
+            destination.remove_where(partition, *to, &mut self.live, |_| true);
         }
         self.touched.insert(id);
     }

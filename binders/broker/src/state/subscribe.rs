@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::{
     State,
+    credit::Credit,
     destination::Destination,
     member::{Member, MemberKey},
 };
@@ -20,7 +21,10 @@ use crate::record::{Change, LaneKey, nanos};
 pub(crate) struct Joining {
     /// Destinations with the group in each.
     pub(crate) groups: Vec<(u32, u32)>,
+    /// Messages that may be out.
     pub(crate) window: usize,
+    /// Their bytes, where these are limited too.
+    pub(crate) window_bytes: Option<u64>,
     /// In nanoseconds.
     pub(crate) lease: Option<u64>,
     /// Whether it is to be told what changes for it, and says when it has let something go.
@@ -77,8 +81,7 @@ impl State {
             lanes,
             first: 0,
             paused: std::collections::HashSet::new(),
-            window: joining.window.max(1),
-            out: 0,
+            credit: Credit::new(joining.window, joining.window_bytes),
             ended: None,
             is_waiting: false,
             notify: notify.clone(),

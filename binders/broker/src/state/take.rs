@@ -45,22 +45,20 @@ impl State {
             return Taken::Turn(turn);
         }
         member.is_waiting = false;
-        let room = max.min(member.window.saturating_sub(member.out));
+        let room = max.min(member.credit.room());
         let before = picks.len();
-        if room > 0 {
-            self.pick(key, picks, room, now);
-        }
+        let is_short = room > 0 && self.pick(key, picks, room, now);
         let taken = picks.len() - before;
         let due = if taken == 0 {
-            self.due(key, room)
+            self.due(key, if is_short { 0 } else { room })
         } else {
             None
         };
         let Some(member) = self.member(key) else {
             return Taken::Ended(Ended::Closed);
         };
-        member.out += taken;
         if taken > 0 {
+            member.credit.take(&picks[before..], &member.lanes);
             if let Some(lease) = member.lease {
                 let leases = picks[before..].iter().map(|pick| Lease {
                     end: now.saturating_add(lease),
@@ -76,8 +74,9 @@ impl State {
         Taken::Nothing(due)
     }
 
-    /// Asks one lane after the other, beginning with another one each time.
-    fn pick(&mut self, key: MemberKey, picks: &mut Vec<Pick>, room: usize, now: u64) {
+    /// Asks one lane after the other, beginning with another one each time; returns whether a message was too large for what is left of
+    /// the consumer's credit.
+    fn pick(&mut self, key: MemberKey, picks: &mut Vec<Pick>, room: usize, now: u64) -> bool {
         let time = self.time;
         let member = &mut self.members[key.index];
         let count = member.lanes.len();
@@ -90,10 +89,12 @@ impl State {
             lane: 0,
             now,
             keeps_over: false,
+            grant: member.credit.grant(),
+            is_short: false,
         };
         for index in (first..count).chain(0..first.min(count)) {
             if taker.room == 0 {
-                return;
+                break;
             }
             taker.lane = u32::try_from(index).unwrap_or(u32::MAX);
             let member = &self.members[key.index];
@@ -113,6 +114,7 @@ impl State {
                 group.lanes[partition].take(&destination.logs[partition], &mut taker);
             }
         }
+        taker.is_short
     }
 
     /// When something becomes due for this consumer, which has so much room.
@@ -157,7 +159,9 @@ impl State {
             if slot.is_ok_and(|slot| slot.deliveries == lease.deliveries) {
                 own.line_up(lease.position);
                 self.touched.insert(lane.destination);
-                self.members[key.index].out -= 1;
+                self.members[key.index]
+                    .credit
+                    .give(lane, 1, &[lease.position]);
                 self.stand_back(key, lane);
             }
         }

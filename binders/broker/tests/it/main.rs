@@ -4,8 +4,10 @@
 
 mod backlog;
 mod basics;
+mod credit;
 mod damage;
 mod leases;
 mod limits;
 mod publishers;
 mod snapshots;
+mod socket;

@@ -68,8 +68,8 @@ fn work() -> Vec<Step> {
         create(1, Durability::Os, 2),
     ];
     steps.extend([
-        Step::Join(0, 0, GroupMode::Key),
-        Step::Join(1, 0, GroupMode::Key),
+        Step::Join(0, 0, GroupMode::Key, None),
+        Step::Join(1, 0, GroupMode::Key, None),
     ]);
     for number in 0..4 {
         steps.append(&mut round(number));
@@ -78,7 +78,7 @@ fn work() -> Vec<Step> {
     steps.extend([
         create(1, Durability::Memory, 0),
         Step::Close,
-        Step::Join(0, 0, GroupMode::Key),
+        Step::Join(0, 0, GroupMode::Key, None),
     ]);
     steps.extend([
         Step::Receive(0, 100),
@@ -118,7 +118,7 @@ async fn cut_off(operation: u64) -> Option<World> {
 async fn go_on_working(world: &mut World) {
     let more = [
         Step::Publish(0, vec![draft(9_000, Some(1)), draft(40, None)]),
-        Step::Join(0, 1, GroupMode::Key),
+        Step::Join(0, 1, GroupMode::Key, None),
         Step::Receive(0, 3),
         Step::Ack(0, 0, 2),
         Step::Checkpoint,

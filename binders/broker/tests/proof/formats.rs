@@ -7,7 +7,7 @@ use mq_broker::{
         sim::{Disk, Seeded},
     },
 };
-use mq_core::message::Message;
+use mq_core::{error::ErrorKind, message::Message};
 
 use crate::world::{SEGMENT, open, options, runtime};
 
@@ -46,7 +46,7 @@ fn ending(disk: &Disk, end: &str) -> String {
 /// A file of the same kind and content in a later format, with a sound checksum.
 fn later(disk: &Disk, end: &str) -> Vec<u8> {
     let mut bytes = disk.bytes(&ending(disk, end));
-    bytes[7] = 3;
+    bytes[7] = 4;
     if end == ".snapshot" {
         let len = bytes.len() - 4;
         let crc = crc32c::crc32c(&bytes[..len]);
@@ -73,9 +73,9 @@ fn what_a_newer_version_has_written_is_refused_by_name_and_not_as_damage() {
             let other = disk.image(1);
             other.put(&name, later(&disk, end));
             let said = refusal(&other);
-            assert!(said.contains(&name) && said.contains("format 3"), "{said}");
+            assert!(said.contains(&name) && said.contains("format 4"), "{said}");
             assert!(
-                said.contains("up to 2") && said.contains("upgrade"),
+                said.contains("up to 3") && said.contains("upgrade"),
                 "{said}"
             );
             assert!(!said.contains("repair"), "{said}");
@@ -86,60 +86,84 @@ fn what_a_newer_version_has_written_is_refused_by_name_and_not_as_damage() {
         }
         let other = disk.image(1);
         other.lock().expect("free");
-        other.set_note(b"format = 3\n").expect("written");
+        other.set_note(b"format = 4\n").expect("written");
         other.unlock();
         let said = refusal(&other);
-        assert!(said.contains("LOCK") && said.contains("format 3"), "{said}");
+        assert!(said.contains("LOCK") && said.contains("format 4"), "{said}");
     });
 }
 
-/// The folder that the format before this one has left behind, after a crash.
-fn of_format_1() -> Disk {
+const JOURNAL: &str = "00000000000000000000.journal";
+
+/// The folder that an earlier format has left behind, after a crash, with the name of its snapshot.
+fn of_format(format: u8) -> (Disk, &'static str) {
     let disk = Disk::new();
-    disk.put(
-        "00000000000000000000.journal",
-        include_bytes!("../fixtures/v1/00000000000000000000.journal").to_vec(),
-    );
-    disk.put(
-        "00000000000000003000.snapshot",
-        include_bytes!("../fixtures/v1/00000000000000003000.snapshot").to_vec(),
-    );
-    disk
+    let (journal, name, snapshot): (&[u8], _, &[u8]) = match format {
+        1 => (
+            include_bytes!("../fixtures/v1/00000000000000000000.journal"),
+            "00000000000000003000.snapshot",
+            include_bytes!("../fixtures/v1/00000000000000003000.snapshot"),
+        ),
+        _ => (
+            include_bytes!("../fixtures/v2/00000000000000000000.journal"),
+            "00000000000000002048.snapshot",
+            include_bytes!("../fixtures/v2/00000000000000002048.snapshot"),
+        ),
+    };
+    disk.put(JOURNAL, journal.to_vec());
+    disk.put(name, snapshot.to_vec());
+    (disk, name)
 }
 
 #[test]
-fn a_folder_of_the_version_before_goes_on_with_or_without_its_snapshot() {
+fn a_folder_of_an_earlier_version_goes_on_with_or_without_its_snapshot() {
     runtime().block_on(async {
-        for with_snapshot in [true, false] {
-            let disk = of_format_1();
+        for (format, with_snapshot) in [(1, true), (1, false), (2, true), (2, false)] {
+            let (disk, snapshot) = of_format(format);
             if !with_snapshot {
-                disk.take("00000000000000003000.snapshot");
+                disk.take(snapshot);
             }
             for _ in 0..3 {
                 let broker = open(&disk, &fixed(false)).expect("read");
-                check_format_1(&broker).await;
+                check(&broker, format).await;
                 broker.close().await.expect("closed");
             }
             let broker = open(&disk, &fixed(false)).expect("read");
             publish(&broker, &["new"]).await;
-            let old = disk.bytes("00000000000000000000.journal");
-            let fixture = of_format_1().bytes("00000000000000000000.journal");
+            let (old, fixture) = (disk.bytes(JOURNAL), of_format(format).0.bytes(JOURNAL));
             assert_eq!(old, fixture, "nothing is added to a file of another format");
             let left = disk.killed();
             drop(broker);
             let broker = open(&left, &fixed(false)).expect("both formats in one journal");
             assert!(broker.inspect().0 > SEGMENT);
-            check_format_1(&broker).await;
+            check(&broker, format).await;
+            // A publisher that was opened without an epoch has one owner from now on.
+            let [first, second] = [(); 2].map(|()| broker.publisher("shop"));
+            let (first, second) = (first.await.expect("open"), second.await.expect("open"));
+            let bill = [Message::new("bill 4")];
+            let late = first.publish("bills", 3, &bill).await.remove(0);
+            assert_eq!(late.expect_err("fenced").kind(), ErrorKind::Lost);
+            assert!(second.publish("bills", 3, &bill).await[0].is_ok());
         }
     });
 }
 
-async fn check_format_1(broker: &Broker) {
+async fn check(broker: &Broker, format: u8) {
     let options = broker.destination("orders").expect("there");
     assert_eq!((options.partitions, options.retain), (2, 3));
     assert_eq!((options.max_messages, options.full), (50, Full::Reject));
-    let shop = broker.publisher("shop").await.expect("there");
-    assert_eq!((shop.last(), count(broker, "bills")), (2, Some(3)));
+    let attempts = if format > 1 { 9 } else { 0 };
+    assert_eq!((options.max_attempts, options.max_age), (attempts, None));
+    let last = |name| {
+        let mut all = broker.publishers().into_iter();
+        all.find(|one| &*one.name == name)
+            .map(|one| (one.last, one.epoch))
+    };
+    assert_eq!(
+        (last("shop"), count(broker, "bills")),
+        (Some((2, 0)), Some(3))
+    );
+    assert_eq!(last("till"), (format > 1).then_some((5, 0)));
     let audit = Subscribe::to("bills").group("audit");
     let mut audit = broker.subscribe(&audit).await.expect("joined");
     assert_eq!(audit.receive(9).await.expect("two").len(), 2);

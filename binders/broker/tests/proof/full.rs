@@ -1,7 +1,7 @@
 //! Disks that are full, slow or broken.
 
 use mq_broker::{
-    Broker, BrokerOptions, Delivered, Subscribe, Subscription,
+    Broker, BrokerOptions, Delivered, DiskRoom, Subscribe, Subscription,
     storage::sim::{Disk, Fault, Seeded},
 };
 use mq_core::{
@@ -16,6 +16,70 @@ fn fixed() -> BrokerOptions {
     options.spares = 0;
     options.auto_create = true;
     options
+}
+
+#[test]
+fn publications_are_slowed_then_refused_as_room_runs_out_and_settlements_never() {
+    runtime().block_on(async {
+        let disk = Disk::new();
+        let mut options = fixed();
+        (options.reserve, options.slow_below) = (4 << 20, 8 << 20);
+        let broker = open(&disk, &options).expect("empty");
+        let wanted = Subscribe::to("orders").group("billing");
+        let mut billing = broker.subscribe(&wanted).await.expect("joined");
+        for id in 0..4 {
+            publish(&broker, id).await.expect("stored");
+        }
+        let held = billing.receive(4).await.expect("messages");
+        let rooms = [(6 << 20, DiskRoom::Low), (2 << 20, DiskRoom::Out)];
+        for (index, (room, expected)) in rooms.into_iter().enumerate() {
+            disk.set_room(Some(room));
+            broker.checkpoint().expect("written");
+            assert_eq!(broker.disk_room(), expected);
+            // Nobody waits for the first one: 35 KiB a second are let in.
+            let first = publish(&broker, 4).await;
+            assert_eq!(first.is_ok(), expected == DiskRoom::Low, "{first:?}");
+            let step = [Message::new("bill").destination("bills")];
+            let held = &held[2 * index..][..2];
+            let stored = billing.commit(&step, &held[..1]).await;
+            // Outputs count as publications only where there is no room at all.
+            assert_eq!(stored.is_ok(), expected == DiskRoom::Low, "{stored:?}");
+            held[1].ack().await.expect("settled");
+        }
+        disk.set_room(None);
+        broker.checkpoint().expect("written");
+        assert_eq!(broker.disk_room(), DiskRoom::Enough);
+        publish(&broker, 5).await.expect("stored");
+    });
+}
+
+#[test]
+fn a_storm_of_publications_is_refused_in_time_while_room_is_low() {
+    runtime().block_on(async {
+        let disk = Disk::new();
+        let mut options = fixed();
+        (options.reserve, options.slow_below) = (4 << 20, 8 << 20);
+        let broker = open(&disk, &options).expect("empty");
+        publish(&broker, 0).await.expect("stored");
+        disk.set_room(Some(5 << 20));
+        broker.checkpoint().expect("written");
+        // Half a second for each: the first dozen would be let in, in their turns.
+        let messages: Vec<_> = (1..40).map(|id| Message::new(body(id, 9_000))).collect();
+        let calls = messages
+            .iter()
+            .map(|one| broker.publish("orders", std::slice::from_ref(one)));
+        let (mut calls, mut refused) = (calls.map(Box::pin).collect::<Vec<_>>(), Vec::new());
+        for call in &mut calls {
+            if let Some(mut results) = crate::world::poll_once(call) {
+                refused.extend(results.remove(0).err());
+            }
+        }
+        assert!(refused.len() > 20, "{}", refused.len());
+        for error in refused {
+            assert!(error.is_temporary() && error.kind() == ErrorKind::Full);
+            assert!(error.message().contains("`slow_below`"), "{error}");
+        }
+    });
 }
 
 async fn publish(broker: &Broker, id: u64) -> Result<()> {

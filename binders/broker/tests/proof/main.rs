@@ -1,7 +1,9 @@
 //! The broker is proven against a model, and against every failure of a disk.
 
+mod age;
 mod clock;
 mod crash;
+mod credit;
 mod damage;
 mod ends;
 mod formats;
@@ -11,6 +13,7 @@ mod lazy;
 mod model;
 mod options;
 mod poison;
+mod publishers;
 mod regressions;
 mod run;
 mod sharing;

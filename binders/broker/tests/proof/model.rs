@@ -87,8 +87,16 @@ pub(crate) struct Lane {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     pub(crate) destinations: BTreeMap<String, Destination>,
-    /// By name: the highest number that was stored.
-    pub(crate) publishers: BTreeMap<String, u64>,
+    pub(crate) publishers: BTreeMap<String, Publisher>,
+}
+
+/// A publisher that numbers its messages.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Publisher {
+    /// The highest number that was stored.
+    pub(crate) last: u64,
+    /// How often it was opened: only who has opened it last can publish.
+    pub(crate) epoch: u32,
 }
 
 /// A place of a message.
@@ -409,13 +417,13 @@ impl Model {
     ) -> Vec<Option<u64>> {
         let mut stored = Vec::new();
         for (index, message) in (0..).zip(messages) {
-            if let Some((publisher, first)) = numbers {
-                let last = self.publishers.get_mut(publisher).expect("a publisher");
-                if first + index <= *last {
+            if let Some((name, first)) = numbers {
+                let publisher = self.publishers.get_mut(name).expect("a publisher");
+                if first + index <= publisher.last {
                     stored.push(None);
                     continue;
                 }
-                *last = first + index;
+                publisher.last = first + index;
             }
             let destination = self.destinations.get_mut(destination);
             stored.push(Some(destination.expect("there").store(message.clone())));

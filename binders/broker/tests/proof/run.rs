@@ -24,9 +24,11 @@ impl World {
             Step::Number(which, who, back, drafts) => {
                 self.number(which, PUBLISHERS[who], back, &drafts).await;
             }
+            Step::Open(who) => self.open_publisher(PUBLISHERS[who]).await,
+            Step::Late(which, who, drafts) => self.late(which, PUBLISHERS[who], &drafts).await,
             Step::Together(drafts) => self.together(&drafts).await,
-            Step::Join(which, group, mode) => {
-                self.join(DESTINATIONS[which], GROUPS[group], Some(mode))
+            Step::Join(which, group, mode, bytes) => {
+                self.join(DESTINATIONS[which], GROUPS[group], Some(mode), bytes)
                     .await;
             }
             Step::Mode(which, group, mode) => {
@@ -84,6 +86,8 @@ impl World {
         options.retain = retain;
         options.full = full.real();
         options.durability = durability;
+        // Nothing becomes so old here.
+        options.max_age = (retain == 2).then_some(Duration::from_secs(86_400));
         let mut made = Destination::new(partitions as usize, limit, full, durability);
         if durability == Durability::Memory {
             made.lose(u64::from(self.broker().boots()) << 40);
@@ -101,7 +105,7 @@ impl World {
         self.end(said, after, true);
     }
 
-    fn draw(&mut self, name: &str, draft: &Draft, stamp: SystemTime) -> Message {
+    pub(crate) fn draw(&mut self, name: &str, draft: &Draft, stamp: SystemTime) -> Message {
         let partitions = self.model.destinations[name].partitions.len() as u32;
         Message {
             id: self.id(),
@@ -113,26 +117,12 @@ impl World {
         }
     }
 
-    async fn number(&mut self, which: usize, publisher: &str, back: u64, drafts: &[Draft]) {
-        let known = self.model.destinations.get(DESTINATIONS[which]);
-        if known.is_none_or(|known| known.durability == Durability::Memory) {
-            return;
-        }
-        if !self.model.publishers.contains_key(publisher) {
-            let said = self.broker().publisher(publisher).await;
-            let mut after = self.model.clone();
-            after.publishers.insert(publisher.to_owned(), 0);
-            if self.end(said, after, true).is_none() {
-                return;
-            }
-        }
-        let first = (self.model.publishers[publisher] + 1)
-            .saturating_sub(back)
-            .max(1);
-        self.publish(which, drafts, Some((publisher, first))).await;
-    }
-
-    async fn publish(&mut self, which: usize, drafts: &[Draft], numbers: Option<(&str, u64)>) {
+    pub(crate) async fn publish(
+        &mut self,
+        which: usize,
+        drafts: &[Draft],
+        numbers: Option<(&str, u64)>,
+    ) {
         let name = DESTINATIONS[which];
         let Some(destination) = self.model.destinations.get(name) else {
             return;
@@ -149,8 +139,8 @@ impl World {
         let mut said = match numbers {
             None => self.broker().publish(name, &reals).await,
             Some((publisher, first)) => {
-                let publisher = self.broker().publisher(publisher).await;
-                publisher.expect("there").publish(name, first, &reals).await
+                let owner = self.owner(publisher).expect("open");
+                owner.publish(name, first, &reals).await
             }
         };
         for refused in said.drain(fitting..) {

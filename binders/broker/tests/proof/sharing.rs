@@ -170,7 +170,13 @@ pub(crate) fn refused_in_log(said: Result<()>) {
 }
 
 impl World {
-    pub(crate) async fn join(&mut self, name: &str, group: &str, mode: Option<GroupMode>) {
+    pub(crate) async fn join(
+        &mut self,
+        name: &str,
+        group: &str,
+        mode: Option<GroupMode>,
+        bytes: Option<u64>,
+    ) {
         if !self.model.destinations.contains_key(name) || self.consumers.len() >= 6 {
             return;
         }
@@ -179,6 +185,9 @@ impl World {
         let mut subscribe = Subscribe::to(name).group(group);
         if let Some(mode) = known.map(|known| known.mode).or(mode) {
             subscribe = subscribe.mode(mode);
+        }
+        if let Some(bytes) = bytes {
+            subscribe = subscribe.window_bytes(bytes);
         }
         let is_new = known.is_none();
         let said = self.broker().subscribe(&subscribe).await;
@@ -199,6 +208,7 @@ impl World {
                 destination: name.to_owned(),
                 group: group.to_owned(),
                 subscription,
+                bytes,
                 held: Vec::new(),
             });
             let destination = self.model.destinations.get_mut(name).expect("there");

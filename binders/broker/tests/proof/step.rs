@@ -43,10 +43,14 @@ pub(crate) enum Step {
     Publish(usize, Vec<Draft>),
     /// Numbered, going back by so many numbers that were stored already.
     Number(usize, usize, u64, Vec<Draft>),
+    /// Another owner of a publisher.
+    Open(usize),
+    /// Numbered, by an owner who is not the last one.
+    Late(usize, usize, Vec<Draft>),
     /// To several destinations, all or nothing.
     Together(Vec<(usize, Draft)>),
-    /// A group that is not there yet gets this mode.
-    Join(usize, usize, GroupMode),
+    /// A group that is not there yet gets this mode; the consumer may have so many bytes.
+    Join(usize, usize, GroupMode, Option<u64>),
     Mode(usize, usize, GroupMode),
     Leave(usize),
     Receive(usize, usize),
@@ -137,9 +141,14 @@ pub(crate) fn any(chance: &mut Seeded) -> Step {
     let (which, who) = (index(chance, 3), index(chance, 8));
     match chance.below(100) {
         0..24 => Step::Publish(which, drafts(chance)),
-        24..30 => Step::Number(which, index(chance, 2), chance.below(3), drafts(chance)),
+        24..28 => Step::Number(which, index(chance, 2), chance.below(3), drafts(chance)),
+        28 => Step::Open(index(chance, 2)),
+        29 => Step::Late(which, index(chance, 2), drafts(chance)),
         30..33 => Step::Together(addressed(chance)),
-        33..41 => Step::Join(which, index(chance, 2), mode(chance)),
+        33..41 => {
+            let bytes = *chance.pick(&[None, None, Some(100), Some(500), Some(6_000)]);
+            Step::Join(which, index(chance, 2), mode(chance), bytes)
+        }
         41..44 => Step::Leave(who),
         44..62 => Step::Receive(who, 1 + index(chance, 5)),
         62..72 => Step::Ack(who, index(chance, 4), 1 + index(chance, 4)),

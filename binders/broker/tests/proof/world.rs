@@ -12,7 +12,7 @@ use std::{
 };
 
 use mq_broker::{
-    Broker, BrokerOptions, Delivered, Subscription, SystemTimeSource, TimeSource,
+    Broker, BrokerOptions, Delivered, Publisher, Subscription, SystemTimeSource, TimeSource,
     storage::{
         Storage,
         sim::{Disk, Seeded},
@@ -35,6 +35,8 @@ pub(crate) struct Consumer {
     pub(crate) destination: String,
     pub(crate) group: String,
     pub(crate) subscription: Subscription,
+    /// It may have so many bytes.
+    pub(crate) bytes: Option<u64>,
     pub(crate) held: Vec<Delivered>,
 }
 
@@ -75,6 +77,8 @@ pub(crate) struct World {
     pub(crate) options: BrokerOptions,
     pub(crate) model: Model,
     pub(crate) consumers: Vec<Consumer>,
+    /// Who has opened publishers in this process, by their names.
+    pub(crate) owners: Vec<(String, Publisher)>,
     pub(crate) counts: Counts,
     broker: Option<Broker>,
     /// Since the disk had everything for sure, oldest first.
@@ -96,6 +100,7 @@ pub(crate) fn options(chance: &mut Seeded) -> BrokerOptions {
     options.spares = *chance.pick(&[0, 2]);
     options.memory = *chance.pick(&[4 << 10, 1 << 20, 1 << 20, 1 << 20]);
     options.reserve = 0;
+    options.slow_below = 0;
     options.auto_create = false;
     options
 }
@@ -146,7 +151,7 @@ impl TimeSource for Wrong {
 }
 
 /// Polls a future once.
-fn poll_once<F: Future>(future: F) -> Option<F::Output> {
+pub(crate) fn poll_once<F: Future>(future: F) -> Option<F::Output> {
     let mut context = Context::from_waker(Waker::noop());
     match pin!(future).poll(&mut context) {
         Poll::Ready(output) => Some(output),
@@ -165,6 +170,7 @@ impl World {
             options,
             model: Model::default(),
             consumers: Vec::new(),
+            owners: Vec::new(),
             counts: Counts::default(),
             broker: Some(broker),
             points: Vec::new(),
@@ -189,6 +195,7 @@ impl World {
             options: self.options.clone(),
             model: self.model.clone(),
             consumers: Vec::new(),
+            owners: Vec::new(),
             counts: Counts::default(),
             broker: None,
             points: self.points.clone(),
@@ -280,6 +287,7 @@ impl World {
     /// Opens what a crash has left, and goes on there. `loses` says whether it may have lost what was not synced.
     pub(crate) async fn go_on(&mut self, disk: Disk, loses: bool) {
         self.consumers.clear();
+        self.owners.clear();
         self.broker = None;
         self.disk = disk;
         let again = self.open_or_crash();
@@ -360,6 +368,7 @@ impl World {
     /// Closes in an orderly way and opens again.
     pub(crate) async fn close(&mut self) {
         self.consumers.clear();
+        self.owners.clear();
         let before = self.point();
         let closed = self.broker().close().await;
         if let Err(error) = closed {
@@ -405,10 +414,16 @@ impl World {
             );
             self.look_at_groups(&name);
         }
-        for (name, last) in self.model.publishers.clone() {
-            let publisher = self.broker().publisher(&name).await.expect("there");
-            assert_eq!(publisher.last(), last, "numbers of {name}");
-        }
+        let publishers = self.broker().publishers().into_iter();
+        let mut publishers: Vec<_> = publishers
+            .map(|one| (one.name.to_string(), one.last, one.epoch))
+            .collect();
+        publishers.sort();
+        let known = self.model.publishers.iter();
+        let known: Vec<_> = known
+            .map(|(name, one)| (name.clone(), one.last, one.epoch))
+            .collect();
+        assert_eq!(publishers, known, "publishers");
     }
 
     /// Compares the messages of a destination; what everybody is done with may be gone.
@@ -454,7 +469,7 @@ impl World {
         let now = SystemTime::now();
         let number = self.consumers[who].number;
         let expected = self.model.destinations[&name].deliverable(&group, number, now);
-        if expected.is_empty() {
+        if self.allowed(who, &expected, max) == Some(0) {
             let subscription = &mut self.consumers[who].subscription;
             let got = poll_once(subscription.receive(max));
             let got = got.filter(|_| !self.disk.is_crashed());
@@ -469,13 +484,14 @@ impl World {
         }
         let mut count = 0;
         // What is read from the disk may come in several parts: the consumer has all of it, and has to be given it.
-        while count < max
-            && !self.model.destinations[&name]
-                .deliverable(&group, number, now)
-                .is_empty()
-        {
+        while count < max {
+            let rest = self.model.destinations[&name].deliverable(&group, number, now);
+            let allowed = self.allowed(who, &rest, max - count);
+            let Some(allowed) = allowed.filter(|allowed| *allowed > 0) else {
+                break;
+            };
             let subscription = &mut self.consumers[who].subscription;
-            let got = tokio::time::timeout(STUCK, subscription.receive(max - count)).await;
+            let got = tokio::time::timeout(STUCK, subscription.receive(allowed)).await;
             let Ok(got) = got else {
                 panic!("{name}, {group}: {expected:?} do not come");
             };

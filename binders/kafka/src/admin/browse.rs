@@ -8,6 +8,7 @@ use mq_core::{
 };
 
 use super::{KafkaAdmin, reader::Span};
+use crate::consumer::Place;
 
 impl KafkaAdmin {
     /// Up to `max` messages from `cursor` on, and where the next page begins: the next position of each partition.
@@ -56,6 +57,15 @@ impl KafkaAdmin {
             message: one.message,
         });
         Ok((browsed.collect(), Cursor(next)))
+    }
+}
+
+impl KafkaAdmin {
+    /// Whether there is a committed message of a partition at or behind `next` and before `end`; blocks.
+    pub(crate) fn has_message(&self, place: &Place, next: u64, end: u64) -> Result<bool> {
+        let (topic, partition) = place;
+        let mut spans = BTreeMap::from([(*partition, span(next, end, 1))]);
+        Ok(!self.read(topic, &mut spans, 1)?.is_empty())
     }
 }
 

@@ -81,6 +81,13 @@ impl KafkaAdmin {
         if wanted.is_empty() || plans.is_empty() {
             return Ok(Vec::new());
         }
+        if self.link.has_tokens() {
+            tracing::warn!(
+                binder = self.link.name(),
+                "settings of topics are not compared: this client's administration takes no tokens; remove `topic` from the settings"
+            );
+            return Ok(Vec::new());
+        }
         let topics: Vec<_> = plans
             .iter()
             .map(|plan| ResourceSpecifier::Topic(&plan.name))

@@ -13,9 +13,9 @@ use crate::{
 
 /// The first position that is kept, and the end of what is committed: what an open transaction has written lies beyond it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ends {
-    pub(super) low: u64,
-    pub(super) high: u64,
+pub(crate) struct Ends {
+    pub(crate) low: u64,
+    pub(crate) high: u64,
 }
 
 impl Ends {
@@ -33,7 +33,7 @@ impl KafkaAdmin {
     }
 
     /// The ends of these partitions, in their order.
-    pub(super) fn ends_of(
+    pub(crate) fn ends_of(
         &self,
         what: &'static str,
         places: &BTreeSet<Place>,

@@ -41,7 +41,9 @@ impl KafkaAdmin {
         let mut config = self.config.clone();
         config
             .set("group.id", group)
-            .set("enable.auto.commit", "false");
+            .set("enable.auto.commit", "false")
+            // Otherwise the answer waits for transactions that are open (KIP-447), as that of a process which was killed may be.
+            .set("isolation.level", "read_uncommitted");
         self.connect(&config)
     }
 
@@ -124,9 +126,9 @@ impl KafkaAdmin {
         let groups = list.groups().iter();
         for group in groups.filter(|group| group.name() != HANDLED) {
             match members::subscribed(group, topic) {
-                Some(true) => found.push(GroupInfo::new(group.name(), count(group))),
+                Some(true) => found.push(info(group)),
                 Some(false) => {}
-                None => open.push((group.name(), count(group))),
+                None => open.push(info(group)),
             }
         }
         for group in together(open, |group| self.with_positions(&places, group)) {
@@ -140,11 +142,11 @@ impl KafkaAdmin {
     fn with_positions(
         &self,
         places: &BTreeSet<Place>,
-        (name, members): (&str, u32),
+        group: GroupInfo,
     ) -> Result<Option<GroupInfo>> {
-        match self.with_group(name, |client| self.positions(client, places)) {
+        match self.with_group(&group.name, |client| self.positions(client, places)) {
             Ok(positions) if positions.is_empty() => Ok(None),
-            Ok(_) => Ok(Some(GroupInfo::new(name, members))),
+            Ok(_) => Ok(Some(group)),
             // Somebody else's group, which this user may not look at.
             Err(error) if error.kind() == ErrorKind::Unauthorized => Ok(None),
             Err(error) => Err(error),
@@ -196,6 +198,11 @@ fn refused(error: Error, group: &str) -> Error {
     Error::new(ErrorKind::Rejected, text).context("group", group)
 }
 
-fn count(group: &Listed) -> u32 {
-    u32::try_from(group.members().len()).unwrap_or(u32::MAX)
+/// A group with its members, where these can be asked for.
+fn info(group: &Listed) -> GroupInfo {
+    if members::is_hidden(group) {
+        return GroupInfo::uncounted(group.name());
+    }
+    let members = u32::try_from(group.members().len()).unwrap_or(u32::MAX);
+    GroupInfo::new(group.name(), members)
 }

@@ -2,6 +2,12 @@
 
 use rdkafka::groups::GroupInfo as Listed;
 
+/// Whether it cannot be asked for the group's members: librdkafka knows the request for classic groups alone (`DescribeGroups`), and
+/// brokers answer it for a group of KIP-848 as if there were no such group, although they have listed it.
+pub(super) fn is_hidden(group: &Listed) -> bool {
+    group.state() == "Dead"
+}
+
 /// Whether members of the group have subscribed to a topic; `None` if there are none, or they do not say so in a known form.
 pub(super) fn subscribed(group: &Listed, topic: &str) -> Option<bool> {
     let mut is_known = false;

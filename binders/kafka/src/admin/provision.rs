@@ -1,6 +1,6 @@
 //! Creating and verifying the topics and groups that bindings need.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use mq_core::{
     binder::{DestinationPlan, Drift, ProvisionReport},
@@ -73,12 +73,13 @@ impl KafkaAdmin {
         if self.settings.grow {
             self.grow(&mut sighted.there).await?;
         }
+        let sized = self.sized(&sighted).await?;
         let mut report = ProvisionReport {
             drift: self.drift(&sighted.there).await?,
             ..ProvisionReport::default()
         };
-        if !sighted.missing.is_empty() {
-            report.created = self.create_topics(&sighted.missing).await?;
+        if !sized.is_empty() {
+            report.created = self.create_topics(&sized).await?;
         }
         let plan = plan.to_vec();
         let founded = self.blocking(move |own| own.found_all(&plan)).await?;
@@ -86,7 +87,39 @@ impl KafkaAdmin {
         Ok(report)
     }
 
-    async fn create_topics(&self, missing: &[&DestinationPlan]) -> Result<Vec<String>> {
+    /// The plans of what is missing, with the numbers of partitions of those that have to be like others.
+    async fn sized(&self, sighted: &Sighted<'_>) -> Result<Vec<DestinationPlan>> {
+        let mut sized = Vec::with_capacity(sighted.missing.len());
+        for wanted in &sighted.missing {
+            let mut plan = (*wanted).clone();
+            if plan.partitions.is_none() {
+                for name in &wanted.like {
+                    let count = self.planned(sighted, name).await?;
+                    plan.partitions = plan.partitions.max(count);
+                }
+            }
+            sized.push(plan);
+        }
+        Ok(sized)
+    }
+
+    /// How many partitions a topic has or will have; `None` if that is left to the broker, or there is no such topic.
+    async fn planned(&self, sighted: &Sighted<'_>, name: &Arc<str>) -> Result<Option<u32>> {
+        if let Some((_, topic)) = sighted.there.iter().find(|(plan, _)| plan.name == *name) {
+            return Ok(Some(topic.partitions));
+        }
+        if let Some(plan) = sighted.missing.iter().find(|plan| plan.name == *name) {
+            return Ok(plan.partitions);
+        }
+        let name = name.clone();
+        match self.blocking(move |own| own.lookup(&name)).await {
+            Ok(topic) => Ok(Some(topic.partitions)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create_topics(&self, missing: &[DestinationPlan]) -> Result<Vec<String>> {
         let settings = self.settings.topic.iter();
         let settings: Vec<_> = settings
             .map(|(name, value)| (name, value.to_string()))

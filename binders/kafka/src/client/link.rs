@@ -1,7 +1,7 @@
 //! What is known of the connection to the cluster, from every client of the instance.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -19,6 +19,7 @@ use crate::{
     config::{HeaderStyle, Token, Tokens},
     error,
     headers::SpringPartitioner,
+    producer::Counts,
 };
 
 /// The state of an instance.
@@ -37,12 +38,10 @@ pub(crate) struct Link {
     headers: HeaderStyle,
     partitioner: SpringPartitioner,
     statistics: Statistics,
-    /// What consumers have complained of: the group, the partition, and where it stood.
-    stalls: Mutex<Stalls>,
+    counts: Counts,
+    /// What worked once, and why the cluster does not allow it any more.
+    rights: Mutex<BTreeMap<String, Option<String>>>,
 }
-
-/// Groups and partitions, and between which positions nothing came.
-type Stalls = HashMap<(String, String, i32), (u64, u64)>;
 
 /// What clients have told of the cluster.
 #[derive(Debug, Default)]
@@ -65,7 +64,8 @@ impl Link {
             headers,
             partitioner: SpringPartitioner::default(),
             statistics: Statistics::default(),
-            stalls: Mutex::default(),
+            counts: Counts::default(),
+            rights: Mutex::default(),
         }
     }
 
@@ -75,18 +75,6 @@ impl Link {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Whether this is the first complaint of messages that do not come, between these positions.
-    pub(crate) fn complain(
-        &self,
-        group: &str,
-        place: &(String, i32),
-        positions: (u64, u64),
-    ) -> bool {
-        let mut stalls = self.stalls.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (group.to_owned(), place.0.clone(), place.1);
-        stalls.insert(key, positions) != Some(positions)
     }
 
     /// How headers are called.
@@ -101,6 +89,11 @@ impl Link {
 
     pub(crate) fn statistics(&self) -> &Statistics {
         &self.statistics
+    }
+
+    /// How many partitions topics have to which dead letters go.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     pub(crate) fn has_tokens(&self) -> bool {
@@ -122,7 +115,47 @@ impl Link {
             return Health::Down("closed".to_owned());
         }
         let found = self.found.borrow().clone();
-        found.unwrap_or_else(|| Health::Down("not connected yet".to_owned()))
+        match found {
+            None => Health::Down("not connected yet".to_owned()),
+            Some(Health::Up) => self.allowed(),
+            Some(found) => found,
+        }
+    }
+
+    fn rights(&self) -> MutexGuard<'_, BTreeMap<String, Option<String>>> {
+        self.rights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How well an instance is whose brokers answer.
+    fn allowed(&self) -> Health {
+        match self.rights().values().flatten().next() {
+            None => Health::Up,
+            Some(reason) => Health::Degraded(reason.clone()),
+        }
+    }
+
+    /// Notes that something works.
+    pub(crate) fn allow(&self, what: &str) {
+        if let Some(Some(_)) = self.rights().insert(what.to_owned(), None) {
+            tracing::info!(binder = %self.name, what, "Kafka allows this again");
+        }
+    }
+
+    /// The error of something that is not allowed; a temporary one, and the instance is degraded, if it was allowed before: a right that
+    /// was taken away may be given back.
+    pub(crate) fn deny(&self, what: &str, error: Error) -> Error {
+        if error.kind() != ErrorKind::Unauthorized {
+            return error;
+        }
+        let mut rights = self.rights();
+        let Some(denial) = rights.get_mut(what) else {
+            return error;
+        };
+        if denial.is_none() {
+            tracing::warn!(binder = %self.name, what, error = %error.chain(), "Kafka does not allow this any more");
+        }
+        *denial = Some(error.chain());
+        error.temporary()
     }
 
     /// Waits until it is known whether brokers answer.

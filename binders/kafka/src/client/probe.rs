@@ -74,7 +74,7 @@ fn run(client: &Plain, link: &Link, idle: &Pool) {
     prime(client, PATIENCE);
     let mut asked: Option<Instant> = None;
     while !link.is_closed() {
-        let is_calm = !link.take_suspicion() && link.health() == Health::Up;
+        let is_calm = !link.take_suspicion() && !matches!(link.health(), Health::Down(_));
         let is_fresh = asked.is_some_and(|at| at.elapsed() < CALM);
         if !(is_calm && is_fresh) {
             let answer = ask(client);

@@ -84,16 +84,7 @@ impl Statistics {
 
     pub(crate) fn take(&self, binder: &str, found: &Native) {
         let one = ClientStatistics::from(found);
-        tracing::debug!(
-            target: "mq_kafka::statistics",
-            binder,
-            client = one.client,
-            messages_sent = one.messages_sent,
-            messages_received = one.messages_received,
-            queued = one.queued,
-            brokers = one.brokers.len(),
-            "counted"
-        );
+        one.tell(binder);
         let mut counted = self.lock();
         counted.retain(|_, (at, _)| at.elapsed() < KEEP);
         counted.insert(one.client.clone(), (Instant::now(), one));
@@ -101,6 +92,56 @@ impl Statistics {
 
     pub(crate) fn all(&self) -> Vec<ClientStatistics> {
         self.lock().values().map(|(_, one)| one.clone()).collect()
+    }
+}
+
+impl ClientStatistics {
+    /// Messages that were fetched and wait for the framework, of all partitions.
+    #[must_use]
+    pub fn fetched(&self) -> u64 {
+        self.partitions.iter().map(|one| one.fetched).sum()
+    }
+
+    /// Positions between what was read and the ends of its partitions, in all of them.
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        self.partitions.iter().filter_map(|one| one.lag).sum()
+    }
+
+    /// The slowest broker's time until an answer.
+    #[must_use]
+    pub fn round_trip(&self) -> Duration {
+        let times = self.brokers.iter().map(|one| one.round_trip);
+        times.max().unwrap_or_default()
+    }
+
+    /// Requests that were not sent, or not answered in time, to all brokers.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        let failures = self.brokers.iter().map(|one| one.errors + one.timeouts);
+        failures.sum()
+    }
+
+    /// Everything as an event, for whoever makes metrics of events.
+    fn tell(&self, binder: &str) {
+        tracing::debug!(
+            target: "mq_kafka::statistics",
+            binder,
+            client = self.client,
+            role = self.role,
+            messages_sent = self.messages_sent,
+            bytes_sent = self.bytes_sent,
+            messages_received = self.messages_received,
+            bytes_received = self.bytes_received,
+            queued = self.queued,
+            queued_bytes = self.queued_bytes,
+            fetched = self.fetched(),
+            lag = self.lag(),
+            round_trip = ?self.round_trip(),
+            failures = self.failures(),
+            brokers = self.brokers.len(),
+            "counted"
+        );
     }
 }
 

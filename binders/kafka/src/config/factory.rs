@@ -1,6 +1,6 @@
 //! The kind `kafka`, for the registry of binders.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mq_core::{
@@ -152,6 +152,12 @@ fn mistakes(own: &KafkaSettings) -> Vec<(&'static str, &'static str, &'static st
             "set 1 or more",
         ),
         (own.timeout.is_zero(), "timeout", "is 0", "set \"5s\""),
+        (
+            own.silence < Duration::from_secs(1),
+            "silence",
+            "is less than a second",
+            "set \"30s\", or at least \"1s\"",
+        ),
         (
             !(1_000..=1_000_000_000).contains(&own.max_message),
             "max_message",

@@ -115,9 +115,10 @@ impl KafkaSettler {
 
 fn refused(error: &KafkaError) -> SettleError {
     let error = error::classify("committing", error);
-    if error.kind() == ErrorKind::Lost {
-        SettleError::Lost
-    } else {
-        SettleError::Failed(error)
+    match error.kind() {
+        ErrorKind::Lost => SettleError::Lost,
+        // Messages came: the right was there, and may come back.
+        ErrorKind::Unauthorized => SettleError::Failed(error.temporary()),
+        _ => SettleError::Failed(error),
     }
 }

@@ -138,8 +138,8 @@ fn send(round: &mut Round, shared: &Shared, client: &Client) -> Result<(), Kafka
     }
 }
 
-/// Whether a commit was refused because members come and go, or their coordinator moves.
-fn is_in_motion(error: &KafkaError) -> bool {
+/// Whether something was refused because members come and go, or their coordinator moves.
+pub(super) fn is_in_motion(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as C;
     let code = error.rdkafka_error_code();
     let is_rebalance = matches!(

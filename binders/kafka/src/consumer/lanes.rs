@@ -24,6 +24,8 @@ pub(crate) struct Slot {
     pub(crate) partition: i32,
     pub(crate) epoch: u32,
     pub(crate) state: LaneState,
+    /// The loop has been told of this assignment: what it asks of the lane is not meant for an earlier one of the same number.
+    pub(crate) is_known: bool,
 }
 
 /// Every lane by its number.
@@ -42,6 +44,7 @@ impl Lanes {
             partition,
             epoch: self.epoch,
             state: LaneState::Reading,
+            is_known: false,
         };
         let known = self.find(topic, partition);
         let id = match known.or_else(|| self.free()) {
@@ -95,6 +98,14 @@ impl Lanes {
             .is_none_or(|first| topics.all(|topic| topic == first))
     }
 
+    /// The loop is told of an assignment.
+    pub(crate) fn tell(&mut self, id: LaneId, epoch: u32) {
+        let slot = self.slots.get_mut(id.0 as usize);
+        if let Some(slot) = slot.filter(|slot| slot.epoch == epoch) {
+            slot.is_known = true;
+        }
+    }
+
     pub(crate) fn set(&mut self, id: LaneId, state: LaneState) {
         if let Some(slot) = self.slots.get_mut(id.0 as usize) {
             slot.state = state;
@@ -128,6 +139,10 @@ mod tests {
         let (again, newer) = lanes.assign(&topic, 7);
         assert_eq!(again, first);
         assert_ne!(newer, epoch);
+        lanes.tell(again, epoch);
+        assert!(lanes.get(again).is_some_and(|slot| !slot.is_known));
+        lanes.tell(again, newer);
+        assert!(lanes.get(again).is_some_and(|slot| slot.is_known));
         assert_eq!(lanes.find("orders", 7), Some(again));
         assert_eq!(lanes.find("orders", 0), None);
         assert_eq!(lanes.assigned().len(), 2);

@@ -21,6 +21,7 @@ use super::{
     thread::{Reader, Reading},
 };
 use crate::{
+    admin::KafkaAdmin,
     client::{Context, Link, prime},
     error,
     transaction::TransactionPlan,
@@ -35,6 +36,8 @@ pub(crate) struct Opening {
     pub(crate) timeout: Duration,
     pub(crate) handover: Duration,
     pub(crate) session_timeout: Duration,
+    pub(crate) silence: Duration,
+    pub(crate) admin: KafkaAdmin,
     pub(crate) transactions: TransactionPlan,
 }
 
@@ -139,6 +142,8 @@ impl Opening {
             runtime: Handle::current(),
             handover: self.handover,
             patience: self.session_timeout / 2,
+            silence: self.silence,
+            admin: self.admin,
         };
         reader.spawn(reading, done)?;
         Ok(KafkaConsumer {

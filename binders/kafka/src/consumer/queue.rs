@@ -10,11 +10,11 @@ use mq_core::binder::{Event, LaneId, Record};
 use tokio::sync::Notify;
 
 /// The thread stops reading beyond so many records.
-const RECORDS: usize = 4_096;
+const RECORDS: usize = 16_384;
 /// The thread stops reading beyond so many bytes of payload.
 const BYTES: usize = 16 << 20;
 /// Emptied storage that is kept for the next batches.
-const SPARES: usize = 8;
+const SPARES: usize = 64;
 
 #[derive(Debug)]
 enum Item {

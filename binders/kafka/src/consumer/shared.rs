@@ -55,6 +55,11 @@ pub(crate) struct Shared {
     client: Mutex<Weak<ClientBox>>,
 }
 
+/// What a subscription does, as its rights are known by.
+pub(crate) fn purpose(binding: &str, group: Option<&str>) -> String {
+    format!("reading `{binding}` as {}", group.unwrap_or("nobody"))
+}
+
 /// The client, so that `Debug` can be derived around it.
 pub(crate) struct ClientBox(pub(crate) Client);
 
@@ -94,6 +99,11 @@ impl Shared {
         commands.push(command);
         drop(commands);
         self.queue.wake_thread();
+    }
+
+    /// What the subscription does, as its rights are known by.
+    pub(crate) fn purpose(&self) -> String {
+        purpose(&self.binding, self.group.as_deref())
     }
 
     pub(crate) fn commands(&self) -> Vec<Command> {

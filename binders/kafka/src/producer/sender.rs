@@ -25,6 +25,7 @@ use rdkafka::{
 use super::{
     Deliveries,
     deliveries::{Begun, MAX_CALL, refused},
+    letters,
 };
 use crate::{
     client::{Context, Link},
@@ -39,6 +40,7 @@ pub(crate) struct Sender {
     config: ClientConfig,
     link: Arc<Link>,
     max_message: u64,
+    timeout: Duration,
     client: Mutex<Arc<Client>>,
     /// How many calls wait for room in the client's queue, or behind one that does.
     waiting: AtomicUsize,
@@ -67,16 +69,26 @@ impl fmt::Debug for Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(config: ClientConfig, link: &Arc<Link>, max_message: u64) -> Result<Self> {
+    pub(crate) fn new(
+        config: ClientConfig,
+        link: &Arc<Link>,
+        max_message: u64,
+        timeout: Duration,
+    ) -> Result<Self> {
         let client = connect(&config, link)?;
         Ok(Self {
             config,
             link: link.clone(),
             max_message,
+            timeout,
             client: Mutex::new(Arc::new(client)),
             waiting: AtomicUsize::new(0),
             turn: tokio::sync::Mutex::default(),
         })
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
     }
 
     /// Publishes messages; a result for each.
@@ -95,6 +107,12 @@ impl Sender {
             Ok(client) => client,
             Err(error) => return all(messages, &error),
         };
+        let placing = letters::placed(&client, destination, messages, self.timeout);
+        let placed = match placing.await {
+            Ok(placed) => placed,
+            Err(error) => return all(messages, &error),
+        };
+        let messages = &*placed;
         let begun = client.context().hooks.begin(messages.len());
         let mut sending = Sending {
             client: &client,

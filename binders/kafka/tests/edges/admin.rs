@@ -208,7 +208,9 @@ async fn groups_of_both_protocols_are_listed_with_what_is_known_of_them() {
     until("three groups", async || {
         let groups = admin.groups(&topic).await.expect("groups");
         let found: Vec<_> = groups.iter().map(|one| (&*one.name, one.members)).collect();
-        found.len() == 3 && found.contains(&(&classic, 1)) && found.contains(&(&idle, 0))
+        // The client library cannot ask for the members of the newer protocol's groups.
+        let known = [(&*classic, Some(1)), (&*modern, None), (&*idle, Some(0))];
+        found == known
     })
     .await;
     first.close().await.expect("closed");
@@ -305,7 +307,7 @@ async fn members_are_counted() {
     until("both are there", async || {
         let groups = binder.admin().groups(&topic).await.expect("groups");
         let found: Vec<_> = groups.iter().map(|one| (&*one.name, one.members)).collect();
-        found == [(closed.as_str(), 0), (group.as_str(), 2)]
+        found == [(closed.as_str(), Some(0)), (group.as_str(), Some(2))]
     })
     .await;
     drop((first, second));

@@ -9,7 +9,10 @@ use std::{
 };
 
 use mq_core::{
-    binder::{Binder, BinderContext, ConsumerSpec, DestinationPlan, Event, ProducerSpec, Record},
+    binder::{
+        Binder, BinderContext, Browsed, ConsumerSpec, Cursor, DestinationPlan, Event, ProducerSpec,
+        Record,
+    },
     message::Message,
     policy::Provision,
 };
@@ -87,6 +90,20 @@ pub(crate) async fn publish(binder: &KafkaBinder, topic: &str, messages: &[Messa
     let producer = producer.expect("a producer");
     for result in producer.publish(messages).await {
         result.expect("a confirmation");
+    }
+}
+
+/// Everything in a topic that a reader without a group may see.
+pub(crate) async fn browse(binder: &KafkaBinder, topic: &str) -> Vec<Browsed> {
+    let mut cursor = Cursor::default();
+    let mut all = Vec::new();
+    loop {
+        let page = binder.admin().browse(topic, &mut cursor, 1_000).await;
+        let page = page.expect("a page");
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
     }
 }
 

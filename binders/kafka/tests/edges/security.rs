@@ -1,7 +1,6 @@
 //! TLS, users, tokens and rights.
 
 use std::{
-    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -21,7 +20,10 @@ use mq_kafka::{KafkaBinder, KafkaSettings, Mechanism, SecuritySettings, Token};
 use mq_testkit::harness::{Proxy, Secured, Server};
 use tokio::time::sleep;
 
-use crate::place::{connect, name, publish, read, server, settings, topic, until};
+use crate::{
+    place::{connect, name, publish, read, server, settings, topic, until},
+    rights::acl,
+};
 
 /// A refusal is to be known within this time, on a busy machine too.
 const SECONDS: Duration = Duration::from_secs(30);
@@ -97,6 +99,43 @@ async fn a_certificate_gets_in_from_files_and_from_text() {
         let binder = connect(settings).await;
         let topic = topic(&binder, "certified", 1).await;
         works(binder, &topic).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_key_is_opened_by_its_password() {
+    let Some(server) = server().await else { return };
+    let place = secured(server);
+    let text = std::fs::read_to_string(&place.locked_key).expect("a file");
+    assert!(text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+    let forms = [place.locked_key.display().to_string(), text];
+    let locked = |key: &str, password: Option<&str>| {
+        let mut settings = with(server, |security, place| {
+            security.certificate = Some(place.certificate.display().to_string());
+            security.key = Some(Secret::new(key.to_owned()));
+            security.key_password = password.map(|text| Secret::new(text.to_owned()));
+        });
+        settings.servers.clone_from(&place.mutual);
+        settings
+    };
+    let topic = made(server, "locked").await;
+    for key in &forms {
+        works(
+            connect(locked(key, Some(&place.key_password))).await,
+            &topic,
+        )
+        .await;
+        for password in [Some("wrong-secret"), None] {
+            let context = BinderContext::new("main", "edges");
+            let connected = KafkaBinder::connect(locked(key, password), &context).await;
+            let error = connected.map(drop).expect_err("the key stays shut");
+            assert_eq!(error.kind(), ErrorKind::Config, "{}", error.chain());
+            assert!(
+                error.to_string().contains("`security.key_password`"),
+                "{error}"
+            );
+            assert!(!error.chain().contains("wrong-secret"), "{}", error.chain());
+        }
     }
 }
 
@@ -268,34 +307,6 @@ async fn a_source_without_tokens_is_told_within_seconds() {
     .await;
 }
 
-/// Gives somebody else all rights to a topic, which takes them from everybody who is not named.
-async fn shut(server: &Server, topic: &str) {
-    let mut command = server.command("java").expect("it came with the server");
-    let status = tokio::task::spawn_blocking({
-        let (addr, topic) = (server.addr(), topic.to_owned());
-        move || {
-            command
-                .args([
-                    "-Xmx128m",
-                    "-XX:+UseSerialGC",
-                    "-XX:TieredStopAtLevel=1",
-                    "org.apache.kafka.tools.AclCommand",
-                ])
-                .args([
-                    "--bootstrap-server",
-                    &addr,
-                    "--add",
-                    "--allow-principal",
-                    "User:other",
-                ])
-                .args(["--operation", "All", "--topic", &topic])
-                .stdout(Stdio::null())
-                .status()
-        }
-    });
-    assert!(status.await.expect("no panic").expect("it runs").success());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_is_not_for_us_is_named() {
     let Some(server) = server().await else { return };
@@ -308,7 +319,7 @@ async fn a_topic_that_is_not_for_us_is_named() {
         .producer(&ProducerSpec::new(topic.as_str()))
         .await
         .expect("a producer");
-    shut(server, &topic).await;
+    acl(server, &["--add", "--topic", &topic]).await;
     let opened = binder
         .consumer(&ConsumerSpec::new(topic.as_str(), Some("app")))
         .await;

@@ -4,9 +4,13 @@
 
 mod absent;
 mod cluster;
+mod effects;
 mod fencing;
+mod fetches;
+mod letters;
 mod positions;
 mod protocol;
 mod server;
+mod silence;
 mod storm;
 mod topics;

@@ -1,6 +1,7 @@
 //! A broker for all tests of this program, and short forms.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -9,25 +10,92 @@ use std::{
 };
 
 use mq_core::{
+    app::App,
     binder::{
-        Action, AssignedLane, Binder, BinderContext, Consumer, ConsumerSpec, DestinationPlan,
-        Event, ProducerSpec, Record, Settlement,
+        Action, AssignedLane, Binder, BinderContext, Browsed, Consumer, ConsumerSpec, Cursor,
+        DestinationPlan, Event, ProducerSpec, Record, Settlement,
     },
+    config::Config,
     message::Message,
     policy::Provision,
 };
 use mq_kafka::{KafkaBinder, KafkaSettings};
 use mq_testkit::harness::{Kind, Server};
-use tokio::{sync::OnceCell, time::timeout};
+use tokio::{
+    sync::{Mutex, MutexGuard, OnceCell},
+    time::{sleep, timeout},
+};
 
 /// The longest that something may take which has to happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The address of the broker; `None` after a printed skip.
-pub(crate) async fn broker() -> Option<String> {
+/// The broker; `None` after a printed skip.
+async fn server() -> Option<&'static Server> {
     static SERVER: OnceCell<Option<Server>> = OnceCell::const_new();
     let server = SERVER.get_or_init(|| async { Server::available(Kind::Kafka).await.unwrap() });
-    server.await.as_ref().map(Server::addr)
+    server.await.as_ref()
+}
+
+/// The address of the broker; `None` after a printed skip.
+pub(crate) async fn broker() -> Option<String> {
+    server().await.map(Server::addr)
+}
+
+/// The listener of the broker that a proxy may stand before, one at a time.
+pub(crate) struct Door {
+    /// Where the proxy has to listen.
+    pub(crate) listen: SocketAddr,
+    /// Where it forwards to.
+    pub(crate) upstream: SocketAddr,
+    _turn: MutexGuard<'static, ()>,
+}
+
+pub(crate) async fn door() -> Option<Door> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let (listen, upstream) = server().await?.nodes().first()?.proxied();
+    Some(Door {
+        listen,
+        upstream,
+        _turn: TURN.lock().await,
+    })
+}
+
+/// Everything in a topic that a reader without a group may see.
+pub(crate) async fn browse(binder: &KafkaBinder, topic: &str) -> Vec<Browsed> {
+    let mut cursor = Cursor::default();
+    let mut all = Vec::new();
+    loop {
+        let page = binder
+            .admin()
+            .browse(topic, &mut cursor, 1_000)
+            .await
+            .unwrap();
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+/// An application over the binder; `settings` is TOML that follows the instance `main`.
+pub(crate) fn app(servers: &str, name: &str, settings: &str) -> App {
+    let config = format!(
+        "[app]\nname = '{name}'\n[binders.main]\nkind = 'kafka'\nservers = '{servers}'\nsession_timeout = '6s'\n{settings}"
+    );
+    App::builder()
+        .config(Config::toml(config))
+        .binder_kind(mq_kafka::FACTORY)
+}
+
+/// Waits until something is so.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let waited = timeout(PATIENCE, waiting).await;
+    assert!(waited.is_ok(), "it has not come to it: {what}");
 }
 
 pub(crate) fn settings(servers: &str) -> KafkaSettings {

@@ -39,7 +39,7 @@ async fn groups_are_listed_with_their_consumers() {
         .iter()
         .map(|group| (&*group.name, group.members))
         .collect();
-    assert_eq!(groups, [("audit", 0), ("billing", 2)]);
+    assert_eq!(groups, [("audit", Some(0)), ("billing", Some(2))]);
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ use crate::harness::Program;
 /// The user that the secured listener knows, by user and password.
 const USER: &str = "app";
 const PASSWORD: &str = "app-secret";
+/// What opens the client's key where it is encrypted.
+const KEY_PASSWORD: &str = "key-secret";
 
 /// Certificates that a client can check: a root, one for the server, one for a client.
 const CERTIFICATES: &str = r#"set -e
@@ -20,6 +22,7 @@ echo subjectAltName=DNS:localhost,IP:127.0.0.1 >server.ext
 echo extendedKeyUsage=clientAuth >client.ext
 new server localhost; sign server server.ext
 new client client; sign client client.ext
+openssl pkcs8 -topk8 -v2 aes-256-cbc -in client.key -out locked.key -passout pass:key-secret
 cat server.key server.pem ca.pem >keystore.pem
 "#;
 
@@ -37,6 +40,10 @@ pub struct Secured {
     pub certificate: PathBuf,
     /// Its key, as PEM.
     pub key: PathBuf,
+    /// The same key, encrypted (PKCS #8).
+    pub locked_key: PathBuf,
+    /// What opens it.
+    pub key_password: String,
     /// The user, for PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512.
     pub user: String,
     /// The password.
@@ -52,6 +59,8 @@ impl Secured {
             ca: file("ca.pem"),
             certificate: file("client.pem"),
             key: file("client.key"),
+            locked_key: file("locked.key"),
+            key_password: KEY_PASSWORD.to_owned(),
             user: USER.to_owned(),
             password: PASSWORD.to_owned(),
         }

@@ -178,6 +178,16 @@ impl Node {
         options.port(listen).to(format!("127.0.0.1:{upstream}"))
     }
 
+    /// Where a proxy before it has to listen and where it forwards to, for a proxy of one's own instead of [`Node::proxy`]; listening at port 0
+    /// is anywhere.
+    #[must_use]
+    pub fn proxied(&self) -> (SocketAddr, SocketAddr) {
+        let Proxied { listen, upstream } = self.proxied;
+        [listen, upstream]
+            .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            .into()
+    }
+
     fn recipe(&self) -> &'static dyn Recipe {
         self.kind.recipe()
     }

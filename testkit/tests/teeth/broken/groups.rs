@@ -34,7 +34,7 @@ impl Flaw for DeliversToTwoMembers {
         if let (Some(group), [destination]) = (&spec.group, &*spec.destinations) {
             let groups = real.admin().groups(destination).await;
             let mut groups = groups.unwrap_or_default().into_iter();
-            if groups.any(|one| one.name == *group && one.members > 0) {
+            if groups.any(|one| one.name == *group && one.members > Some(0)) {
                 spec.group = Some(format!("{group}-too").into());
             }
         }
@@ -56,7 +56,7 @@ impl Flaw for MovesGroups {
         for destination in &spec.destinations {
             let groups = real.admin().groups(destination).await;
             for known in groups.unwrap_or_default() {
-                if Some(&known.name) == spec.group.as_ref() && known.members == 0 {
+                if Some(&known.name) == spec.group.as_ref() && known.members == Some(0) {
                     let admin = real.admin();
                     drop(admin.seek(destination, &known.name, self.0).await);
                 }

@@ -23,6 +23,7 @@ use crate::{
     journal::{Pool, Segments, Writer},
     options::{BrokerOptions, Durability},
     record::Change,
+    socket::{self, Socket},
     storage::Storage,
 };
 use found::Found;
@@ -37,6 +38,8 @@ pub(crate) struct Running {
     opened: (u64, u64),
     /// Where the last orderly stop was.
     mark: Option<u64>,
+    /// What a second process can ask.
+    socket: Option<Socket>,
 }
 
 impl Running {
@@ -100,10 +103,24 @@ impl Running {
             keeper: None,
             opened: (scanned.end, scanned.tail.lsn),
             mark: mark.filter(|_| scanned.damage.is_empty()),
+            socket: None,
         };
         running.keeper = Some(spawn("mq-keeper", move || keeper.run(&news))?);
         running.begin(&beginning)?;
         Ok(running)
+    }
+
+    /// Serves the socket of the folder, and says in the lock where it is, or why there is none.
+    pub(crate) fn serve(&mut self, folder: &Path) {
+        let opened = Socket::open(&self.shared, folder);
+        let said = opened.as_ref().map(|_| socket::FILE);
+        lock::announce(&*self.shared.storage, said.map_err(String::as_str));
+        match opened {
+            Ok(socket) => self.socket = Some(socket),
+            Err(reason) => {
+                tracing::warn!(%reason, "the broker serves no socket: other processes cannot look at it");
+            }
+        }
     }
 
     /// Writes down what follows from a new process.
@@ -128,6 +145,7 @@ impl Running {
 
     /// Writes what is gathered, ends the threads and gives the folder back; blocks on the disk.
     pub(crate) fn close(&mut self, snapshot: bool) {
+        drop(self.socket.take());
         self.shared.gather.close();
         if let Some(journal) = self.journal.take() {
             join(journal);

@@ -78,11 +78,14 @@ impl Lane {
             if entry.is(Entry::SCHEDULED) && !entry.is(Entry::HANDLED) {
                 return;
             }
+            let is_wanted = !entry.is(Entry::HANDLED) && !taker.keeps_back(entry, position, log);
+            if is_wanted && !taker.fits(entry) {
+                return;
+            }
             self.slots.skip_to(position + 1);
-            if !entry.is(Entry::HANDLED) && !taker.keeps_back(entry, position, log) {
+            if is_wanted {
                 cursor.handed.push_back(position);
-                taker.room -= 1;
-                taker.hand(entry, position, 0, None);
+                taker.hand_one(entry, position, 0, None);
             }
         }
     }

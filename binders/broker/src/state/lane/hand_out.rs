@@ -3,7 +3,10 @@
 use super::{Extra, Lane, Note, Pick, Place, Slot};
 use crate::{
     options::GroupMode,
-    state::log::{Entry, Log},
+    state::{
+        credit::Grant,
+        log::{Entry, Log},
+    },
 };
 
 /// Who wants messages, and how many.
@@ -18,6 +21,10 @@ pub(crate) struct Taker<'a> {
     pub(in crate::state) now: u64,
     /// Whether messages whose time is up are kept back.
     pub(in crate::state) keeps_over: bool,
+    /// Bytes that it may have, if these are counted.
+    pub(in crate::state) grant: Option<Grant>,
+    /// Whether there was a message that it may not have for its size.
+    pub(in crate::state) is_short: bool,
 }
 
 /// Handing out.
@@ -50,6 +57,9 @@ impl Lane {
         let Some(entries) = log.entries.dense_from(start) else {
             return 0;
         };
+        if taker.grant.is_some() {
+            return 0;
+        }
         let before = taker.picks.len();
         let ignores_keys = self.mode != GroupMode::Key;
         for (entry, position) in entries.take(taker.room).zip(start..) {
@@ -84,9 +94,14 @@ impl Lane {
         if key != 0 && !self.keys.enter(key, position) {
             return self.slots.push(Slot::new(Place::Parked));
         }
+        if !taker.fits(entry) {
+            // It has its turn, for whoever has room for it.
+            self.slots.push(Slot::new(Place::Ready));
+            self.ready.insert(position);
+            return;
+        }
         self.slots.push(Slot::out(taker.owner));
-        taker.room -= 1;
-        taker.hand(entry, position, 1, None);
+        taker.hand_one(entry, position, 1, None);
     }
 
     fn take_again(&mut self, position: u64, log: &Log, taker: &mut Taker<'_>) {
@@ -113,6 +128,10 @@ impl Lane {
             slot.place = Place::Parked;
             return;
         }
+        if !taker.fits(entry) {
+            self.ready.insert(position);
+            return;
+        }
         slot.place = Place::Out;
         slot.owner = taker.owner;
         slot.deliveries = slot.deliveries.saturating_add(1);
@@ -121,9 +140,8 @@ impl Lane {
         } else {
             None
         };
-        taker.room -= 1;
         let deliveries = slot.deliveries;
-        taker.hand(entry, position, deliveries, note);
+        taker.hand_one(entry, position, deliveries, note);
     }
 }
 
@@ -133,14 +151,35 @@ impl Taker<'_> {
         self.keeps_over && entry.is(Entry::ENDS) && log.ends.is_over(position, self.now)
     }
 
+    /// Whether there is credit for a message; if not, nothing more is handed out.
     #[inline]
-    pub(super) fn hand(
+    pub(super) fn fits(&mut self, entry: &Entry) -> bool {
+        let fits = self.grant.is_none_or(|grant| grant.fits(entry.len));
+        if !fits {
+            self.is_short = true;
+            self.room = 0;
+        }
+        fits
+    }
+
+    /// Hands out a message that [fits](Self::fits).
+    #[inline]
+    pub(super) fn hand_one(
         &mut self,
         entry: &Entry,
         position: u64,
         deliveries: u16,
         note: Option<Note>,
     ) {
+        self.room -= 1;
+        if let Some(grant) = &mut self.grant {
+            grant.take(entry.len);
+        }
+        self.hand(entry, position, deliveries, note);
+    }
+
+    #[inline]
+    fn hand(&mut self, entry: &Entry, position: u64, deliveries: u16, note: Option<Note>) {
         self.picks.push(Pick {
             position,
             lsn: entry.lsn.get(),

@@ -6,7 +6,7 @@ mod destination;
 mod lane;
 mod log;
 
-use super::{Publisher, State};
+use super::State;
 use crate::{
     format::{self, FORMAT, format_of},
     record::{Change, Fields, Malformed, PREFIX},
@@ -57,11 +57,12 @@ impl State {
         out.u64(self.ahead.cast_unsigned());
         out.u32(self.next_destination);
         out.u32(self.boots);
-        out.len(self.publishers.len());
-        for (name, publisher) in &self.publishers {
-            let (id, name) = (publisher.id, name.clone());
+        out.len(self.publishers.all.len());
+        for (id, publisher) in &self.publishers.all {
+            let (id, name) = (*id, publisher.name.to_string());
             Change::Producer { id, name }.encode(&mut out.0);
             out.u64(publisher.last);
+            out.u32(publisher.epoch);
         }
         out.len(self.destinations.len());
         for destination in self.destinations.values() {
@@ -99,9 +100,13 @@ impl State {
             state.boots = input.u32()?;
         }
         for _ in 0..input.u64()? {
-            if let Change::Producer { id, name } = change(&mut input)? {
-                let last = input.u64()?;
-                state.publishers.insert(name, Publisher { id, last });
+            let Change::Producer { id, name } = change(&mut input)? else {
+                return Err(Malformed("a publisher is missing").into());
+            };
+            state.publishers.add(id, &name);
+            state.publishers.admit(id, 0, input.u64()?);
+            if format > 2 {
+                state.publishers.fence(id, input.u32()?);
             }
         }
         for _ in 0..input.u64()? {

@@ -60,6 +60,11 @@ pub(crate) fn transform(job: &Job) -> Outcome<Used> {
     let (counter, messages) = (seen.clone(), job.messages);
     let app = app(job)
         .set("bindings.input.consumer.guarantee", "exactly_once")
+        // One transaction of the bare loop's size is on its way, and one is being filled.
+        .set(
+            "bindings.input.consumer.window.messages",
+            2 * job.transaction,
+        )
         .processor("input", "output", move |body: Bytes| {
             counter.one(messages);
             async move { body }

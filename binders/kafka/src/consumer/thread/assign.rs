@@ -59,6 +59,9 @@ impl Running {
         for origin in &found {
             list.add_partition_offset(&origin.topic, origin.partition, offset(origin.position))?;
         }
+        // A partition that was paused when it went away comes back paused: librdkafka keeps that beyond the assignment. One that it has
+        // never had is no error.
+        client.resume(&list)?;
         if has_group {
             take_over(client, &list)?;
         } else {

@@ -34,19 +34,20 @@ impl Running {
         let Some(handover) = &mut self.handover else {
             return Err(error::lost());
         };
-        handover.waiting.retain(|lane| !lanes.contains(lane));
-        let mut table = self.reader.shared.lanes();
-        for lane in lanes {
-            table.set(*lane, LaneState::Free);
-        }
+        // A lane of a handover that was over before may have its number again, for something else.
+        let released = handover
+            .waiting
+            .extract_if(.., |lane| lanes.contains(lane))
+            .collect::<Vec<_>>();
+        self.mark(&released, LaneState::Free);
         Ok(())
     }
 
     fn pause(&mut self, lanes: &[LaneId]) -> Result<()> {
-        let slots = self.slots(lanes)?;
+        let (lanes, slots) = self.slots(lanes);
         self.switch(&slots, true)?;
-        self.mark(lanes, LaneState::Paused);
-        let purged = self.shared().queue.purge(lanes);
+        self.mark(&lanes, LaneState::Paused);
+        let purged = self.shared().queue.purge(&lanes);
         // What was fetched and not handed over is fetched again after the pause.
         for (lane, position) in purged {
             self.seek_to(lane, position)?;
@@ -54,9 +55,11 @@ impl Running {
         Ok(())
     }
 
+    /// Those that are gone meanwhile must not keep the others from being read.
     fn resume(&mut self, lanes: &[LaneId]) -> Result<()> {
-        let slots = self.slots(lanes)?;
-        self.mark(lanes, LaneState::Reading);
+        let (lanes, slots) = self.slots(lanes);
+        self.mark(&lanes, LaneState::Reading);
+        self.watch.excused();
         if self.is_paused {
             return Ok(());
         }
@@ -64,30 +67,33 @@ impl Running {
     }
 
     fn seek(&mut self, lane: LaneId, position: u64) -> Result<()> {
-        self.slots(&[lane])?;
         self.seek_to(lane, position)?;
         self.shared().queue.purge(&[lane]);
         self.batch.retain(|record| record.lane != lane);
         Ok(())
     }
 
-    fn seek_to(&self, lane: LaneId, position: u64) -> Result<()> {
-        let slots = self.slots(&[lane])?;
-        for slot in slots {
-            let timeout = self.shared().timeout;
-            self.reader
-                .client
-                .0
-                .seek(&slot.topic, slot.partition, offset(position), timeout)
-                .map_err(|error| error::classify("seeking", &error))?;
-        }
+    fn seek_to(&mut self, lane: LaneId, position: u64) -> Result<()> {
+        let (_, slots) = self.slots(&[lane]);
+        let slot = slots.first().ok_or_else(error::lost)?;
+        let timeout = self.shared().timeout;
+        self.reader
+            .client
+            .0
+            .seek(&slot.topic, slot.partition, offset(position), timeout)
+            .map_err(|error| error::classify("seeking", &error))?;
+        self.watch.moved(lane, position);
         Ok(())
     }
 
-    fn slots(&self, lanes: &[LaneId]) -> Result<Vec<Slot>> {
+    /// The lanes that are still what the loop takes them for. That it is told of others is on its way.
+    fn slots(&self, lanes: &[LaneId]) -> (Vec<LaneId>, Vec<Slot>) {
         let table = self.shared().lanes();
-        let slot = |lane: &LaneId| table.get(*lane).cloned().ok_or_else(error::lost);
-        lanes.iter().map(slot).collect()
+        let slot = |lane: &LaneId| {
+            let slot = table.get(*lane).filter(|slot| slot.is_known)?;
+            (slot.state != LaneState::Revoking).then(|| (*lane, slot.clone()))
+        };
+        lanes.iter().filter_map(slot).unzip()
     }
 
     fn mark(&self, lanes: &[LaneId], state: LaneState) {

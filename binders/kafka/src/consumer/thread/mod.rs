@@ -6,7 +6,7 @@ mod watch;
 
 use std::{
     sync::Arc,
-    thread::Builder,
+    thread::{Builder, park_timeout},
     time::{Duration, Instant},
 };
 
@@ -19,14 +19,21 @@ use rdkafka::{
 };
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::{Shared, fill::Filler, rebalance::let_go, shared::ClientBox, start::Beginning};
-use crate::error;
+use super::{
+    Shared, commits::is_in_motion, fill::Filler, rebalance::let_go, shared::ClientBox,
+    start::Beginning,
+};
+use crate::{admin::KafkaAdmin, error};
 use watch::Watch;
 
 /// Records that are handed to the loop at once.
 const BATCH: usize = 256;
 /// Messages that are taken in before the loop is told of them.
 const ROUND: usize = 1_024;
+/// After so many messages without a gap more are on their way at once.
+const BUSY: usize = 64;
+/// They gather for this long: a client that is polled whenever one has come wakes this thread for each handful of messages.
+const GATHER: Duration = Duration::from_micros(500);
 /// Commands and the state of the connection are looked at this often.
 const TICK: Duration = Duration::from_millis(50);
 /// Reading is paused when the loop has taken nothing for this long, so that polling can go on.
@@ -49,6 +56,10 @@ pub(super) struct Reader {
     pub(super) handover: Duration,
     /// The subscription ends when the cluster has been away for so long.
     pub(super) patience: Duration,
+    /// A consumer that receives nothing for so long is asked whether there is something.
+    pub(super) silence: Duration,
+    /// Who looks whether there is.
+    pub(super) admin: KafkaAdmin,
 }
 
 impl Reader {
@@ -147,16 +158,22 @@ impl Running {
     fn receive(&mut self) {
         let client = self.reader.client.clone();
         let mut wait = TICK;
-        for _ in 0..ROUND {
+        let mut polled = 0;
+        while polled < ROUND {
             match client.0.poll(wait) {
                 None => break,
                 Some(Ok(message)) => self.take(&message),
                 Some(Err(error)) => self.trouble(&error),
             }
+            polled += 1;
             wait = Duration::ZERO;
         }
         if self.flush() {
             self.shared().queue.announce();
+        }
+        if (BUSY..ROUND).contains(&polled) {
+            // Nothing depends on how long this takes.
+            park_timeout(GATHER);
         }
     }
 
@@ -194,6 +211,11 @@ impl Running {
             return;
         }
         let found = error::classify("reading", error);
+        if is_in_motion(error) {
+            // The client joins again by itself; if partitions are lost by it, it says so in its callback.
+            tracing::debug!(binding = &*self.shared().binding, error = %found.chain(), "the group is in motion");
+            return;
+        }
         let ends = matches!(error, KafkaError::MessageConsumptionFatal(_))
             || code == Some(RDKafkaErrorCode::PollExceeded)
             || code == Some(RDKafkaErrorCode::AutoOffsetReset)
@@ -214,6 +236,7 @@ impl Running {
         self.batch.clear();
         self.shared().queue.clear();
         let copy = error::copy(error).context("binding", &self.shared().binding);
+        let copy = self.shared().link.deny(&self.shared().purpose(), copy);
         self.shared().commits.end();
         self.shared().queue.push_event(Event::Ended(copy));
     }

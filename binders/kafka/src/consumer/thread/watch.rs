@@ -1,7 +1,7 @@
 //! Subscriptions that cannot go on, or do not.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
 };
 
@@ -9,27 +9,26 @@ use mq_core::{
     binder::{AssignedLane, Health, LaneId, Record},
     error::{Error, ErrorKind},
 };
-use rdkafka::{Offset, consumer::Consumer};
+use rdkafka::consumer::Consumer;
 
 use super::{
-    super::{
-        lanes::LaneState,
-        positions::{Place, offsets, value},
-    },
+    super::{lanes::LaneState, positions::Place},
     Running,
 };
 use crate::error;
 
-/// A consumer that receives nothing for so long is asked whether there is something.
-const SILENCE: Duration = Duration::from_secs(30);
+/// The cluster says sooner than this that a partition may not be read.
+const DOUBT: Duration = Duration::from_secs(2);
 
 /// What is known of the health of a subscription.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     /// Since when the cluster is away.
     away: Option<Instant>,
-    /// Since when nothing has come, or since the last look.
+    /// Since when nothing has come although it could have, or since the last look.
     silent: Option<Instant>,
+    /// Since when partitions are read whose rights were not seen to be there yet.
+    doubt: Option<Instant>,
     /// The position behind the last message of each lane.
     next: HashMap<LaneId, u64>,
 }
@@ -41,6 +40,7 @@ impl Watch {
             .map(|lane| (lane.id, lane.position.unwrap_or_default()));
         self.next.extend(positions);
         self.silent = None;
+        self.doubt = Some(Instant::now());
     }
 
     /// Records of one lane have come.
@@ -51,9 +51,28 @@ impl Watch {
         }
     }
 
-    fn is_silent(&mut self) -> bool {
-        self.silent.get_or_insert_with(Instant::now).elapsed() > SILENCE
+    /// A lane is read from here on.
+    pub(super) fn moved(&mut self, lane: LaneId, position: u64) {
+        self.next.insert(lane, position);
+        self.silent = None;
     }
+
+    /// Nothing can have come for a reason: time is counted from now on.
+    pub(super) fn excused(&mut self) {
+        self.silent = None;
+    }
+
+    fn is_silent(&mut self, silence: Duration) -> bool {
+        self.silent.get_or_insert_with(Instant::now).elapsed() > silence
+    }
+}
+
+/// A lane between what was read and the end of its partition.
+struct Span {
+    place: Place,
+    lane: LaneId,
+    next: u64,
+    end: u64,
 }
 
 impl Running {
@@ -68,44 +87,89 @@ impl Running {
             if since.elapsed() > self.reader.patience {
                 self.end(&error::cut());
             }
-            return;
+            return self.watch.excused();
         }
         self.watch.away = None;
-        if self.is_over || self.is_paused || !self.watch.is_silent() {
-            return;
+        if !self.is_over
+            && self
+                .watch
+                .doubt
+                .is_some_and(|since| since.elapsed() > DOUBT)
+        {
+            self.watch.doubt = None;
+            self.shared().link.allow(&self.shared().purpose());
         }
-        self.watch.silent = None;
-        if let Some(error) = self.stall() {
-            self.end(&error);
+        if self.is_over || self.is_paused || self.handover.is_some() {
+            return self.watch.excused();
+        }
+        if self.watch.is_silent(self.reader.silence) {
+            self.watch.silent = None;
+            if let Some(error) = self.stall() {
+                self.end(&error);
+            }
         }
     }
 
-    /// The error of a lane that has messages of which none has come for a while; the same ones are complained of once.
+    /// The error of a lane that has messages of which none has come for a while.
     ///
-    /// A consumer that is made anew and gets nothing either has nothing to get: what lies before the end are marks of transactions.
-    fn stall(&self) -> Option<Error> {
-        let shared = self.shared();
-        let assigned = shared.lanes().assigned().into_iter();
+    /// What lies before the end may be marks of transactions alone; so somebody else has to have found a message there.
+    fn stall(&mut self) -> Option<Error> {
+        for span in self.spans()? {
+            if span.next >= span.end {
+                continue;
+            }
+            let admin = &self.reader.admin;
+            match admin.has_message(&span.place, span.next, span.end) {
+                Ok(true) => return Some(self.stalled(span)),
+                // It need not be looked for again.
+                Ok(false) => drop(self.watch.next.insert(span.lane, span.end)),
+                Err(error) => {
+                    tracing::debug!(binding = &*self.shared().binding, error = %error.chain(), "it cannot be looked whether messages wait");
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    /// The lanes that are read. The client itself is not asked where they end: it may be what is stuck.
+    fn spans(&self) -> Option<Vec<Span>> {
+        let assigned = self.shared().lanes().assigned().into_iter();
         let reading = assigned.filter(|(_, slot)| slot.state == LaneState::Reading);
-        let next: HashMap<Place, u64> = reading
+        let next: BTreeMap<Place, _> = reading
             .filter_map(|(id, slot)| {
                 let next = self.watch.next.get(&id)?;
-                Some(((slot.topic.to_string(), slot.partition), *next))
+                Some(((slot.topic.to_string(), slot.partition), (id, *next)))
             })
             .collect();
-        let places: BTreeSet<_> = next.keys().cloned().collect();
-        let ends = offsets(&self.reader.client.0, &places, Offset::End, shared.timeout).ok()?;
-        let group = shared.group.as_deref().unwrap_or_default();
-        let behind = places.into_iter().find(|place| {
-            let (next, end) = (next[place], value(&ends, place).unwrap_or_default());
-            next < end && shared.link.complain(group, place, (next, end))
-        })?;
+        let places = next.keys().cloned().collect();
+        let ends = self.reader.admin.ends_of("looking for messages", &places);
+        let spans = next
+            .into_iter()
+            .zip(ends.ok()?)
+            .map(|((place, (lane, next)), ends)| Span {
+                place,
+                lane,
+                next,
+                end: ends.high,
+            });
+        Some(spans.collect())
+    }
+
+    fn stalled(&self, span: Span) -> Error {
         let text = "the cluster has messages, and none has come for a while; the subscription begins again";
-        Some(
-            Error::new(ErrorKind::Unavailable, text)
-                .temporary()
-                .context("destination", behind.0)
-                .context("partition", behind.1),
-        )
+        let (destination, partition) = span.place;
+        tracing::warn!(
+            binding = &*self.shared().binding,
+            destination,
+            partition,
+            next = span.next,
+            end = span.end,
+            "{text}"
+        );
+        Error::new(ErrorKind::Unavailable, text)
+            .temporary()
+            .context("destination", destination)
+            .context("partition", partition)
     }
 }
