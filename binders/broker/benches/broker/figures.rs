@@ -21,11 +21,20 @@ const KEYS: &[&str] = &[
     "rabbit_publish_256",
     "disk_p50_us",
     "disk_p99_us",
+    "start_clean_1m_ms",
+    "start_clean_1m_cpu_ms",
     "start_clean_ms",
+    "start_clean_cpu_ms",
     "recover_1gib_ms",
+    "recover_1gib_cpu_ms",
+    "recover_gib_s",
     "read_1gib_ms",
     "backlog_1000_ns",
+    "backlog_1000000_ns",
     "backlog_10000000_ns",
+    "backlog_1000_instructions",
+    "backlog_1000000_instructions",
+    "backlog_flatness",
 ];
 
 /// The figures of all rounds.
@@ -49,15 +58,15 @@ impl Figures {
                 continue;
             };
             rounds.sort_unstable_by(f64::total_cmp);
-            let all: Vec<_> = rounds.iter().map(|one| format!("{one:.0}")).collect();
-            note(&format!("{key:<20} {}", all.join(" ")));
+            let all: Vec<_> = rounds.iter().map(|one| format!("{one:.1}")).collect();
+            note(&format!("{key:<28} {}", all.join(" ")));
             let best = if is_cost(key) {
                 rounds.first()
             } else {
                 rounds.last()
             };
             let best = best.map_or(Value::Null, |best| {
-                Value::from((best * 10.0).round() / 10.0)
+                Value::from((best * 100.0).round() / 100.0)
             });
             closing.insert((*key).to_owned(), best);
         }
@@ -67,7 +76,7 @@ impl Figures {
 
 /// Whether less is better.
 fn is_cost(key: &str) -> bool {
-    ["_us", "_ms", "_mb", "_ns"]
+    ["_us", "_ms", "_mb", "_ns", "_instructions", "_flatness"]
         .iter()
         .any(|unit| key.ends_with(unit))
 }

@@ -5,6 +5,8 @@
 //! as well: noise of the machine only takes away.
 
 mod backlog;
+mod callgrind;
+mod clock;
 mod delayed;
 mod disk;
 mod figures;
@@ -30,8 +32,8 @@ struct Scenario {
     messages: u64,
     rounds: usize,
     run: fn(u64) -> Measured,
-    /// Whether it needs a server.
-    is_peer: bool,
+    /// Whether it needs a server, or another tool.
+    is_special: bool,
 }
 
 impl Scenario {
@@ -46,12 +48,12 @@ impl Scenario {
             messages,
             rounds,
             run,
-            is_peer: false,
+            is_special: false,
         }
     }
 
-    const fn peer(mut self) -> Self {
-        self.is_peer = true;
+    const fn special(mut self) -> Self {
+        self.is_special = true;
         self
     }
 }
@@ -61,16 +63,19 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("publish_256", 2_000_000, 5, publish::small),
     Scenario::new("publish_256_batch", 3_000_000, 5, publish::batches),
     Scenario::new("publish_1k", 1_000_000, 5, publish::large),
-    Scenario::new("redis_publish_256", 400_000, 3, peers::redis).peer(),
-    Scenario::new("rabbit_publish_256", 100_000, 3, peers::rabbit).peer(),
+    Scenario::new("redis_publish_256", 400_000, 3, peers::redis).special(),
+    Scenario::new("rabbit_publish_256", 100_000, 3, peers::rabbit).special(),
     Scenario::new("roundtrip_256", 2_000_000, 5, roundtrip::run),
     Scenario::new("ack", 4_000, 5, latency::run),
     Scenario::new("listener_json", 1_000_000, 5, listener::run),
     Scenario::new("delayed", 1_000_000, 3, delayed::run),
     Scenario::new("start", 3_195_000, 3, start::run),
+    Scenario::new("start_1m", 1_000_000, 3, start::clean),
     Scenario::new("idle", 0, 1, idle::run),
     Scenario::new("backlog_1000", 1_000, 2, backlog::run),
+    Scenario::new("backlog_1000000", 1_000_000, 2, backlog::run),
     Scenario::new("backlog_10000000", 10_000_000, 2, backlog::run),
+    Scenario::new("instructions", 1_000_000, 1, backlog::instructions).special(),
 ];
 
 fn main() -> ExitCode {

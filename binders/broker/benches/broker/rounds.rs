@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    Scenario,
+    Scenario, backlog, callgrind,
     figures::{Figures, note},
 };
 
@@ -23,6 +23,11 @@ pub(crate) fn run(scenarios: &[Scenario]) -> Result<(), Box<dyn Error>> {
         && one == ONE
     {
         return run_one(scenarios, name, messages.parse()?);
+    }
+    if let [counted, backlog, messages, ..] = arguments.as_slice()
+        && counted == callgrind::COUNTED
+    {
+        return backlog::handle(backlog.parse()?, messages.parse()?).map(drop);
     }
     if !arguments.iter().any(|argument| argument == "--bench") {
         return try_all(scenarios);
@@ -46,7 +51,7 @@ pub(crate) fn run(scenarios: &[Scenario]) -> Result<(), Box<dyn Error>> {
 
 /// As a test, every scenario that needs no server runs once with few messages and nothing is shown.
 fn try_all(scenarios: &[Scenario]) -> Result<(), Box<dyn Error>> {
-    for scenario in scenarios.iter().filter(|scenario| !scenario.is_peer) {
+    for scenario in scenarios.iter().filter(|scenario| !scenario.is_special) {
         let measured = (scenario.run)(scenario.messages.min(2_000))?;
         if measured.iter().any(|(_, figure)| !figure.is_finite()) {
             return Err(format!("{} has measured nothing", scenario.name).into());

@@ -25,8 +25,8 @@ const SPARES_FROM: u64 = 8 << 20;
 const BUSY: u64 = 16 << 20;
 /// There are at least so many bytes of journal to a byte of snapshot, so that a long backlog does not make messages dear.
 const JOURNAL: u64 = 4;
-/// Looking at a message that is kept costs a snapshot as much as so many of its bytes.
-const KEPT: u64 = 32;
+/// Looking at a message costs a snapshot as much as so many of its bytes.
+const LOOKED: u64 = 32;
 /// Bytes of a snapshot that are written and synced at a time.
 const PIECE: usize = 256 << 10;
 /// After a piece, the disk is left alone for so many times as long as the piece took.
@@ -210,11 +210,11 @@ impl Keeper {
 
     fn snapshot(&mut self) -> io::Result<()> {
         self.last = Instant::now();
-        let (lsn, bytes, kept) = {
+        let (lsn, bytes, looked) = {
             let state = self.shared.lock();
-            (state.lsn, state.snapshot(), state.kept())
+            (state.lsn, state.snapshot(), state.laid_out())
         };
-        self.size = (bytes.len() as u64).max(kept * KEPT);
+        self.size = (bytes.len() as u64).max(looked * LOOKED);
         // What the snapshot speaks of must be durable before it is.
         let barrier = self.shared.write(&[NOTHING], Durability::Commit);
         let durable = barrier.and_then(|ticket| block_on(ticket.wait()).map(|_| ()));

@@ -38,7 +38,7 @@ impl Ahead {
     pub(super) fn begin(course: Course) -> Option<Self> {
         let sizes = course.segments.iter().map(|(_, file)| file.size());
         let size: u64 = sizes.map(|size| size.unwrap_or(0)).sum();
-        if size < (DEPTH * BLOCK) as u64 {
+        if size.saturating_sub(course.from) < (DEPTH * BLOCK) as u64 {
             return None;
         }
         let (sender, parts) = sync_channel(DEPTH);
@@ -92,11 +92,11 @@ fn read(
     used: &Receiver<Vec<u8>>,
 ) -> bool {
     let mut at = from / BLOCK as u64 * BLOCK as u64;
+    file.will_read();
     loop {
         let used = used.try_recv().ok();
         // Zeros from the operating system: room that is not used takes no memory.
         let mut buffer = used.unwrap_or_else(|| vec![0; HEAD + BLOCK]);
-        file.will_read(at + (DEPTH * BLOCK) as u64, BLOCK as u64);
         // Whoever needs what cannot be read will find out.
         let Ok(len) = file.read_at(&mut buffer[HEAD..], at) else {
             return false;

@@ -27,15 +27,15 @@ impl State {
             let route = &destination.route;
             let mut info = DestinationInfo::new(route.name.clone(), route.options.partitions);
             let logs = destination.logs.iter();
-            info.messages = Some(logs.map(|log| log.entries.len() as u64).sum());
+            info.messages = Some(logs.map(|log| log.entries.len()).sum());
             let unused = destination.unused(self.boots);
             let ends = destination
                 .logs
                 .iter()
                 .map(|log| log.end().saturating_sub(unused));
             info.published = Some(ends.sum());
-            let entries = destination.logs.iter().flat_map(|log| log.entries.iter());
-            info.bytes = Some(entries.map(|(_, entry)| u64::from(entry.len)).sum());
+            let logs = destination.logs.iter();
+            info.bytes = Some(logs.map(|log| log.entries.bytes()).sum());
             info
         });
         all.collect()
@@ -79,7 +79,7 @@ impl Destination {
                 *next = position + 1;
                 peeks.push(Peek {
                     partition,
-                    pick: Pick::of(position, entry),
+                    pick: Pick::of(position, &entry),
                     handled: entry.is(Entry::HANDLED),
                 });
             }
@@ -103,10 +103,7 @@ impl Destination {
             destination: self.route.id,
             to: self.logs.iter().map(Log::end).collect(),
         };
-        (
-            change,
-            self.logs.iter().map(|log| log.entries.len() as u64).sum(),
-        )
+        (change, self.logs.iter().map(|log| log.entries.len()).sum())
     }
 
     /// The change that moves a group.

@@ -302,7 +302,7 @@ impl State {
         self.list_memory();
         for log in &destination.logs {
             for (_, entry) in log.entries.iter() {
-                self.live.drop(entry);
+                self.live.drop(&entry);
             }
         }
         for (_, member) in &mut self.members {

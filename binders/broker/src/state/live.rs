@@ -40,6 +40,22 @@ impl Live {
         self.added.1 += 1;
     }
 
+    /// So many messages are kept, one behind the other.
+    pub(super) fn add_run(&mut self, first: &Entry, count: u64) {
+        if first.is_fleeting() {
+            return;
+        }
+        let (mut lsn, mut left, len) = (first.lsn.get(), count, u64::from(first.len));
+        while left > 0 {
+            let segment = lsn / self.segment;
+            let room = self.segment - lsn % self.segment;
+            let here = room.div_ceil(len.max(1)).min(left);
+            *self.counts.entry(segment).or_default() += here;
+            left -= here;
+            lsn = lsn.saturating_add(here * len);
+        }
+    }
+
     /// A message is not kept any longer.
     #[inline]
     pub(super) fn drop(&mut self, entry: &Entry) {
@@ -113,6 +129,32 @@ mod tests {
             key: 0,
             len: 1,
             marks: 0,
+        }
+    }
+
+    #[test]
+    fn a_run_counts_like_its_messages() {
+        for (from, len, count) in [
+            (64, 7, 40),
+            (100, 100, 3),
+            (99, 1, 2),
+            (5, 250, 4),
+            (6, 0, 3),
+        ] {
+            let (mut one, mut all) = (Live::new(100), Live::new(100));
+            let mut next = Entry {
+                lsn: NonZeroU64::new(from).unwrap(),
+                len,
+                ..entry(0)
+            };
+            all.add_run(&next, count);
+            for _ in 0..count {
+                one.add(&next);
+                next.lsn = next.lsn.saturating_add(u64::from(len));
+            }
+            for segment in 0..12 {
+                assert_eq!(all.of(segment), one.of(segment), "{from} {len} {segment}");
+            }
         }
     }
 

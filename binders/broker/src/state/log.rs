@@ -6,9 +6,7 @@ use std::{
     num::NonZeroU64,
 };
 
-use mq_core::binder::Positions;
-
-use super::{ends::Ends, tally::Tally};
+use super::{ends::Ends, index::Index};
 use crate::record::FLEETING;
 
 /// A message that is kept.
@@ -58,7 +56,7 @@ pub(super) type Times = VecDeque<(u64, u64)>;
 /// The messages of a partition.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    pub(super) entries: Positions<Entry>,
+    pub(super) entries: Index,
     pub(super) times: Times,
     /// By time: what waits for it.
     pub(super) scheduled: BinaryHeap<Reverse<(u64, u64)>>,
@@ -70,8 +68,6 @@ pub(crate) struct Log {
     pub(super) done: u64,
     /// Everything before this that is done is gone.
     pub(super) swept: u64,
-    /// How many there are that need handling, by position.
-    open: Tally,
 }
 
 impl Log {
@@ -89,39 +85,21 @@ impl Log {
 
     /// The first message at or after `position` that needs handling, or the end.
     pub(super) fn first_open(&self, position: u64) -> u64 {
-        let mut entries = self.entries.iter_from(position);
-        let open = entries.find(|(_, entry)| !entry.is(Entry::HANDLED));
-        open.map_or(self.end(), |(position, _)| position)
+        let open = self.entries.first_unhandled(position);
+        open.unwrap_or(self.end())
     }
 
     /// How many messages there are at or after `position` that need handling.
     pub(super) fn count_open(&self, position: u64) -> u64 {
-        let (rest, block) = self.open.behind(position);
-        let within = self.entries.iter_from(position);
-        let within = within.take_while(|(position, _)| *position < rest);
-        let within = within.filter(|(_, entry)| !entry.is(Entry::HANDLED));
-        within.count() as u64 + block
+        self.entries.count_unhandled(position)
     }
 
     /// A message needs no handling any more; returns its key, if it is there.
     pub(super) fn handle(&mut self, position: u64) -> Option<u64> {
-        let entry = self.entries.get_mut(position)?;
-        if !entry.is(Entry::HANDLED) {
-            entry.marks |= Entry::HANDLED;
-            self.open.sub(position);
-        }
-        let key = entry.key;
+        let key = self.entries.get(position)?.key;
+        self.entries.handle(position);
         self.ends.remove(position);
         Some(key)
-    }
-
-    /// A message that a snapshot holds.
-    pub(super) fn restore(&mut self, position: u64, entry: Entry) {
-        self.done += u64::from(entry.is(Entry::DONE));
-        if !entry.is(Entry::HANDLED) {
-            self.open.add(position);
-        }
-        self.entries.put(position, entry);
     }
 
     #[inline]
@@ -134,7 +112,6 @@ impl Log {
     pub(super) fn push(&mut self, entry: Entry, due: Option<u64>, time: u64) -> u64 {
         let position = self.end();
         self.entries.push(entry);
-        self.open.add(position);
         if self.times.back().is_none_or(|(_, last)| *last != time) {
             self.times.push_back((position, time));
         }
@@ -210,16 +187,21 @@ impl Log {
         Some(entry.len)
     }
 
+    /// Removes a message if it is done.
+    #[inline]
+    pub(super) fn remove_done(&mut self, position: u64) -> Option<Entry> {
+        if !self.get(position)?.is(Entry::DONE) {
+            return None;
+        }
+        self.remove(position)
+    }
+
     /// Removes a message, done or not.
     #[inline]
     pub(super) fn remove(&mut self, position: u64) -> Option<Entry> {
-        let entry = *self.entries.get(position)?;
-        self.entries.clear(position);
+        let entry = self.entries.remove(position)?;
         if entry.is(Entry::DONE) {
             self.done -= 1;
-        }
-        if !entry.is(Entry::HANDLED) {
-            self.open.sub(position);
         }
         if entry.is(Entry::ENDS) {
             self.ends.remove(position);
@@ -229,8 +211,10 @@ impl Log {
 
     /// Gives back the storage of what was removed.
     pub(super) fn tidy(&mut self) {
-        self.entries.tidy();
-        let first = self.first_from(0);
+        if self.times.len() < 2 {
+            return;
+        }
+        let first = self.entries.first().unwrap_or(self.end());
         while self.times.get(1).is_some_and(|(next, _)| *next <= first) {
             self.times.pop_front();
         }

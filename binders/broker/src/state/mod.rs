@@ -11,6 +11,7 @@ mod credit;
 mod destination;
 mod ends;
 mod groups;
+mod index;
 mod keys;
 mod lane;
 mod live;
@@ -18,7 +19,6 @@ mod log;
 mod member;
 mod memory;
 mod options;
-mod packed;
 mod publishers;
 mod settle;
 mod snapshot;
@@ -26,7 +26,7 @@ mod space;
 mod share;
 mod subscribe;
 mod take;
-mod tally;
+mod times;
 
 pub(crate) use apply::Applied;
 pub(crate) use destination::{Destination, Route};
@@ -118,10 +118,10 @@ impl State {
         self.live.find(|segment| !segments.contains(&segment))
     }
 
-    /// How many messages are kept.
-    pub(crate) fn kept(&self) -> u64 {
+    /// How many messages a snapshot has to look at one by one.
+    pub(crate) fn laid_out(&self) -> u64 {
         let logs = self.destinations.values().flat_map(|found| &found.logs);
-        logs.map(|log| log.entries.len() as u64).sum()
+        logs.map(|log| log.entries.open()).sum()
     }
 
     /// Ends every consumer.

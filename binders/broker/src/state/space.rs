@@ -29,11 +29,12 @@ impl Destination {
         let retain = self.route.options.retain;
         let log = &mut self.logs[partition];
         while log.done > retain && log.swept < log.end() {
-            let position = log.first_from(log.swept);
+            let position = match log.get(log.swept) {
+                Some(_) => log.swept,
+                None => log.first_from(log.swept),
+            };
             log.swept = position + 1;
-            if log.get(position).is_some_and(|entry| entry.is(Entry::DONE))
-                && let Some(entry) = log.remove(position)
-            {
+            if let Some(entry) = log.remove_done(position) {
                 live.drop(&entry);
             }
         }

@@ -105,10 +105,8 @@ pub trait File: Send + Sync + fmt::Debug {
         Ok(())
     }
 
-    /// Says what will be read soon, so that it can be made ready; does nothing by default.
-    fn will_read(&self, at: u64, len: u64) {
-        let _ = (at, len);
-    }
+    /// Says that the file will be read from front to back, so that more of it can be made ready; does nothing by default.
+    fn will_read(&self) {}
 
     /// Writes all of `parts`, one after the other, from `at`.
     ///

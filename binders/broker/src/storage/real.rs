@@ -3,7 +3,6 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, IoSlice},
-    num::NonZeroU64,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -158,9 +157,10 @@ impl File for RealFile {
         Ok(())
     }
 
-    fn will_read(&self, at: u64, len: u64) {
-        // An operating system that does not take advice reads when it is asked.
-        let _unheard = fadvise(&self.0, at, NonZeroU64::new(len), Advice::WillNeed);
+    fn will_read(&self) {
+        // An operating system that does not take advice reads when it is asked. To ask for single parts is worse than to say nothing:
+        // Linux then makes ready one page at a time instead of many.
+        let _unheard = fadvise(&self.0, 0, None, Advice::Sequential);
     }
 
     fn write_at(&self, parts: &[IoSlice<'_>], at: u64) -> io::Result<()> {

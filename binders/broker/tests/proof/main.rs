@@ -9,6 +9,7 @@ mod ends;
 mod formats;
 mod full;
 mod histories;
+mod lazy;
 mod model;
 mod options;
 mod poison;
