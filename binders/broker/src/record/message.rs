@@ -265,23 +265,14 @@ pub(crate) fn decode(record: &Bytes) -> Result<Message, Malformed> {
         return Err(Malformed("a message is shorter than its parts"));
     }
     let marks = head[9];
-    let mut message = if marks & PAYLOAD != 0 {
-        Message::new(record.slice(extras..))
-    } else {
-        Message::tombstone()
-    };
+    let payload = (marks & PAYLOAD != 0).then(|| record.slice(extras..));
+    let mut message = begin(payload, head[10]);
     if marks & KEY != 0 {
         message = message.key(record.slice(HEAD..key));
     }
     if marks & STAMP != 0 {
         message = message.timestamp(time(u64_at(head, 40)));
     }
-    message = match head[10] {
-        1 => message.content_type(ContentType::JSON),
-        2 => message.content_type(ContentType::TEXT),
-        3 => message.content_type(ContentType::BYTES),
-        _ => message,
-    };
     if marks & (DUE | END) != 0 || head[11] != NO_PRIORITY {
         read_wishes(head, message.properties_mut());
     }
@@ -289,6 +280,20 @@ pub(crate) fn decode(record: &Bytes) -> Result<Message, Malformed> {
         message = read_extras(record, key, extras, message)?;
     }
     Ok(message)
+}
+
+/// A message with what nearly every one has.
+fn begin(payload: Option<Bytes>, content: u8) -> Message {
+    let content = match content {
+        1 => ContentType::JSON,
+        2 => ContentType::TEXT,
+        3 => ContentType::BYTES,
+        _ => return payload.map_or_else(Message::tombstone, Message::new),
+    };
+    match payload {
+        Some(payload) => Message::of_type(payload, content),
+        None => Message::tombstone().content_type(content),
+    }
 }
 
 fn read_wishes(head: &[u8], properties: &mut Properties) {
