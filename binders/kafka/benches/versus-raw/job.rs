@@ -57,11 +57,15 @@ impl Job {
 pub(crate) fn run(job: &str) -> Outcome<()> {
     let job: Job = serde_json::from_str(job)?;
     let used = match (job.side, job.work) {
-        (Side::Ours, Work::Consume | Work::Defaults) => ours::consume(&job),
+        (Side::Ours, Work::Consume | Work::Headers | Work::Reads | Work::Defaults) => {
+            ours::consume(&job)
+        }
         (Side::Ours, Work::Publish) => ours::publish(&job, BATCH),
         (Side::Ours, Work::Singles) => ours::publish(&job, 1),
         (Side::Ours, Work::ExactlyOnce) => ours::transform(&job),
-        (Side::Raw, Work::Consume | Work::Defaults) => raw::consume(&job),
+        (Side::Raw, Work::Consume | Work::Headers | Work::Reads | Work::Defaults) => {
+            raw::consume(&job)
+        }
         (Side::Raw, Work::Publish | Work::Singles) => raw::publish(&job),
         (Side::Raw, Work::ExactlyOnce) => raw::transform(&job),
     }?;

@@ -20,6 +20,10 @@ use std::{error::Error, process::ExitCode};
 enum Work {
     /// Read a topic to its end and commit.
     Consume,
+    /// The same; the bare loop asks each message for its headers too, as a framework has to.
+    Headers,
+    /// As [`Consume`](Self::Consume), by handlers that read what they get.
+    Reads,
     /// The same; the bare loop has librdkafka's own defaults.
     Defaults,
     /// Publish and wait for every confirmation; ours by batches of the size that outputs of listeners have.
@@ -52,6 +56,8 @@ impl Scenario {
 
 const SCENARIOS: &[Scenario] = &[
     Scenario::new("consume_100", Work::Consume, 100, 3_000_000),
+    Scenario::new("consume_100_headers", Work::Headers, 100, 3_000_000),
+    Scenario::new("consume_100_reads", Work::Reads, 100, 3_000_000),
     Scenario::new("consume_1k", Work::Consume, 1_024, 1_000_000),
     Scenario::new("consume_100_defaults", Work::Defaults, 100, 3_000_000),
     Scenario::new("publish_100", Work::Publish, 100, 1_500_000),

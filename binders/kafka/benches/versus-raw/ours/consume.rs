@@ -1,7 +1,6 @@
 //! A listener that takes bytes, and one that passes them on.
 
 use std::{
-    hint::black_box,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -19,6 +18,7 @@ use crate::{
     Outcome,
     cost::{processor, since},
     job::{Job, Used},
+    payload::handle,
     raw,
 };
 
@@ -45,9 +45,9 @@ impl Seen {
 /// Reads a topic to its end.
 pub(crate) fn consume(job: &Job) -> Outcome<Used> {
     let seen = Arc::new(Seen::default());
-    let (counter, messages) = (seen.clone(), job.messages);
+    let (counter, messages, work) = (seen.clone(), job.messages, job.work);
     let app = app(job).sink("input", move |body: Bytes| {
-        black_box(&body);
+        handle(work, &body);
         counter.one(messages);
         async {}
     });

@@ -18,6 +18,7 @@ use crate::{
     Outcome, Work,
     cost::{processor, since},
     job::{Job, Used},
+    payload::handle,
     topics::PARTITIONS,
 };
 
@@ -32,6 +33,7 @@ pub(crate) fn consume(job: &Job) -> Outcome<Used> {
         return with_defaults(job);
     }
     let before = processor();
+    let wants_headers = job.work == Work::Headers;
     let consumer: BaseConsumer = reading(&job.servers, &job.group).create()?;
     consumer.subscribe(&[&job.input])?;
     let mut positions = BTreeMap::new();
@@ -40,7 +42,10 @@ pub(crate) fn consume(job: &Job) -> Outcome<Used> {
     while count < job.messages {
         let message = next(&consumer)?;
         begin.get_or_insert_with(Instant::now);
-        black_box(message.payload());
+        handle(job.work, message.payload().unwrap_or_default());
+        if wants_headers {
+            black_box(message.headers().is_some());
+        }
         positions.insert(message.partition(), message.offset() + 1);
         count += 1;
         if u64::is_multiple_of(count, LOOK) && committed.elapsed() >= INTERVAL {
@@ -65,7 +70,7 @@ fn with_defaults(job: &Job) -> Outcome<Used> {
     for _ in 0..job.messages {
         let message = next(&consumer)?;
         begin.get_or_insert_with(Instant::now);
-        black_box(message.payload());
+        handle(job.work, message.payload().unwrap_or_default());
     }
     consumer.commit_consumer_state(CommitMode::Sync)?;
     Ok(since(begin.unwrap_or_else(Instant::now), before))
