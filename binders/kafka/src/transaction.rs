@@ -166,13 +166,19 @@ impl KafkaTransaction {
     }
 
     async fn put(&self, message: &Message, token: usize) -> Result<()> {
-        loop {
+        let put = || put(&self.client, "", message, token, self.plan.max_message);
+        let is_full =
+            |sent: &Result<()>| matches!(sent, Err(error) if error.kind() == ErrorKind::Full);
+        let mut sent = put();
+        while is_full(&sent) {
+            // What becomes free from now on is told; what did before is found by trying.
             let room = self.client.context().hooks.room();
-            match put(&self.client, "", message, token, self.plan.max_message) {
-                Err(error) if error.kind() == ErrorKind::Full => room.wait().await,
-                result => return result,
+            sent = put();
+            if is_full(&sent) {
+                room.wait().await;
             }
         }
+        sent
     }
 
     /// The positions of the step; `Lost` if a lane has gone.

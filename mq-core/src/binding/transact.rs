@@ -113,6 +113,7 @@ impl Engine {
         let Some(mut transact) = self.transact.take() else {
             return false;
         };
+        let mut committed = Vec::new();
         loop {
             if transact.stage.poll_free(cx) {
                 self.begin_round(&mut transact);
@@ -121,9 +122,20 @@ impl Engine {
                 break;
             };
             transact.transaction = Some(transaction);
-            self.carried(&mut transact, step, result);
+            match result {
+                Ok(()) => {
+                    transact.stage.succeeded();
+                    self.finish.set_problem(None);
+                    committed.push(step.round);
+                }
+                Err(error) => self.not_carried(&mut transact, step, error),
+            }
         }
         self.transact = Some(transact);
+        // The next step is on its way meanwhile.
+        for mut round in committed {
+            round.take_finished(|exit| self.committed(exit));
+        }
         true
     }
 
@@ -206,29 +218,22 @@ impl Engine {
         }
     }
 
-    fn carried(&mut self, transact: &mut Transact, mut step: Step, result: Result<()>) {
+    fn not_carried(&mut self, transact: &mut Transact, mut step: Step, error: Error) {
         let round = &mut step.round;
-        match result {
-            Ok(()) => {
-                transact.stage.succeeded();
-                self.finish.set_problem(None);
-                round.take_finished(|exit| self.committed(exit));
-            }
-            Err(error) if error.kind() == ErrorKind::Lost || self.finish.is_lost() => {
-                round.take_finished(|exit| {
-                    self.metrics_lost(&exit);
-                    self.drop_exit(exit);
-                });
-                // Some of it may be ours still, and would not arrive again by itself.
-                self.broken.get_or_insert(error);
-            }
-            Err(error) if error.is_temporary() => {
-                transact.stage.failed();
-                self.finish
-                    .set_problem(Some(format!("cannot commit: {}", error.chain())));
-                transact.again = Some(step);
-            }
-            Err(error) => self.cannot_commit(round, &error),
+        if error.kind() == ErrorKind::Lost || self.finish.is_lost() {
+            round.take_finished(|exit| {
+                self.metrics_lost(&exit);
+                self.drop_exit(exit);
+            });
+            // Some of it may be ours still, and would not arrive again by itself.
+            self.broken.get_or_insert(error);
+        } else if error.is_temporary() {
+            transact.stage.failed();
+            self.finish
+                .set_problem(Some(format!("cannot commit: {}", error.chain())));
+            transact.again = Some(step);
+        } else {
+            self.cannot_commit(round, &error);
         }
     }
 
