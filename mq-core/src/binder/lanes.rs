@@ -29,6 +29,9 @@ pub struct AssignedLane {
     /// What [`Action::Commit`](super::Action::Commit) last saved beside that position.
     pub saved: Option<bytes::Bytes>,
     /// The assignment's number: deliveries carry it, and a settlement of an older one is refused as lost.
+    ///
+    /// Where the numbers of lanes are used again, no two assignments of a consumer have the same: otherwise a late settlement of one partition
+    /// would count for another.
     pub epoch: u32,
 }
 

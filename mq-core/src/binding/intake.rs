@@ -69,7 +69,7 @@ impl Engine {
             self.order.sweep();
         }
         let batch = self.pool.fill(records, &self.lanes, &mut self.order);
-        if !self.is_simple() || !batch.content().is_plain {
+        if !self.is_simple() || !batch.content().is_plain || !self.is_new(&batch) {
             self.admit_fresh();
             return Delivery::all(&batch).for_each(|delivery| self.enter(delivery));
         }
@@ -91,8 +91,14 @@ impl Engine {
     /// Whether a plain message of this binding needs no closer look.
     fn is_simple(&self) -> bool {
         let plan = &self.plan;
-        let is_plain = self.positions.is_none() && self.held_until.is_empty() && !self.draining;
+        let is_plain = self.held_until.is_empty() && !self.draining;
         is_plain && plan.max_payload.is_none() && !plan.require_key
+    }
+
+    /// Whether nothing is known of any of these records from before a restart; where there are positions, they have arrived then.
+    fn is_new(&mut self, batch: &Batch) -> bool {
+        let positions = self.positions.as_mut();
+        positions.is_none_or(|positions| positions.arrived_new(batch.records()))
     }
 
     fn count_keyless(&self, batch: &Batch) {

@@ -65,6 +65,29 @@ impl Positions {
         arrived
     }
 
+    /// Records have arrived; false, and nothing is noted, where something may be known of one: then each has to be
+    /// [looked at](Self::arrived).
+    pub(super) fn arrived_new(&mut self, records: &[Record]) -> bool {
+        let runs = records.chunk_by(|record, next| record.lane == next.lane);
+        let is_known = |run: &[Record]| {
+            let first = run.first();
+            first.is_some_and(|first| {
+                let tracker = self.lanes.get(&first.lane);
+                tracker.is_some_and(|tracker| tracker.knows_from(first.position))
+            })
+        };
+        if runs.clone().any(is_known) {
+            return false;
+        }
+        for run in runs {
+            let lane = run.first().map(|first| first.lane);
+            if let Some(tracker) = lane.and_then(|lane| self.lanes.get_mut(&lane)) {
+                tracker.arrived_new(run.iter().map(|record| record.position));
+            }
+        }
+        true
+    }
+
     pub(super) fn hold(&mut self, settlement: &Settlement, held: Held) {
         if let Some(tracker) = self.current(settlement.lane, settlement.epoch) {
             tracker.hold(settlement.position, held);

@@ -31,6 +31,13 @@ impl Saved {
         self.settled.is_empty() && self.held.is_empty()
     }
 
+    /// Whether there is an entry at this position or behind it.
+    pub(super) fn reaches(&self, position: u64) -> bool {
+        let (settled, held) = (self.settled.last(), self.held.last_key_value());
+        let last = settled.max(held.map(|(position, _)| position));
+        last.is_some_and(|last| *last >= position)
+    }
+
     pub(super) fn encode(&self, low: u64) -> Bytes {
         let mut bytes = Vec::new();
         put(&mut bytes, VERSION);

@@ -79,6 +79,20 @@ impl Tracker {
         }
     }
 
+    /// Whether something is known of this position or of one behind it that has not arrived since.
+    pub(super) fn knows_from(&self, position: u64) -> bool {
+        self.restored.reaches(position)
+    }
+
+    /// Positions have arrived of which nothing is [known](Self::knows_from).
+    pub(super) fn arrived_new(&mut self, positions: impl Iterator<Item = u64>) {
+        self.seen
+            .extend(positions.map(|position| (position, false)));
+        if let Some((last, _)) = self.seen.back() {
+            self.next = last + 1;
+        }
+    }
+
     /// A position waits for another attempt.
     pub(super) fn hold(&mut self, position: u64, held: Held) {
         self.held.insert(position, held);
@@ -218,6 +232,21 @@ mod tests {
         let arrived: Vec<_> = (0..6).map(|position| again.arrived(position)).collect();
         let (new, done) = (Arrived::New, Arrived::Settled);
         assert_eq!(arrived, [Arrived::Held(held), done, new, new, done, new]);
+    }
+
+    #[test]
+    fn what_was_saved_is_known_until_the_positions_are_behind_it() {
+        let mut tracker = Tracker::new(1, 10, None);
+        assert!(!tracker.knows_from(10));
+        tracker.arrived_new([10, 11, 14].into_iter());
+        tracker.settle([11, 14]);
+        assert_eq!((tracker.low(), tracker.span()), (10, 5));
+        let (low, saved) = tracker.commit(4096).expect("fits");
+        let again = Tracker::new(2, low, saved.as_ref());
+        assert!(again.knows_from(10) && again.knows_from(14));
+        assert!(!again.knows_from(15));
+        tracker.settle([10]);
+        assert_eq!(tracker.low(), 15);
     }
 
     #[test]

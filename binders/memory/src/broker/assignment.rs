@@ -113,6 +113,9 @@ impl State {
             let until = later(now, broker.options.budget);
             news.part(track, lane, target, (now, until), &mut self.members);
             if let (Holder::Nobody, Some(target)) = (track.holder, target) {
+                self.last_assignment = self.last_assignment.wrapping_add(1);
+                let epoch = self.last_assignment;
+                let lane = LaneRef { epoch, ..lane };
                 let assigned = give(track, target, lane, &mut self.members, &name);
                 news.assigned.entry(target).or_default().extend(assigned);
             }
@@ -227,11 +230,8 @@ fn give(
     name: &std::sync::Arc<str>,
 ) -> Option<AssignedLane> {
     let member = members.get_mut(target)?;
-    track.assign(target);
-    let id = member.add_lane(LaneRef {
-        epoch: track.epoch,
-        ..lane
-    });
+    track.assign(target, lane.epoch);
+    let id = member.add_lane(lane);
     let lane = Lane {
         destination: name.clone(),
         partition: super::number(lane.partition),

@@ -17,6 +17,9 @@ pub(crate) struct State {
     names: HashMap<Arc<str>, usize>,
     pub(super) members: Slab<Member>,
     pub(super) last_member: u32,
+    /// Every assignment of a partition has a number of its own: a consumer uses the numbers of its lanes again, and a late settlement of one
+    /// partition must not count for another.
+    pub(super) last_assignment: u32,
 }
 
 impl State {

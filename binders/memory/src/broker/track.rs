@@ -60,9 +60,9 @@ impl Track {
             .map(|(_, entry)| entry.stored)
     }
 
-    /// Gives the partition to a consumer.
-    pub(super) fn assign(&mut self, member: usize) {
-        self.epoch = self.epoch.wrapping_add(1);
+    /// Gives the partition to a consumer, in the assignment of this number.
+    pub(super) fn assign(&mut self, member: usize, epoch: u32) {
+        self.epoch = epoch;
         self.holder = Holder::Reader {
             member,
             next: self.committed,
