@@ -1,6 +1,6 @@
 //! Lanes that are assigned, revoked and lost; and lanes that are paused.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use mq_core::{
     binder::{AssignedLane, ConsumerSpec, Event, LaneId},
@@ -162,6 +162,22 @@ async fn a_new_assignment_has_a_new_number() {
     binder.faults().lose_lanes("orders");
     lost(&mut first).await;
     assert_ne!(assigned(&mut first).await[0].epoch, old);
+}
+
+/// Lanes get numbers that others had: if assignments had them too, a late settlement of one partition could count for another.
+#[tokio::test(start_paused = true)]
+async fn no_two_assignments_have_the_same_number() {
+    let binder = positional(2);
+    let mut reader = Reader::of(&binder, "orders", "billing").await;
+    let mut seen: BTreeSet<_> = reader.lanes.iter().map(|lane| lane.epoch).collect();
+    assert_eq!(seen.len(), 2);
+    for _ in 0..3 {
+        binder.faults().lose_lanes("orders");
+        lost(&mut reader).await;
+        let lanes = assigned(&mut reader).await;
+        assert!(lanes.iter().all(|lane| seen.insert(lane.epoch)));
+    }
+    assert_eq!(seen.len(), 8);
 }
 
 #[tokio::test(start_paused = true)]
