@@ -56,6 +56,15 @@ impl Place {
         )
     }
 
+    /// A reader with its first record, and a step that is filled with what has become of it.
+    async fn begun(&self, binder: &KafkaBinder) -> (Reader, Record, Box<dyn Transaction>) {
+        let mut reader = Reader::open(binder, &self.spec()).await;
+        let record = reader.take(1).await.remove(0);
+        let mut step = reader.consumer.transaction().await.unwrap();
+        self.fill(&mut *step, &record).await;
+        (reader, record, step)
+    }
+
     /// A dead letter of `record` and a delayed copy of it, and its settlement.
     async fn fill(&self, step: &mut dyn Transaction, record: &Record) {
         let letter = record
@@ -121,10 +130,7 @@ async fn an_aborted_step_leaves_no_letter_no_copy_and_no_position() {
     };
     let binder = connect(settings(&address)).await;
     let place = Place::new(&binder).await;
-    let mut reader = Reader::open(&binder, &place.spec()).await;
-    let record = reader.take(1).await.remove(0);
-    let mut step = reader.consumer.transaction().await.unwrap();
-    place.fill(&mut *step, &record).await;
+    let (reader, _, mut step) = place.begun(&binder).await;
     place.stored(&address).await;
     assert_eq!(place.visible(&binder).await, [0, 0], "before the end");
     step.abort().await.unwrap();
@@ -148,10 +154,7 @@ async fn a_crash_leaves_no_letter_no_copy_and_no_position() {
     let binder = connect(settings(&address)).await;
     let place = Place::new(&binder).await;
     let victim = connect(named(&proxy.addr().to_string())).await;
-    let mut reader = Reader::open(&victim, &place.spec()).await;
-    let record = reader.take(1).await.remove(0);
-    let mut step = reader.consumer.transaction().await.unwrap();
-    place.fill(&mut *step, &record).await;
+    let (_reader, _, step) = place.begun(&victim).await;
     place.stored(&address).await;
     // Nothing that it still does reaches the cluster.
     proxy.incoming(Incoming::Refuse);
@@ -180,10 +183,7 @@ async fn a_step_of_which_something_cannot_be_stored_has_no_effect_and_the_next_o
     };
     let binder = connect(settings(&address)).await;
     let place = Place::new(&binder).await;
-    let mut reader = Reader::open(&binder, &place.spec()).await;
-    let record = reader.take(1).await.remove(0);
-    let mut step = reader.consumer.transaction().await.unwrap();
-    place.fill(&mut *step, &record).await;
+    let (_reader, record, mut step) = place.begun(&binder).await;
     let odd = Message::new("x").destination(format!("{}-nowhere", place.orders));
     step.publish(&[odd]).await.unwrap();
     let error = step.commit().await.unwrap_err();

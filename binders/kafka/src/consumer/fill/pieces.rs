@@ -64,17 +64,14 @@ impl Pieces {
     fn take(&mut self, size: usize) -> BytesMut {
         let rest = self.expected.saturating_sub(self.copied);
         let wanted = rest.min(PIECE).max(size);
-        self.is_whole = wanted <= PIECE && self.reclaim();
-        if self.is_whole {
-            return self.filled.pop_front().unwrap_or_default();
-        }
-        self.is_whole = wanted == PIECE;
-        BytesMut::with_capacity(wanted)
+        let reclaimed = (wanted <= PIECE).then(|| self.reclaim()).flatten();
+        self.is_whole = reclaimed.is_some() || wanted == PIECE;
+        reclaimed.unwrap_or_else(|| BytesMut::with_capacity(wanted))
     }
 
-    fn reclaim(&mut self) -> bool {
-        let oldest = self.filled.front_mut();
-        oldest.is_some_and(|oldest| oldest.try_reclaim(PIECE))
+    fn reclaim(&mut self) -> Option<BytesMut> {
+        let is_free = self.filled.front_mut()?.try_reclaim(PIECE);
+        is_free.then(|| self.filled.pop_front()).flatten()
     }
 }
 
