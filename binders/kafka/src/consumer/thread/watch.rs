@@ -27,10 +27,25 @@ pub(super) struct Watch {
     away: Option<Instant>,
     /// Since when nothing has come although it could have, or since the last look.
     silent: Option<Instant>,
-    /// Since when partitions are read whose rights were not seen to be there yet.
-    doubt: Option<Instant>,
+    /// Rights that were not seen to be there yet.
+    doubt: Option<Doubt>,
     /// The position behind the last message of each lane.
     next: HashMap<LaneId, u64>,
+}
+
+/// Topics that are read and of which nothing has come yet: a message, or silence for a while, shows that they may be read.
+#[derive(Debug)]
+struct Doubt {
+    topics: BTreeMap<LaneId, String>,
+    /// A message has come.
+    is_eased: bool,
+    since: Instant,
+}
+
+impl Doubt {
+    fn is_over(&self) -> bool {
+        (self.is_eased && self.topics.is_empty()) || self.since.elapsed() > DOUBT
+    }
 }
 
 impl Watch {
@@ -40,7 +55,21 @@ impl Watch {
             .map(|lane| (lane.id, lane.position.unwrap_or_default()));
         self.next.extend(positions);
         self.silent = None;
-        self.doubt = Some(Instant::now());
+        self.doubt_of(lanes);
+    }
+
+    fn doubt_of(&mut self, lanes: &[AssignedLane]) {
+        let since = Instant::now();
+        let doubt = self.doubt.get_or_insert_with(|| Doubt {
+            topics: BTreeMap::new(),
+            is_eased: false,
+            since,
+        });
+        doubt.since = since;
+        let topics = lanes
+            .iter()
+            .map(|lane| (lane.id, lane.lane.destination.to_string()));
+        doubt.topics.extend(topics);
     }
 
     /// Records of one lane have come.
@@ -48,7 +77,24 @@ impl Watch {
         if let Some(last) = records.last() {
             self.next.insert(last.lane, last.position + 1);
             self.silent = None;
+            self.may_be_read(last.lane);
         }
+    }
+
+    /// A message has come: its topic may be read.
+    fn may_be_read(&mut self, lane: LaneId) {
+        let Some(doubt) = &mut self.doubt else {
+            return;
+        };
+        if let Some(topic) = doubt.topics.remove(&lane) {
+            doubt.topics.retain(|_, other| *other != topic);
+            doubt.is_eased = true;
+        }
+    }
+
+    /// Whether there is no doubt any more, for the first time.
+    fn is_sure(&mut self) -> bool {
+        self.doubt.take_if(|doubt| doubt.is_over()).is_some()
     }
 
     /// A lane is read from here on.
@@ -90,13 +136,7 @@ impl Running {
             return self.watch.excused();
         }
         self.watch.away = None;
-        if !self.is_over
-            && self
-                .watch
-                .doubt
-                .is_some_and(|since| since.elapsed() > DOUBT)
-        {
-            self.watch.doubt = None;
+        if !self.is_over && self.watch.is_sure() {
             self.shared().link.allow(&self.shared().purpose());
         }
         if self.is_over || self.is_paused || self.handover.is_some() {
@@ -171,5 +211,52 @@ impl Running {
             .temporary()
             .context("destination", destination)
             .context("partition", partition)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mq_core::{
+        binder::{AssignedLane, Lane, LaneId},
+        message::Message,
+    };
+
+    use super::*;
+
+    fn assigned(watch: &mut Watch, topics: &[&str]) {
+        let lanes = topics.iter().zip(0..).map(|(&topic, number)| AssignedLane {
+            id: LaneId(number),
+            lane: Lane {
+                destination: topic.into(),
+                partition: number,
+            },
+            position: Some(0),
+            saved: None,
+            epoch: number,
+        });
+        watch.assigned(&lanes.collect::<Vec<_>>());
+    }
+
+    fn received(watch: &mut Watch, lane: u32) {
+        watch.received(&[Record::new(Message::new("a"), LaneId(lane), 0)]);
+    }
+
+    #[test]
+    fn rights_are_known_when_each_topic_has_had_a_message() {
+        let mut watch = Watch::default();
+        assigned(&mut watch, &["orders", "refunds", "orders"]);
+        assert!(!watch.is_sure());
+        received(&mut watch, 2);
+        assert!(!watch.is_sure());
+        received(&mut watch, 1);
+        assert!(watch.is_sure());
+        assert!(!watch.is_sure(), "it is said once");
+    }
+
+    #[test]
+    fn a_member_without_partitions_has_shown_nothing() {
+        let mut watch = Watch::default();
+        assigned(&mut watch, &[]);
+        assert!(!watch.is_sure());
     }
 }
