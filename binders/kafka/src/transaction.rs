@@ -222,8 +222,11 @@ impl KafkaTransaction {
     async fn confirmed(&mut self) -> Result<()> {
         for confirmation in std::mem::take(&mut self.confirmations) {
             let results = confirmation.await.map_err(|_| error::closed())?;
-            for result in results {
-                self.receipts.push(result?);
+            let mut receipts = results.into_iter().collect::<Result<Receipts>>()?;
+            if self.receipts.is_empty() {
+                self.receipts = receipts;
+            } else {
+                self.receipts.append(&mut receipts);
             }
         }
         Ok(())

@@ -299,13 +299,7 @@ impl Engine {
 
     /// Tells the broker that these deliveries are done with.
     pub(super) fn settled_run(&mut self, run: &Acked) {
-        self.window.leave_run(run);
-        if !self.first_failures.is_empty() {
-            let records = run.records().iter();
-            records.for_each(|record| {
-                self.first_failures.remove(&(record.lane, record.position));
-            });
-        }
+        self.forget_run(run);
         let records = run.records();
         match &mut self.positions {
             Some(positions) => positions.settle_all(records),
@@ -360,6 +354,17 @@ impl Engine {
         self.window.leave(delivery);
         if !self.first_failures.is_empty() {
             self.first_failures.remove(&delivery.place());
+        }
+    }
+
+    /// The deliveries are not ours any more.
+    pub(super) fn forget_run(&mut self, run: &Acked) {
+        self.window.leave_run(run);
+        if !self.first_failures.is_empty() {
+            let records = run.records().iter();
+            records.for_each(|record| {
+                self.first_failures.remove(&(record.lane, record.position));
+            });
         }
     }
 

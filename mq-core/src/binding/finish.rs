@@ -186,7 +186,7 @@ impl Finish {
     /// Keeps order: what failed goes first in the next round, and nothing overtakes it.
     fn published(&mut self, mut round: Round, error: Option<Error>, out: &mut Out) {
         let completing = &mut self.completing;
-        round.take_runs(&mut out.runs);
+        round.take_runs(|run| out.runs.push(run));
         round.take_finished(|exit| {
             let is_claimed = exit.claim.is_some() && exit.refused.is_none();
             if is_claimed {

@@ -10,7 +10,7 @@ use super::{
     waiting::Wait,
 };
 use crate::{
-    binder::{Action, Capability, Delivery, Record, RetryState, Settlement},
+    binder::{Action, Capability, Delivery, OutputRange, Record, RetryState, Settlement},
     error::Error,
     listener::Style,
     message::Message,
@@ -41,8 +41,10 @@ impl Engine {
     /// Those that were handled one by one have passed their turns on already.
     pub(super) fn acknowledge(&mut self, acked: &mut Vec<Acked>) {
         for run in acked.drain(..) {
-            if self.transact.is_some() || self.may_be_passed_over() {
+            if self.may_be_passed_over() {
                 run.for_each(|delivery| self.acknowledge_one(delivery));
+            } else if self.transact.is_some() {
+                self.finish.leave(run, OutputRange::default());
             } else {
                 self.settled_run(&run);
             }
@@ -76,7 +78,7 @@ impl Engine {
     /// Takes deliveries with one output each.
     fn replied(&mut self, replied: Replied) {
         let Replied { acked, outputs } = replied;
-        if self.transact.is_some() || self.may_be_passed_over() {
+        if self.may_be_passed_over() {
             let mut outputs = outputs.singles();
             return acked.for_each(|delivery| {
                 let outputs = outputs.next().unwrap_or_default();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{plan::InputPlan, runs::Run};
 use crate::{
-    binder::{Delivery, OutputIndex},
+    binder::{Delivery, OutputIndex, Record},
     error::{Error, ErrorKind, Result},
     idempotency::Claim,
     message::Message,
@@ -50,6 +50,10 @@ impl Exit {
 
     pub(super) fn deliveries(&self) -> &[Delivery] {
         self.subject.deliveries()
+    }
+
+    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
+        self.deliveries().iter().map(Delivery::record)
     }
 }
 
@@ -147,27 +151,36 @@ impl Round {
 
     /// Takes out exits with an output that was refused before it was published.
     pub(super) fn take_refused(&mut self, each: impl FnMut(Exit)) {
-        self.single_out();
         if self.exits.iter().any(|exit| exit.refused.is_some()) {
+            self.single_out();
             self.exits.iter_mut().for_each(|exit| exit.again = true);
             self.take_finished(each);
         }
     }
 
-    /// Takes out exits for which `gone` holds; their messages are not published.
-    pub(super) fn take_gone(&mut self, gone: impl Fn(&Exit) -> bool, each: impl FnMut(Exit)) {
-        self.single_out();
-        if self.exits.iter().any(&gone) {
-            self.exits
-                .iter_mut()
-                .for_each(|exit| exit.again = !gone(exit));
-            self.take_finished(each);
+    /// Takes out exits with an input for which `is_current` does not hold; their messages are not published.
+    pub(super) fn take_gone(
+        &mut self,
+        is_current: impl Fn(&Record) -> bool,
+        each: impl FnMut(Exit),
+    ) {
+        let is_same =
+            |one: &Record, next: &Record| (one.lane, one.epoch) == (next.lane, next.epoch);
+        let mut runs = self.runs.iter();
+        let are_current = |run: &Run| {
+            let mut alike = run.acked.records().chunk_by(is_same);
+            alike.all(|records| records.first().is_none_or(&is_current))
+        };
+        let is_whole = |exit: &Exit| exit.records().all(&is_current);
+        if runs.all(are_current) && self.exits.iter().all(is_whole) {
+            return;
         }
-    }
-
-    /// The inputs of every exit.
-    pub(super) fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
-        self.exits.iter().flat_map(Exit::deliveries)
+        self.single_out();
+        for exit in &mut self.exits {
+            let is_whole = exit.records().all(&is_current);
+            exit.again = is_whole;
+        }
+        self.take_finished(each);
     }
 
     /// Gives each message its destination.

@@ -107,8 +107,8 @@ impl Round {
     }
 
     /// Takes out the runs of a round that was published as a whole.
-    pub(super) fn take_runs(&mut self, into: &mut Vec<Acked>) {
-        into.extend(self.runs.drain(..).map(|run| run.acked));
+    pub(super) fn take_runs(&mut self, mut each: impl FnMut(Acked)) {
+        self.runs.drain(..).for_each(|run| each(run.acked));
         self.in_runs = 0;
     }
 }

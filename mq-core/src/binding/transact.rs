@@ -1,20 +1,20 @@
 //! Exactly once inside the broker: the outputs of a round and the settlements of its inputs are one step.
 
 use std::{
-    mem::take,
+    mem::{replace, take},
     sync::Arc,
     task::{Context, Poll},
 };
 
 use super::{
     engine::Engine,
-    judge::settlement,
+    judge::settlement_of,
     plan::InputPlan,
     publish::{Exit, Round},
     stage::Stage,
 };
 use crate::{
-    binder::{Action, Delivery, Settlement, Transaction},
+    binder::{Action, Record, Settlement, Transaction},
     error::{Error, ErrorKind, Result},
 };
 
@@ -37,6 +37,8 @@ pub(super) struct Transact {
     transaction: Option<Box<dyn Transaction>>,
     /// A step that has failed and is carried again, before anything else.
     again: Option<Step>,
+    /// The storage of the last step, for one to come.
+    spare: Round,
 }
 
 impl std::fmt::Debug for dyn Transaction {
@@ -51,6 +53,7 @@ impl Transact {
             stage: Stage::new(),
             transaction: Some(transaction),
             again: None,
+            spare: Round::default(),
         }
     }
 
@@ -131,11 +134,12 @@ impl Engine {
                 Err(error) => self.not_carried(&mut transact, step, error),
             }
         }
-        self.transact = Some(transact);
         // The next step is on its way meanwhile.
         for mut round in committed {
-            round.take_finished(|exit| self.committed(exit));
+            self.committed(&mut round);
+            transact.spare = round;
         }
+        self.transact = Some(transact);
         true
     }
 
@@ -149,17 +153,19 @@ impl Engine {
         }
         self.take_refused();
         self.take_gone();
-        let mut round = take(self.finish.round());
+        let mut round = replace(self.finish.round(), take(&mut transact.spare));
         round.address(&self.plan);
         let settlements = self.settlements_of(&round);
-        if !round.is_empty() || !settlements.is_empty() {
-            let step = Step {
-                round,
-                settlements,
-                is_uncertain: false,
-            };
-            transact.start(&self.plan, step);
+        if round.is_empty() && settlements.is_empty() {
+            transact.spare = round;
+            return;
         }
+        let step = Step {
+            round,
+            settlements,
+            is_uncertain: false,
+        };
+        transact.start(&self.plan, step);
     }
 
     /// Exits whose output can never be published are sorted out before the round begins.
@@ -174,12 +180,12 @@ impl Engine {
         let Some(positions) = &self.positions else {
             return;
         };
-        let is_current = |delivery: &Delivery| positions.is_current(delivery.record());
+        let is_current = |record: &Record| positions.is_current(record);
         let mut gone = Vec::new();
-        self.finish.round().take_gone(
-            |exit| !exit.deliveries().iter().all(is_current),
-            |exit| gone.push((exit.deliveries().iter().any(is_current), exit)),
-        );
+        self.finish.round().take_gone(is_current, |exit| {
+            let is_in_part = exit.records().any(is_current);
+            gone.push((is_in_part, exit));
+        });
         for (is_in_part, exit) in gone {
             // The rest of a batch is ours still, and will not arrive again by itself.
             if is_in_part {
@@ -206,13 +212,14 @@ impl Engine {
 
     /// What the broker is told of the inputs of a round: single settlements, or commits of their lanes.
     fn settlements_of(&mut self, round: &Round) -> Vec<Settlement> {
-        let each = round
-            .deliveries()
-            .map(|delivery| settlement(delivery, Action::Ack));
+        let exits = round.exits.iter().flat_map(Exit::records);
+        let runs = round.runs.iter().map(|run| run.acked.records());
+        let settled = |record| settlement_of(record, Action::Ack);
         match &mut self.positions {
-            None => each.collect(),
+            None => exits.chain(runs.flatten()).map(settled).collect(),
             Some(positions) => {
-                each.for_each(|settlement| positions.settle(&settlement));
+                exits.for_each(|record| positions.settle(&settled(record)));
+                runs.for_each(|records| positions.settle_all(records));
                 positions.commits()
             }
         }
@@ -237,8 +244,14 @@ impl Engine {
         }
     }
 
-    /// Outputs and settlement have taken effect; a claim becomes permanent only now, because a step that fails is handled again.
-    fn committed(&mut self, mut exit: Exit) {
+    /// Outputs and settlements have taken effect.
+    fn committed(&mut self, round: &mut Round) {
+        round.take_runs(|run| self.forget_run(&run));
+        round.take_finished(|exit| self.has_left(exit));
+    }
+
+    /// A claim becomes permanent only now, because a step that fails is handled again.
+    fn has_left(&mut self, mut exit: Exit) {
         if exit.is_dead_letter {
             self.plan.metrics().dead_letters.increment();
         }
