@@ -50,19 +50,41 @@ pub(crate) struct Content {
 
 impl Content {
     fn of(records: &[Record], ends: &mut Vec<u64>) -> Self {
-        let lane = records.first().map_or(LaneId(0), |record| record.lane);
+        ends.clear();
+        ends.resize(records.len(), 0);
+        let lane = records.first().map(|record| record.lane);
+        let mut bytes = 0;
+        let is_usual = records.iter().zip(ends.iter_mut()).all(|(record, end)| {
+            bytes += record.message.size() as u64;
+            *end = bytes;
+            Some(record.lane) == lane && Self::is_plain(record)
+        });
+        if is_usual {
+            let is_plain = true;
+            return Self { lane, is_plain };
+        }
+        Self::of_any(records, ends)
+    }
+
+    /// The same where not all are plain and of one lane.
+    #[inline(never)]
+    fn of_any(records: &[Record], ends: &mut Vec<u64>) -> Self {
+        let lane = records.first().map(|record| record.lane);
         let (mut bytes, mut is_plain, mut is_one) = (0, true, true);
         ends.clear();
         ends.extend(records.iter().map(|record| {
             bytes += record.message.size() as u64;
-            is_plain &= record.due.is_none() & record.message.is_plain();
-            is_one &= record.lane == lane;
+            is_plain &= Self::is_plain(record);
+            is_one &= Some(record.lane) == lane;
             bytes
         }));
-        Self {
-            lane: (is_one && !records.is_empty()).then_some(lane),
-            is_plain,
-        }
+        let lane = lane.filter(|_| is_one);
+        Self { lane, is_plain }
+    }
+
+    #[inline(always)]
+    fn is_plain(record: &Record) -> bool {
+        record.due.is_none() && record.message.is_plain()
     }
 }
 

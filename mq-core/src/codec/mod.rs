@@ -1,8 +1,10 @@
 //! Codecs: from bytes to values and back, chosen by content type.
 
+mod json;
 mod registry;
 mod scratch;
 
+pub(crate) use json::json;
 pub use registry::{Codec, Codecs, JsonCodec, Reader, TextCodec};
 pub use scratch::encode_exact;
 

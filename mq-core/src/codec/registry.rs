@@ -55,9 +55,10 @@ impl Codec for JsonCodec {
     }
 
     fn decode(&self, payload: &[u8], reader: &mut Reader<'_>) -> Result<(), BoxError> {
-        let mut json = serde_json::Deserializer::from_slice(payload);
-        reader(&mut <dyn erased_serde::Deserializer<'_>>::erase(&mut json))?;
-        Ok(json.end()?)
+        match std::str::from_utf8(payload) {
+            Ok(text) => read_json(serde_json::Deserializer::from_str(text), reader),
+            Err(_) => read_json(serde_json::Deserializer::from_slice(payload), reader),
+        }
     }
 
     fn encode(
@@ -67,6 +68,15 @@ impl Codec for JsonCodec {
     ) -> Result<(), BoxError> {
         Ok(serde_json::to_writer(buffer, value)?)
     }
+}
+
+/// As [`json`](super::json()), which says why there are two.
+fn read_json<'de>(
+    mut json: serde_json::Deserializer<impl serde_json::de::Read<'de>>,
+    reader: &mut Reader<'_>,
+) -> Result<(), BoxError> {
+    reader(&mut <dyn erased_serde::Deserializer<'_>>::erase(&mut json))?;
+    Ok(json.end()?)
 }
 
 /// UTF-8 text: strings only.

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use super::{Extract, PayloadValue, Preparation, Standing};
 use crate::{
-    binder::{Deliveries, Delivery},
+    binder::{Deliveries, Delivery, Record},
     error::Result,
     middleware::Arrival,
     outcome::Failure,
@@ -214,6 +214,16 @@ impl<'a, P> Reading<'a, P> {
         }
     }
 
+    /// Reads the payloads of these records, one behind the other.
+    fn read_all(&mut self, prepared: &P::Prepared, records: &[Record])
+    where
+        P: PayloadValue,
+    {
+        for record in records {
+            self.add(P::read(prepared, &record.message));
+        }
+    }
+
     #[cold]
     fn set_aside(&mut self, failure: Failure) {
         let index = self.payloads.len() + self.aside;
@@ -238,10 +248,8 @@ impl<P: PayloadValue> ExtractBatch for Batch<P> {
         failed: &mut Vec<(usize, Failure)>,
     ) -> Result<Self, Failure> {
         let mut reading = Reading::new(deliveries.len(), failed);
-        match deliveries.as_run().filter(|_| P::AT_ONCE) {
-            Some((first, count)) => Deliveries::each_of_run(first, count, |delivery| {
-                reading.add(P::at_once(prepared, delivery));
-            }),
+        match deliveries.as_run().filter(|_| P::FROM_MESSAGE) {
+            Some((first, count)) => reading.read_all(prepared, first.records(count)),
             None => {
                 let mut walk = deliveries.walk();
                 while let Some(delivery) = walk.next() {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Extract, Preparation};
 use crate::{
-    codec::{Codecs, Undecodable},
+    codec::{Codecs, Undecodable, json},
     error::Result,
     message::{ContentType, Message},
     outcome::{Decision, Failure},
@@ -18,8 +18,21 @@ use crate::{
 
 /// A payload, as batches hand it over.
 pub trait PayloadValue: Extract {
+    /// Whether [`read`](Self::read) makes it; then the payloads of a batch are read without a look at their deliveries.
+    const FROM_MESSAGE: bool = false;
+
     /// What is inside.
     type Value: Send;
+
+    /// Reads it from a message, as [`extract`](Extract::extract) would. Only called where [`FROM_MESSAGE`](Self::FROM_MESSAGE) says
+    /// so.
+    ///
+    /// # Errors
+    /// The failure is the outcome of the attempt for this message.
+    fn read(prepared: &Self::Prepared, message: &Message) -> Result<Self, Failure> {
+        let _ = (prepared, message);
+        Err(Failure::retry("this payload is not read from the message alone").kind("parameter"))
+    }
 
     /// The value inside.
     fn value(&self) -> &Self::Value;
@@ -55,8 +68,20 @@ pub struct Text(pub String);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Payload<T>(pub T);
 
+/// Payloads that are read from the message alone, one at a time or many.
+macro_rules! from_message {
+    (|$prepared:pat_param, $message:pat_param| $value:expr) => {
+        const FROM_MESSAGE: bool = true;
+
+        #[inline(always)]
+        fn read($prepared: &Self::Prepared, $message: &Message) -> Result<Self, Failure> {
+            $value
+        }
+    };
+}
+
 macro_rules! wrapper {
-    ($name:ident <$t:ident> , $inner:ty) => {
+    ($name:ident <$t:ident> , $inner:ty, $read:path) => {
         impl<$t> Deref for $name<$t> {
             type Target = $inner;
             fn deref(&self) -> &$inner {
@@ -72,6 +97,9 @@ macro_rules! wrapper {
 
         impl<$t: Decode + Send> PayloadValue for $name<$t> {
             type Value = $inner;
+
+            from_message!(|prepared, message| $read(prepared, message).map(Self));
+
             fn value(&self) -> &$inner {
                 &self.0
             }
@@ -82,8 +110,8 @@ macro_rules! wrapper {
     };
 }
 
-wrapper!(Json<T>, T);
-wrapper!(Payload<T>, T);
+wrapper!(Json<T>, T, read_json);
+wrapper!(Payload<T>, T, read_payload);
 
 impl Deref for Text {
     type Target = str;
@@ -94,6 +122,9 @@ impl Deref for Text {
 
 impl PayloadValue for Text {
     type Value = String;
+
+    from_message!(|(), message| read_text(message).map(Self));
+
     fn value(&self) -> &String {
         &self.0
     }
@@ -104,6 +135,9 @@ impl PayloadValue for Text {
 
 impl PayloadValue for Bytes {
     type Value = Self;
+
+    from_message!(|(), message| some(message).cloned());
+
     fn value(&self) -> &Self {
         self
     }
@@ -120,17 +154,21 @@ impl<T: Decode + Send> Extract for Json<T> {
         Ok(())
     }
 
-    at_once!(|(), delivery| read_json(delivery.message()).map(Self));
+    at_once!(|(), delivery| Self::read(&(), delivery.message()));
 }
 
-#[inline]
-fn read_json<T: Decode>(message: &Message) -> Result<T, Failure> {
-    match message.as_content_type() {
-        Some(content_type) if !content_type.is_json() => {
-            Err(wrong_type("application/json", content_type))
-        }
-        _ => serde_json::from_slice(some(message)?).map_err(not_json),
+#[inline(always)]
+fn read_json<T: Decode>((): &(), message: &Message) -> Result<T, Failure> {
+    if !message.is_json() {
+        return Err(not_typed_json(message));
     }
+    json(some(message)?).map_err(not_json)
+}
+
+#[cold]
+fn not_typed_json(message: &Message) -> Failure {
+    let found = message.as_content_type();
+    wrong_type("application/json", found.unwrap_or(&ContentType::BYTES))
 }
 
 #[cold]
@@ -146,21 +184,20 @@ impl<T: Decode + Send> Extract for Payload<T> {
         Ok(start.codecs().clone())
     }
 
-    at_once!(|codecs, delivery| {
-        let message = delivery.message();
-        let codec = codecs
-            .find(message.as_content_type())
-            .map_err(|error| undecodable(&error))?;
-        let mut value = None;
-        let read = codec.decode(some(message)?, &mut |deserializer| {
-            value = Some(erased_serde::deserialize(deserializer)?);
-            Ok(())
-        });
-        read.map_err(|error| bad("payload cannot be decoded", error))?;
-        value
-            .map(Self)
-            .ok_or_else(|| undecodable(&Undecodable::new("the codec has read no value")))
+    at_once!(|codecs, delivery| Self::read(codecs, delivery.message()));
+}
+
+fn read_payload<T: Decode>(codecs: &Codecs, message: &Message) -> Result<T, Failure> {
+    let codec = codecs
+        .find(message.as_content_type())
+        .map_err(|error| undecodable(&error))?;
+    let mut value = None;
+    let read = codec.decode(some(message)?, &mut |deserializer| {
+        value = Some(erased_serde::deserialize(deserializer)?);
+        Ok(())
     });
+    read.map_err(|error| bad("payload cannot be decoded", error))?;
+    value.ok_or_else(|| undecodable(&Undecodable::new("the codec has read no value")))
 }
 
 #[diagnostic::do_not_recommend]
@@ -172,7 +209,7 @@ impl Extract for Text {
         Ok(())
     }
 
-    at_once!(|(), delivery| read_text(delivery.message()).map(Self));
+    at_once!(|(), delivery| Self::read(&(), delivery.message()));
 }
 
 #[diagnostic::do_not_recommend]
@@ -184,7 +221,7 @@ impl Extract for Bytes {
         Ok(())
     }
 
-    at_once!(|(), delivery| some(delivery.message()).cloned());
+    at_once!(|(), delivery| Self::read(&(), delivery.message()));
 }
 
 fn read_text(message: &Message) -> Result<String, Failure> {

@@ -264,6 +264,21 @@ impl Message {
         }
     }
 
+    /// Whether the payload is to be read as JSON: that is its content type, or it has none.
+    #[inline(always)]
+    pub(crate) fn is_json(&self) -> bool {
+        match self.content_type {
+            Usual::Json => true,
+            Usual::None => self.rare.is_none() || self.is_other_json(),
+            Usual::Text | Usual::Bytes => false,
+        }
+    }
+
+    #[inline(never)]
+    fn is_other_json(&self) -> bool {
+        self.as_content_type().is_none_or(ContentType::is_json)
+    }
+
     /// The id, where one was given.
     #[must_use]
     #[inline]

@@ -16,8 +16,12 @@ pub trait Gather: Send {
     /// What the stack takes.
     type Request: Arrival;
 
-    /// Whether an answer is judged before the next request is made: what has failed in a batch holds back what is behind it.
+    /// Whether an answer is judged before the next request is made, where there is an order: what has failed in a batch holds back
+    /// what is behind it.
     const JUDGED_FIRST: bool;
+
+    /// How many deliveries a request has.
+    fn count(request: &Self::Request) -> usize;
 
     /// The next request, or `None` if there is nothing, or not enough yet; then the task is woken in time.
     fn next(
@@ -51,6 +55,11 @@ pub struct GatherOne;
 impl Gather for GatherOne {
     type Request = Delivery;
     const JUDGED_FIRST: bool = false;
+
+    #[inline(always)]
+    fn count(_: &Delivery) -> usize {
+        1
+    }
 
     #[inline(always)]
     fn next(
@@ -113,6 +122,10 @@ impl GatherBatch {
 impl Gather for GatherBatch {
     type Request = Deliveries;
     const JUDGED_FIRST: bool = true;
+
+    fn count(request: &Deliveries) -> usize {
+        request.len()
+    }
 
     fn next(
         &mut self,

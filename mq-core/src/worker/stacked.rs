@@ -21,8 +21,8 @@ use crate::{
     outcome::{Decision, Failure, Next},
 };
 
-/// At most this many calls are begun in one turn, so that other tasks of the runtime get theirs.
-const CALLS: usize = 256;
+/// When this many deliveries have been handled in one turn, other tasks of the runtime get theirs.
+const ENOUGH: usize = 256;
 
 /// After an error of a user's layer the message comes back after this long; no attempt is counted.
 const LAYER_ERROR_WAIT: Duration = Duration::from_millis(250);
@@ -89,8 +89,9 @@ where
         order: &mut Order,
         answers: &mut Answers,
     ) -> Turn {
-        for _ in 0..CALLS {
-            if G::JUDGED_FIRST && !answers.is_empty() {
+        let mut count = 0;
+        while count < ENOUGH {
+            if Self::is_to_be_judged(order, answers) {
                 return Turn::More;
             }
             if !self.slots.has_room() {
@@ -99,6 +100,7 @@ where
             let Some(request) = self.next(cx, queue, order) else {
                 return Turn::Idle;
             };
+            count += G::count(&request);
             match self.poll_ready(cx) {
                 Poll::Ready(Ok(())) => self.call(request, order, answers),
                 Poll::Ready(Err(error)) => {
@@ -111,6 +113,12 @@ where
             }
         }
         Turn::More
+    }
+
+    /// Whether there are answers that decide what may be called next.
+    #[inline(always)]
+    fn is_to_be_judged(order: &Order, answers: &Answers) -> bool {
+        G::JUDGED_FIRST && !order.is_free() && !answers.is_empty()
     }
 
     #[inline(always)]
@@ -169,7 +177,7 @@ where
         answers: &mut Answers,
     ) -> Turn {
         self.poll_woken(order, answers);
-        if G::JUDGED_FIRST && !answers.is_empty() {
+        if Self::is_to_be_judged(order, answers) {
             return Turn::More;
         }
         self.begin(cx, queue, order, answers)
