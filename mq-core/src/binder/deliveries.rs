@@ -128,7 +128,10 @@ mod tests {
             walked.push(delivery.record().position);
         }
         let all = deliveries.as_slice().iter();
-        [walked, all.map(|delivery| delivery.record().position).collect()]
+        [
+            walked,
+            all.map(|delivery| delivery.record().position).collect(),
+        ]
     }
 
     #[test]

@@ -58,27 +58,44 @@ impl Order {
 
     #[inline]
     fn turnstile_of(&self, record: &Record) -> Option<Turnstile> {
-        let hash = match self.ordering {
-            Ordering::None => return None,
-            Ordering::Key => {
-                // The length is part of what bytes are hashed to.
-                let mut hasher = self.hasher.build_hasher();
-                hasher.write(record.message.as_key()?);
-                hasher.finish()
-            }
-            Ordering::Partition => self.hasher.hash_one(record.lane),
-        };
-        Some(Turnstile(hash))
+        match self.ordering {
+            Ordering::None => None,
+            Ordering::Key => self.turnstile_of_key(record),
+            Ordering::Partition => Some(Turnstile(self.hasher.hash_one(record.lane))),
+        }
+    }
+
+    #[inline(always)]
+    fn turnstile_of_key(&self, record: &Record) -> Option<Turnstile> {
+        // The length is part of what bytes are hashed to.
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(record.message.as_key()?);
+        Some(Turnstile(hasher.finish()))
     }
 
     /// The turns of records that arrive, to be kept with them; they stay valid until the records are done with.
     pub(crate) fn turns(&mut self, records: &[Record], turns: &mut Vec<Turn>) {
-        turns.extend(records.iter().map(|record| self.turn_of(record)));
+        let records = records.iter();
+        match self.ordering {
+            Ordering::Key => turns.extend(records.map(|record| {
+                let turnstile = self.turnstile_of_key(record);
+                self.turn_at(turnstile)
+            })),
+            Ordering::None | Ordering::Partition => {
+                turns.extend(records.map(|record| self.turn_of(record)));
+            }
+        }
     }
 
     #[inline(always)]
     fn turn_of(&mut self, record: &Record) -> Turn {
-        let Some(Turnstile(hash)) = self.turnstile_of(record) else {
+        let turnstile = self.turnstile_of(record);
+        self.turn_at(turnstile)
+    }
+
+    #[inline(always)]
+    fn turn_at(&mut self, turnstile: Option<Turnstile>) -> Turn {
+        let Some(Turnstile(hash)) = turnstile else {
             return Turn::FREE;
         };
         Turn::at(self.lines.place_of(hash))

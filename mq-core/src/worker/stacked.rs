@@ -169,6 +169,8 @@ where
         }
     }
 
+    // On its own, so that it is the same code whatever stands around it.
+    #[inline(never)]
     fn run(
         &mut self,
         cx: &mut Context<'_>,
