@@ -92,6 +92,33 @@ async fn only_the_items_that_failed_are_handled_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn batches_that_are_handled_without_a_pause_are_judged_each_on_its_own() {
+    within(async {
+        for broker in [Broker::new(), Broker::positional(1)] {
+            let calls = Calls::new();
+            let answer = |text: &str, attempt| match (text, attempt) {
+                ("F", 1) => panic!("at once"),
+                ("K", 1) => Err(Failure::retry("broken")),
+                _ => Ok(()),
+            };
+            let app =
+                app(&broker, &settings("none", "")).batch_sink("orders", each(&calls, answer));
+            "ABCDEFGHIJKL"
+                .chars()
+                .for_each(|text| broker.send("orders", &text.to_string()));
+            let app = start(app).await;
+            until_eq(|| broker.unsettled("orders"), 0).await;
+            let expected = ["A B C D", "E F G H", "I J K L", "E F G H", "K"];
+            assert_eq!(calls.texts(), expected);
+            let metrics = orders(&app).metrics().snapshot();
+            assert_eq!((metrics.handled, metrics.panics), (12, 4));
+            assert_eq!(orders(&app).metrics().retries.get(), 5);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_item_has_its_own_decision() {
     within(async {
         for broker in [Broker::new(), Broker::positional(1)] {
