@@ -98,6 +98,10 @@ macro_rules! __conformance_cases {
                 a_lane_that_is_to_be_given_up_can_be_settled_until_then,
                 lost_lanes_are_reported_and_come_back,
             }
+            assignments {
+                a_late_settlement_does_not_count_for_another_lane_of_its_number,
+                lanes_that_are_lost_again_and_again_have_other_numbers_each_time,
+            }
             receive {
                 the_first_event_is_an_assignment,
                 no_more_is_handed_over_than_was_asked_for,

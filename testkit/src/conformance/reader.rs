@@ -20,6 +20,8 @@ pub(crate) struct Reader {
     pub(crate) settler: Arc<dyn Settler>,
     /// What it reads now.
     pub(crate) lanes: Vec<AssignedLane>,
+    /// Every assignment that it was told of.
+    pub(crate) assignments: Vec<AssignedLane>,
     style: SettlementStyle,
     patience: Duration,
     /// Where positions are committed: what of a lane's assignment was handed over and is not done with, and where it ends.
@@ -45,6 +47,7 @@ impl Reader {
             consumer,
             settler,
             lanes: Vec::new(),
+            assignments: Vec::new(),
             style,
             patience,
             open: BTreeMap::new(),
@@ -85,6 +88,7 @@ impl Reader {
                 self.lanes
                     .retain(|old| lanes.iter().all(|new| new.id != old.id));
                 self.lanes.extend(lanes.iter().cloned());
+                self.assignments.extend(lanes.iter().cloned());
             }
             Event::Lost { lanes } => self.lanes.retain(|old| !lanes.contains(&old.id)),
             _ => {}

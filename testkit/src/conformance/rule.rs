@@ -124,6 +124,8 @@ rules! {
     Pause = "pause" after [Settled Woken CancelSafe Partition];
     /// Lanes move between members without loss, and what was lost is said.
     Members = "members" after [Shared Fence CancelSafe Window];
+    /// No two assignments of a consumer have number and epoch in common.
+    Epochs = "epochs" after [Members Destinations];
     /// A released message comes again.
     Release = "release" after [SettleResults];
     /// Failed attempts are recorded with the message.
@@ -196,7 +198,7 @@ rules! {
     Framework = "framework" after [
         Assignment Lanes Kept Arrival Order Handover Payload Key Headers Properties Confirmed Results Destination Receipt MaxMessage
         KeyFailsTogether Partition Commit Unsettled Settled Closed SettleResults SettledOnce Fence Progress Unchanged StableIds
-        Copies Shared Start Anonymous Destinations CancelSafe Woken Halves Window Alive Pause Members Release Attempts Hold DeliveryCount
+        Copies Shared Start Anonymous Destinations CancelSafe Woken Halves Window Alive Pause Members Epochs Release Attempts Hold DeliveryCount
         Extend Notes SettleStyle DelayedDelivery DelayedRedelivery KeyOrder Expiry Priority Lag Filter DeadLetter Isolation Atomic
         Abort StepFence StepConfirmed Seek Provision Verify Reconnect Health Refusal Declared LastResort
     ];

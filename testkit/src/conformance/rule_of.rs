@@ -20,6 +20,7 @@ pub(crate) fn rule_of(group: &str, name: &str) -> Rule {
         "fidelity" => fidelity(name),
         "groups" => groups(name),
         "members" => members(name),
+        "assignments" => Rule::Epochs,
         "receive" => receive(name),
         "settle" => settle(name),
         "attempts" => attempts(name),

@@ -3,7 +3,7 @@
 use std::{
     fmt::Debug,
     pin::Pin,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -38,6 +38,11 @@ pub(crate) trait Flaw: Debug + Send + Sync + 'static {
 
     fn health(&self, real: Health) -> Health {
         real
+    }
+
+    /// Another mistake for each consumer, where it has something to remember of that.
+    fn of_consumer(&self) -> Option<Arc<dyn Flaw>> {
+        None
     }
 
     async fn close(&self, real: &dyn Binder) -> Result<()> {
@@ -165,8 +170,8 @@ pub(crate) trait Flaw: Debug + Send + Sync + 'static {
 /// A transaction, with what stands beside it.
 pub(crate) struct Step {
     pub(crate) step: Box<dyn Transaction>,
-    pub(crate) settler: std::sync::Arc<dyn Settler>,
-    pub(crate) binder: std::sync::Arc<dyn Binder>,
+    pub(crate) settler: Arc<dyn Settler>,
+    pub(crate) binder: Arc<dyn Binder>,
 }
 
 /// No mistake.

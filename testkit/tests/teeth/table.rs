@@ -11,6 +11,7 @@ use mq_testkit::conformance::Rule;
 use crate::{
     bite::{self, Tooth, bare, log, strong, without},
     broken::{
+        assignments::CountsEachPartition,
         closing::*,
         fidelity::{self, Alters, ForgetsHeadersAtRedelivery, InventsIds},
         groups::*,
@@ -88,6 +89,7 @@ teeth! {
     holds_up_settling: strong, HoldsUpSettling::default() => Halves ["a_waiting_receive_does_not_hold_up_settling"];
     ignores_the_window: strong, IgnoresTheWindow => Window ["the_window_bounds_what_is_unsettled"];
     leaks_while_paused: strong, LeaksWhilePaused => Pause ["a_paused_lane_is_silent_until_it_is_resumed" "a_paused_reader_keeps_its_place_in_the_group"];
+    counts_each_partition: log, CountsEachPartition::default() => Epochs ["a_late_settlement_does_not_count_for_another_lane_of_its_number"];
     hides_lost_lanes: strong, HidesLostLanes => Members ["lost_lanes_are_reported_and_come_back"];
     swallows_releases: strong, Changes(settle::swallows_releases) => Release ["a_released_message_comes_again"];
     forgets_attempts: strong, Forges(receive::forgets_attempts) => Attempts ["attempts_come_back_with_the_message" "attempts_survive_the_instance"];

@@ -56,7 +56,9 @@ impl Binder for Wrapped {
         let own = Own {
             records: Vec::new(),
         };
-        let (flaw, binder) = (self.flaw.clone(), self.real.clone());
+        let flaw = self.flaw.of_consumer();
+        let flaw = flaw.unwrap_or_else(|| self.flaw.clone());
+        let binder = self.real.clone();
         Ok(Box::new(WrappedConsumer {
             real,
             own,

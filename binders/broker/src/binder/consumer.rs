@@ -57,14 +57,14 @@ pub(super) async fn open(
         may_change: session.may_change(),
         announces: true,
     };
-    let (reading, lanes) = Reading::open(session.open()?, &wanted).await?;
+    let (mut reading, lanes) = Reading::open(session.open()?, &wanted).await?;
     session.add(reading.key())?;
     // Logs are read by one member each, which is told when that is this one.
     let mut assigned: Vec<_> = lanes
         .into_iter()
         .filter(|lane| lane.position.is_none())
         .collect();
-    assigned.extend(session.open()?.lock().first_gained(reading.key()));
+    assigned.extend(reading.first_gained());
     Ok(Box::new(BrokerConsumer {
         session: session.clone(),
         reading,
@@ -83,7 +83,9 @@ impl Consumer for BrokerConsumer {
         tokio::task::consume_budget().await;
         match self.reading.receive(records, max).await {
             Ok(None) => Ok(Event::Messages),
-            Ok(Some(Turn::Gained(lane))) => Ok(Event::Assigned(self.gained(lane))),
+            Ok(Some(Turn::Gained(lane))) => Ok(Event::Assigned(
+                self.reading.gained(lane).into_iter().collect(),
+            )),
             Ok(Some(Turn::Leaving(lane))) => Ok(Event::Revoking {
                 lanes: vec![lane],
                 budget: BUDGET,
@@ -131,17 +133,6 @@ impl Consumer for BrokerConsumer {
     async fn close(self: Box<Self>) -> Result<()> {
         // Leaving is what dropping does.
         Ok(())
-    }
-}
-
-impl BrokerConsumer {
-    fn gained(&self, lane: LaneId) -> Vec<AssignedLane> {
-        let assigned = self
-            .reading
-            .shared()
-            .lock()
-            .assigned(self.reading.key(), lane);
-        assigned.into_iter().collect()
     }
 }
 

@@ -5,6 +5,7 @@ mod bodies;
 mod chunk;
 mod clock;
 mod commit;
+mod epochs;
 mod expiry;
 mod join;
 mod keeper;

@@ -55,9 +55,8 @@ impl Shared {
         prepared: &mut Prepared<'_>,
     ) -> Result<(), SettleError> {
         let mut state = self.lock();
-        let is_current = settlement.epoch == key.number;
-        let lane = state.lane_of(key, settlement.lane);
-        let lane = lane.filter(|_| is_current).ok_or(SettleError::Lost)?;
+        let lane = state.current(key, settlement.lane, settlement.epoch);
+        let lane = lane.ok_or(SettleError::Lost)?;
         if !state.is_log(lane) {
             return Err(cannot("position; settle each message by itself"));
         }

@@ -175,10 +175,9 @@ impl Shared {
         unsettled: &mut Vec<Unsettled>,
     ) {
         let mut state = self.lock();
-        let lane = run.first().and_then(|settlement| {
-            let is_current = settlement.epoch == key.number;
-            state.lane_of(key, settlement.lane).filter(|_| is_current)
-        });
+        let lane = run
+            .first()
+            .and_then(|settlement| state.current(key, settlement.lane, settlement.epoch));
         let Some(lane) = lane else {
             return unsettled.extend((first..first + run.len()).map(lost));
         };
@@ -282,10 +281,10 @@ impl Shared {
         key: MemberKey,
         settlement: &Settlement,
     ) -> Result<Checked, SettleError> {
-        if settlement.epoch != key.number {
-            return Err(SettleError::Lost);
-        }
-        let checked = self.lock().check(key, settlement.lane, settlement.position);
+        let mut state = self.lock();
+        let lane = state.current(key, settlement.lane, settlement.epoch);
+        lane.ok_or(SettleError::Lost)?;
+        let checked = state.check(key, settlement.lane, settlement.position);
         checked.map_err(|_| SettleError::Lost)
     }
 }

@@ -11,6 +11,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 use super::{
     chunk::Chunk,
     commit::Ticket,
+    epochs::Epochs,
     join::{Wanted, wanted_mode},
     shared::Shared,
 };
@@ -26,6 +27,8 @@ use crate::{
 pub(crate) struct Reading {
     shared: Arc<Shared>,
     key: MemberKey,
+    /// The number of each lane's assignment, as far as the consumer was told.
+    epochs: Epochs,
     notify: Arc<Notify>,
     /// What was picked and is not handed over yet: reading it was broken off, or it is not read.
     picked: VecDeque<Pick>,
@@ -81,6 +84,7 @@ impl Reading {
         let reading = Self {
             shared: shared.clone(),
             key,
+            epochs: Epochs::new(key),
             notify,
             picked: VecDeque::new(),
             scratch: Vec::new(),
@@ -91,6 +95,20 @@ impl Reading {
             letters: wanted.letters.clone(),
         };
         Ok((reading, lanes))
+    }
+
+    /// The logs that the consumer has got by joining.
+    pub(crate) fn first_gained(&mut self) -> Vec<AssignedLane> {
+        let gained = self.shared.lock().first_gained(self.key);
+        gained.iter().for_each(|lane| self.epochs.note(lane));
+        gained
+    }
+
+    /// A lane as it was gained.
+    pub(crate) fn gained(&mut self, lane: LaneId) -> Option<AssignedLane> {
+        let gained = self.shared.lock().assigned(self.key, lane);
+        gained.iter().for_each(|lane| self.epochs.note(lane));
+        gained
     }
 
     /// What the consumer is called.
@@ -172,7 +190,7 @@ impl Reading {
             let letter = Settlement {
                 lane: LaneId(pick.lane),
                 position: pick.position,
-                epoch: self.key.number,
+                epoch: self.epochs.of(pick.lane),
                 action: Action::DeadLetter { reason },
             };
             let letters = self.letters.as_ref();
@@ -227,10 +245,10 @@ impl Reading {
             return self.recall_fleeting(records, room);
         }
         let picks = self.picked.make_contiguous();
-        let number = self.key.number;
+        let epochs = &self.epochs;
         let mut bad = None;
         let count = self.shared.bodies.recall(&picks[..room], |pick, bytes| {
-            match record(pick, number, &bytes) {
+            match record(pick, epochs, &bytes) {
                 Ok(record) => records.push(record),
                 Err(error) => bad = Some(error),
             }
@@ -248,7 +266,7 @@ impl Reading {
                 return;
             };
             match self.shared.bodies.fleeting(pick) {
-                Some(bytes) => match record(pick, self.key.number, &bytes) {
+                Some(bytes) => match record(pick, &self.epochs, &bytes) {
                     Ok(record) => records.push(record),
                     Err(error) => {
                         tracing::error!(%error, "a message in memory is not what was written; please report it");
@@ -317,7 +335,7 @@ impl Reading {
             let Some(bytes) = self.chunk.record(&pick) else {
                 break;
             };
-            match record(&pick, self.key.number, &bytes) {
+            match record(&pick, &self.epochs, &bytes) {
                 Ok(record) => records.push(record),
                 // Those before it first.
                 Err(_) if count > 0 => break,
@@ -351,10 +369,10 @@ impl Reading {
 }
 
 /// A picked message with its body.
-fn record(pick: &Pick, number: u32, bytes: &bytes::Bytes) -> Result<Record> {
+fn record(pick: &Pick, epochs: &Epochs, bytes: &bytes::Bytes) -> Result<Record> {
     let message = record::decode(bytes).map_err(error::malformed)?;
     let mut record = Record::new(message, LaneId(pick.lane), pick.position);
-    record.epoch = number;
+    record.epoch = epochs.of(pick.lane);
     // In a log, nobody counts.
     record.deliveries = Some(u32::from(pick.deliveries)).filter(|count| *count > 0);
     if let Some(note) = pick.note {

@@ -37,6 +37,8 @@ pub(crate) struct Member {
     /// Tells it from others; never 0.
     pub(super) number: u32,
     pub(super) lanes: Vec<LaneKey>,
+    /// The number of each lane's assignment. A log that comes back has another one; no other assignment of the broker has it.
+    pub(super) epochs: Vec<u32>,
     /// The lane that is asked first next time.
     pub(super) first: usize,
     pub(super) paused: HashSet<u32>,

@@ -80,6 +80,7 @@ impl State {
             let groups: Vec<u32> = own.map(|lane| lane.group).collect();
             for group in groups {
                 let number = LaneId(u32::try_from(member.lanes.len()).unwrap_or(u32::MAX));
+                member.epochs.push(member.number);
                 member.lanes.push(LaneKey {
                     destination,
                     group,

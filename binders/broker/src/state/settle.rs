@@ -26,6 +26,14 @@ impl State {
         self.member(key)?.lanes.get(lane.0 as usize).copied()
     }
 
+    /// A lane of the consumer, if this is the number of its assignment.
+    pub(crate) fn current(&mut self, key: MemberKey, lane: LaneId, epoch: u32) -> Option<LaneKey> {
+        let member = self.member(key)?;
+        let index = lane.0 as usize;
+        let is_current = member.epochs.get(index) == Some(&epoch);
+        member.lanes.get(index).copied().filter(|_| is_current)
+    }
+
     /// Whether the consumer has the message.
     pub(crate) fn check(
         &mut self,

@@ -1,5 +1,7 @@
 //! Whose turn it is: groups in which not every member has a share of everything.
 
+use std::collections::VecDeque;
+
 use mq_core::binder::{AssignedLane, LaneId};
 
 use super::{
@@ -115,6 +117,7 @@ impl State {
         number: u32,
         turn: impl Fn(LaneId) -> Turn,
     ) {
+        let epoch = self.next_number();
         let members = self.members.iter_mut();
         let found = members.map(|(_, member)| member);
         let Some(member) = found.into_iter().find(|member| member.number == number) else {
@@ -125,7 +128,11 @@ impl State {
                 && lane.partition as usize == partition
         });
         if let (Some(lane), Some(turns)) = (lane, &mut member.turns) {
-            turns.push_back(turn(LaneId(u32::try_from(lane).unwrap_or(u32::MAX))));
+            let turn = turn(LaneId(u32::try_from(lane).unwrap_or(u32::MAX)));
+            if matches!(turn, Turn::Gained(_)) {
+                member.epochs[lane] = epoch;
+            }
+            turns.push_back(turn);
             member.wake();
         }
     }
@@ -163,11 +170,16 @@ impl State {
         self.lane(own).is_some_and(|lane| lane.cursor.is_some())
     }
 
-    /// The logs that a consumer has got by joining.
+    /// The logs that a consumer has got by joining; that it is to give some of them up already, it is told later.
     pub(crate) fn first_gained(&mut self, key: MemberKey) -> Vec<AssignedLane> {
         let turns = self.member(key).and_then(|member| member.turns.as_mut());
-        let turns = turns.map(std::mem::take).unwrap_or_default();
-        let gained = turns.into_iter().filter_map(|turn| match turn {
+        let Some(turns) = turns else {
+            return Vec::new();
+        };
+        let is_gained = |turn: &Turn| matches!(turn, Turn::Gained(_));
+        let (gained, rest): (VecDeque<_>, _) = turns.drain(..).partition(is_gained);
+        *turns = rest;
+        let gained = gained.into_iter().filter_map(|turn| match turn {
             Turn::Gained(lane) => self.assigned(key, lane),
             Turn::Leaving(_) => None,
         });

@@ -56,8 +56,7 @@ impl State {
         &mut self,
         joining: &Joining,
     ) -> Option<(MemberKey, Arc<Notify>, Vec<AssignedLane>)> {
-        let number = self.next_member;
-        self.next_member = self.next_member.wrapping_add(1).max(1);
+        let number = self.next_number();
         let mut lanes = Vec::new();
         let mut assigned = Vec::new();
         for (id, group) in &joining.groups {
@@ -78,6 +77,7 @@ impl State {
         let notify = Arc::new(Notify::new());
         let index = self.members.insert(Member {
             number,
+            epochs: vec![number; lanes.len()],
             lanes,
             first: 0,
             paused: std::collections::HashSet::new(),
@@ -103,7 +103,13 @@ impl State {
         Some((MemberKey { index, number }, notify, assigned))
     }
 
-    /// A lane as a consumer of this number is told of it.
+    /// A number that no consumer and no assignment had.
+    pub(super) fn next_number(&mut self) -> u32 {
+        let next = self.next_member.wrapping_add(1).max(1);
+        std::mem::replace(&mut self.next_member, next)
+    }
+
+    /// A lane as a consumer is told of it.
     fn assignment(&self, lane: LaneKey, id: LaneId, epoch: u32) -> Option<AssignedLane> {
         let destination = self.destinations.get(&lane.destination)?;
         let group = destination.groups.get(&lane.group)?;
@@ -123,7 +129,13 @@ impl State {
     /// The same for a lane that the consumer has already.
     pub(crate) fn assigned(&mut self, key: MemberKey, id: LaneId) -> Option<AssignedLane> {
         let lane = self.lane_of(key, id)?;
-        self.assignment(lane, id, key.number)
+        let epoch = self.epoch_of(key, id)?;
+        self.assignment(lane, id, epoch)
+    }
+
+    /// The number of a lane's assignment.
+    pub(crate) fn epoch_of(&mut self, key: MemberKey, id: LaneId) -> Option<u32> {
+        self.member(key)?.epochs.get(id.0 as usize).copied()
     }
 
     /// The consumer of this key, if it is still there.

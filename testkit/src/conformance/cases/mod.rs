@@ -6,6 +6,7 @@ pub(crate) mod partitions;
 pub(crate) mod fidelity;
 pub(crate) mod groups;
 pub(crate) mod members;
+pub(crate) mod assignments;
 pub(crate) mod receive;
 pub(crate) mod settle;
 pub(crate) mod attempts;

@@ -1,5 +1,6 @@
 //! Binders that break one rule each.
 
+pub(crate) mod assignments;
 pub(crate) mod closing;
 pub(crate) mod fidelity;
 pub(crate) mod groups;
