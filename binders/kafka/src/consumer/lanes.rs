@@ -98,6 +98,15 @@ impl Lanes {
             .is_none_or(|first| topics.all(|topic| topic == first))
     }
 
+    /// Those of these lanes that are still what the loop takes them for, as it asks something of them: that it is told of others is on its way.
+    pub(crate) fn meant(&self, lanes: &[LaneId]) -> (Vec<LaneId>, Vec<Slot>) {
+        let meant = |id: &LaneId| {
+            let slot = self.get(*id).filter(|slot| slot.is_known)?;
+            (slot.state != LaneState::Revoking).then(|| (*id, slot.clone()))
+        };
+        lanes.iter().filter_map(meant).unzip()
+    }
+
     /// The loop is told of an assignment.
     pub(crate) fn tell(&mut self, id: LaneId, epoch: u32) {
         let slot = self.slots.get_mut(id.0 as usize);
@@ -148,5 +157,45 @@ mod tests {
         assert_eq!(lanes.assigned().len(), 2);
         lanes.assign(&"other".into(), 0);
         assert!(!lanes.has_one_topic());
+    }
+
+    /// Lanes of partitions 0 to 2 of which the loop was told.
+    fn told() -> (Lanes, Vec<LaneId>) {
+        let (mut lanes, topic) = (Lanes::default(), "orders".into());
+        let assigned: Vec<_> = (0..3)
+            .map(|partition| lanes.assign(&topic, partition))
+            .collect();
+        for (id, epoch) in &assigned {
+            lanes.tell(*id, *epoch);
+        }
+        (lanes, assigned.into_iter().map(|(id, _)| id).collect())
+    }
+
+    fn partitions(lanes: &Lanes, asked: &[LaneId]) -> Vec<i32> {
+        let (ids, slots) = lanes.meant(asked);
+        assert_eq!(ids.len(), slots.len());
+        slots.iter().map(|slot| slot.partition).collect()
+    }
+
+    #[test]
+    fn what_is_asked_late_is_not_meant_for_who_has_the_number_now() {
+        let (mut lanes, ids) = told();
+        lanes.set(ids[1], LaneState::Free);
+        let (again, epoch) = lanes.assign(&"orders".into(), 7);
+        assert_eq!(again, ids[1]);
+        assert_eq!(partitions(&lanes, &[again]), [0; 0]);
+        lanes.tell(again, epoch);
+        assert_eq!(partitions(&lanes, &[again]), [7]);
+    }
+
+    #[test]
+    fn what_is_asked_of_several_lanes_is_meant_for_those_that_are_left() {
+        let (mut lanes, ids) = told();
+        assert_eq!(partitions(&lanes, &ids), [0, 1, 2]);
+        lanes.set(ids[0], LaneState::Revoking);
+        assert_eq!(partitions(&lanes, &ids), [1, 2]);
+        lanes.set(ids[0], LaneState::Free);
+        lanes.set(ids[1], LaneState::Paused);
+        assert_eq!(partitions(&lanes, &ids), [1, 2]);
     }
 }

@@ -4,6 +4,7 @@
 
 mod absent;
 mod cluster;
+mod commands;
 mod effects;
 mod fencing;
 mod fetches;

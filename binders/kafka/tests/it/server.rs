@@ -13,7 +13,7 @@ use mq_core::{
     app::App,
     binder::{
         Action, AssignedLane, Binder, BinderContext, Browsed, Consumer, ConsumerSpec, Cursor,
-        DestinationPlan, Event, ProducerSpec, Record, Settlement,
+        DestinationPlan, Event, LaneId, ProducerSpec, Record, Settlement,
     },
     config::Config,
     message::Message,
@@ -203,6 +203,27 @@ impl Reader {
             records.extend(more);
         }
         records
+    }
+
+    /// Lets another member take lanes from this one; returns it, and what this one has given up.
+    pub(crate) async fn share(
+        &mut self,
+        binder: &KafkaBinder,
+        spec: &ConsumerSpec,
+    ) -> (Self, Vec<LaneId>) {
+        let mut other = Self::open(binder, spec).await;
+        let mut gone = Vec::new();
+        while gone.is_empty() || other.lanes.is_empty() {
+            tokio::select! {
+                (event, _) = self.event(1) => if let Event::Revoking { lanes, .. } = event {
+                    self.consumer.released(&lanes).await.unwrap();
+                    gone.extend(lanes);
+                },
+                _ = other.event(1) => {}
+            }
+        }
+        self.lanes.retain(|lane| !gone.contains(&lane.id));
+        (other, gone)
     }
 
     /// Commits behind this record.

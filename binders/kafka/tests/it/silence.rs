@@ -183,19 +183,8 @@ async fn a_lane_that_went_away_while_it_rested_is_read_when_it_comes_back() {
     }
     let lanes: Vec<LaneId> = first.lanes.iter().map(|lane| lane.id).collect();
     first.consumer.pause(&lanes).await.unwrap();
-    let mut second = Reader::open(&binder, &spec(&orders)).await;
-    let mut gone = Vec::new();
-    while gone.is_empty() || second.lanes.is_empty() {
-        tokio::select! {
-            (event, _) = first.event(1) => if let Event::Revoking { lanes, .. } = event {
-                first.consumer.released(&lanes).await.unwrap();
-                gone = lanes;
-            },
-            _ = second.event(1) => {}
-        }
-    }
+    let (second, _) = first.share(&binder, &spec(&orders)).await;
     let partition = second.lanes[0].lane.partition;
-    first.lanes.retain(|lane| !gone.contains(&lane.id));
     second.consumer.close().await.unwrap();
     while first.lanes.len() < 2 {
         first.event(1).await;

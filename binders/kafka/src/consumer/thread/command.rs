@@ -34,17 +34,13 @@ impl Running {
         let Some(handover) = &mut self.handover else {
             return Err(error::lost());
         };
-        // A lane of a handover that was over before may have its number again, for something else.
-        let released = handover
-            .waiting
-            .extract_if(.., |lane| lanes.contains(lane))
-            .collect::<Vec<_>>();
+        let released = handover.release(lanes);
         self.mark(&released, LaneState::Free);
         Ok(())
     }
 
     fn pause(&mut self, lanes: &[LaneId]) -> Result<()> {
-        let (lanes, slots) = self.slots(lanes);
+        let (lanes, slots) = self.shared().lanes().meant(lanes);
         self.switch(&slots, true)?;
         self.mark(&lanes, LaneState::Paused);
         let purged = self.shared().queue.purge(&lanes);
@@ -57,7 +53,7 @@ impl Running {
 
     /// Those that are gone meanwhile must not keep the others from being read.
     fn resume(&mut self, lanes: &[LaneId]) -> Result<()> {
-        let (lanes, slots) = self.slots(lanes);
+        let (lanes, slots) = self.shared().lanes().meant(lanes);
         self.mark(&lanes, LaneState::Reading);
         self.watch.excused();
         if self.is_paused {
@@ -74,7 +70,7 @@ impl Running {
     }
 
     fn seek_to(&mut self, lane: LaneId, position: u64) -> Result<()> {
-        let (_, slots) = self.slots(&[lane]);
+        let (_, slots) = self.shared().lanes().meant(&[lane]);
         let slot = slots.first().ok_or_else(error::lost)?;
         let timeout = self.shared().timeout;
         self.reader
@@ -84,16 +80,6 @@ impl Running {
             .map_err(|error| error::classify("seeking", &error))?;
         self.watch.moved(lane, position);
         Ok(())
-    }
-
-    /// The lanes that are still what the loop takes them for. That it is told of others is on its way.
-    fn slots(&self, lanes: &[LaneId]) -> (Vec<LaneId>, Vec<Slot>) {
-        let table = self.shared().lanes();
-        let slot = |lane: &LaneId| {
-            let slot = table.get(*lane).filter(|slot| slot.is_known)?;
-            (slot.state != LaneState::Revoking).then(|| (*lane, slot.clone()))
-        };
-        lanes.iter().filter_map(slot).unzip()
     }
 
     fn mark(&self, lanes: &[LaneId], state: LaneState) {

@@ -2,6 +2,7 @@
 
 mod assign;
 mod command;
+mod trouble;
 mod watch;
 
 use std::{
@@ -14,16 +15,12 @@ use mq_core::{
     binder::{Event, LaneId, Record},
     error::{Error, Result},
 };
-use rdkafka::{
-    TopicPartitionList, error::KafkaError, message::BorrowedMessage, types::RDKafkaErrorCode,
-};
+use rdkafka::{TopicPartitionList, error::KafkaError, message::BorrowedMessage};
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::{
-    Shared, commits::is_in_motion, fill::Filler, rebalance::let_go, shared::ClientBox,
-    start::Beginning,
-};
+use super::{Shared, fill::Filler, rebalance::let_go, shared::ClientBox, start::Beginning};
 use crate::{admin::KafkaAdmin, error};
+use trouble::Trouble;
 use watch::Watch;
 
 /// Records that are handed to the loop at once.
@@ -81,6 +78,15 @@ struct Handover {
     partitions: TopicPartitionList,
     waiting: Vec<LaneId>,
     deadline: Instant,
+}
+
+impl Handover {
+    /// The loop has let go of these; returns those that are meant: a lane of a handover that was over before may have its number again, for
+    /// something else.
+    fn release(&mut self, lanes: &[LaneId]) -> Vec<LaneId> {
+        let released = self.waiting.extract_if(.., |lane| lanes.contains(lane));
+        released.collect()
+    }
 }
 
 struct Running {
@@ -206,27 +212,13 @@ impl Running {
     }
 
     fn trouble(&mut self, error: &KafkaError) {
-        let code = error.rdkafka_error_code();
-        if matches!(error, KafkaError::PartitionEOF(_))
-            || code == Some(RDKafkaErrorCode::AllBrokersDown)
-        {
-            return;
-        }
         let found = error::classify("reading", error);
-        if is_in_motion(error) {
-            // The client joins again by itself; if partitions are lost by it, it says so in its callback.
-            tracing::debug!(binding = &*self.shared().binding, error = %found.chain(), "the group is in motion");
-            return;
-        }
-        let ends = matches!(error, KafkaError::MessageConsumptionFatal(_))
-            || code == Some(RDKafkaErrorCode::PollExceeded)
-            || code == Some(RDKafkaErrorCode::AutoOffsetReset)
-            || code == Some(RDKafkaErrorCode::OffsetOutOfRange)
-            || !found.is_temporary();
-        if ends {
-            self.end(&found);
-        } else {
-            tracing::debug!(binding = &*self.shared().binding, error = %found.chain(), "reading goes on after an error");
+        match Trouble::of(error, &found) {
+            Trouble::None => {}
+            Trouble::End => self.end(&found),
+            Trouble::Passing(why) => {
+                tracing::debug!(binding = &*self.shared().binding, error = %found.chain(), "{why}");
+            }
         }
     }
 
@@ -257,5 +249,22 @@ impl Running {
             .push_event(Event::Ended(error::closed()));
         // Dropping the client leaves the group; whoever holds it at this moment does so for the length of a call.
         drop(reader);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_let_go_of_late_is_not_meant_for_the_next_handover() {
+        let mut handover = Handover {
+            partitions: TopicPartitionList::new(),
+            waiting: vec![LaneId(1), LaneId(2)],
+            deadline: Instant::now(),
+        };
+        assert_eq!(handover.release(&[LaneId(0), LaneId(2)]), [LaneId(2)]);
+        assert_eq!(handover.release(&[LaneId(2)]), []);
+        assert_eq!(handover.waiting, [LaneId(1)]);
     }
 }
