@@ -2,16 +2,15 @@
 
 mod deliveries;
 mod letters;
+mod rights;
 mod sender;
 
 pub(crate) use deliveries::Deliveries;
 pub(crate) use letters::{Counts, placed};
+pub(crate) use rights::publishing;
 pub(crate) use sender::{Client, Sender, put};
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use mq_core::{
@@ -20,13 +19,14 @@ use mq_core::{
     message::Message,
 };
 
+use rights::Known;
+
 /// Publishes to one destination, and to any other that a message names.
 #[derive(Debug)]
 pub(crate) struct KafkaProducer {
     sender: Arc<Sender>,
     destination: Arc<str>,
-    /// Something was stored since the last error.
-    works: AtomicBool,
+    known: Known,
 }
 
 impl KafkaProducer {
@@ -34,26 +34,8 @@ impl KafkaProducer {
         Self {
             sender,
             destination,
-            works: AtomicBool::new(false),
+            known: Known::default(),
         }
-    }
-
-    /// Knows a right that was taken away from one that was never there.
-    #[cold]
-    fn judge(&self, results: Vec<Result<Receipt>>) -> Vec<Result<Receipt>> {
-        let (link, what) = (
-            self.sender.link(),
-            format!("publishing to {}", self.destination),
-        );
-        let works = results.iter().all(Result::is_ok);
-        if works {
-            link.allow(&what);
-        }
-        self.works.store(works, Ordering::Relaxed);
-        let judged = results
-            .into_iter()
-            .map(|result| result.map_err(|error| link.deny(&what, error)));
-        judged.collect()
     }
 }
 
@@ -61,9 +43,10 @@ impl KafkaProducer {
 impl Producer for KafkaProducer {
     async fn publish(&self, messages: &[Message]) -> Vec<Result<Receipt>> {
         let results = self.sender.publish(&self.destination, messages).await;
-        if self.works.load(Ordering::Relaxed) && results.iter().all(Result::is_ok) {
+        let link = self.sender.link();
+        if results.iter().all(Result::is_ok) && self.known.has_all(link.denials(), messages) {
             return results;
         }
-        self.judge(results)
+        self.known.judge(link, &self.destination, messages, results)
     }
 }

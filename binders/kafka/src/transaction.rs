@@ -1,5 +1,7 @@
 //! Outputs and positions in one transaction of Kafka (KIP-98, KIP-447).
 
+mod rights;
+
 use std::{
     fmt,
     sync::Arc,
@@ -25,11 +27,10 @@ use crate::{
     error,
     producer::{Client, Deliveries, placed, put},
 };
+use rights::Rights;
 
 /// A message leaves the client's queue about this long after its confirmation was told.
 const MOMENT: Duration = Duration::from_micros(50);
-/// What the rights to transactions are known by.
-const TRANSACTIONS: &str = "transactions";
 
 /// Between two attempts to abort.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -73,6 +74,7 @@ pub(crate) struct KafkaTransaction {
     settlements: Vec<Settlement>,
     confirmations: Vec<Confirmations>,
     receipts: Receipts,
+    rights: Rights,
     /// Another instance has taken the transactional id, or the client cannot go on.
     is_fenced: bool,
 }
@@ -99,6 +101,7 @@ impl KafkaTransaction {
         .await?;
         Ok(Self {
             client: Arc::new(client),
+            rights: Rights::new(shared.purpose()),
             shared,
             plan: plan.clone(),
             stage: Stage::Empty,
@@ -154,7 +157,10 @@ impl KafkaTransaction {
                 None => Err(error::config(
                     "a message of a transaction names its destination",
                 )),
-                Some(_) => self.put(message, token).await,
+                Some(destination) => {
+                    self.rights.note(destination);
+                    self.put(message, token).await
+                }
             };
             if let Err(error) = sent {
                 self.stage = Stage::Broken;
@@ -241,6 +247,7 @@ impl KafkaTransaction {
         .await?;
         match ended {
             Ok(()) => {
+                self.rights.allow(&self.plan.link);
                 self.reset();
                 Ok(std::mem::take(&mut self.receipts))
             }
@@ -258,7 +265,7 @@ impl KafkaTransaction {
     /// The error of a step that certainly has no effect. Whoever meets a temporary one would ask once more whether the step has ended:
     /// it has not, and has to be taken from its beginning.
     fn undone(&self, error: Error) -> Error {
-        let error = self.plan.link.deny(TRANSACTIONS, error);
+        let error = self.rights.deny(&self.plan.link, error);
         if !error.is_temporary() {
             return error;
         }
@@ -281,6 +288,7 @@ impl KafkaTransaction {
         self.stage = Stage::Empty;
         self.settlements.clear();
         self.confirmations.clear();
+        self.rights.begin();
     }
 }
 
@@ -320,9 +328,7 @@ impl Transaction for KafkaTransaction {
             self.stage = Stage::Broken;
             return Err(self.undone(error));
         }
-        let receipts = self.end().await?;
-        self.plan.link.allow(TRANSACTIONS);
-        Ok(receipts)
+        self.end().await
     }
 
     async fn abort(&mut self) -> Result<()> {

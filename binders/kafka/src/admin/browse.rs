@@ -1,6 +1,6 @@
 //! Looking at messages without a group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mq_core::{
     binder::{Browsed, Cursor},
@@ -61,6 +61,18 @@ impl KafkaAdmin {
 }
 
 impl KafkaAdmin {
+    /// Reads where the first partition of a topic ends; blocks.
+    ///
+    /// # Errors
+    /// The topic may not be read, or the cluster does not answer.
+    pub(crate) fn may_read(&self, topic: &str) -> Result<()> {
+        let place = (topic.to_owned(), 0);
+        let ends = self.ends_of("reading", &BTreeSet::from([place]))?;
+        let end = ends.first().map_or(0, |ends| ends.high);
+        let mut spans = BTreeMap::from([(0, span(end, end + 1, 1))]);
+        self.read(topic, &mut spans, 1).map(drop)
+    }
+
     /// Whether there is a committed message of a partition at or behind `next` and before `end`; blocks.
     pub(crate) fn has_message(&self, place: &Place, next: u64, end: u64) -> Result<bool> {
         let (topic, partition) = place;

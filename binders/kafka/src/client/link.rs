@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -41,7 +41,12 @@ pub(crate) struct Link {
     counts: Counts,
     /// What worked once, and why the cluster does not allow it any more.
     rights: Mutex<BTreeMap<String, Option<String>>>,
+    /// How often something was found that is not allowed any more.
+    denials: AtomicU64,
 }
+
+/// Beyond so many, rights that are there are forgotten: one that is taken away then looks like one that was never there.
+const MANY: usize = 10_000;
 
 /// What clients have told of the cluster.
 #[derive(Debug, Default)]
@@ -66,6 +71,7 @@ impl Link {
             statistics: Statistics::default(),
             counts: Counts::default(),
             rights: Mutex::default(),
+            denials: AtomicU64::new(1),
         }
     }
 
@@ -136,25 +142,47 @@ impl Link {
 
     /// Notes that something works.
     pub(crate) fn allow(&self, what: &str) {
-        if let Some(Some(_)) = self.rights().insert(what.to_owned(), None) {
+        let mut rights = self.rights();
+        if rights.len() >= MANY {
+            rights.retain(|_, denial| denial.is_some());
+        }
+        if let Some(Some(_)) = rights.insert(what.to_owned(), None) {
             tracing::info!(binder = %self.name, what, "Kafka allows this again");
         }
+    }
+
+    /// Whether something worked once and is not allowed now.
+    pub(crate) fn is_denied(&self, what: &str) -> bool {
+        self.rights().get(what).is_some_and(Option::is_some)
+    }
+
+    /// Another number each time that something is found that is not allowed any more: what was known to work may not; never 0.
+    pub(crate) fn denials(&self) -> u64 {
+        self.denials.load(Ordering::Acquire)
     }
 
     /// The error of something that is not allowed; a temporary one, and the instance is degraded, if it was allowed before: a right that
     /// was taken away may be given back.
     pub(crate) fn deny(&self, what: &str, error: Error) -> Error {
+        self.deny_one_of(&[what.to_owned()], error)
+    }
+
+    /// The same for an error of which it is not known which of these is not allowed: none is known to be until it works.
+    pub(crate) fn deny_one_of(&self, all: &[String], error: Error) -> Error {
         if error.kind() != ErrorKind::Unauthorized {
             return error;
         }
         let mut rights = self.rights();
-        let Some(denial) = rights.get_mut(what) else {
+        if !all.iter().any(|what| rights.contains_key(what)) {
             return error;
-        };
-        if denial.is_none() {
-            tracing::warn!(binder = %self.name, what, error = %error.chain(), "Kafka does not allow this any more");
         }
-        *denial = Some(error.chain());
+        for what in all {
+            let before = rights.insert(what.clone(), Some(error.chain()));
+            if !matches!(before, Some(Some(_))) {
+                self.denials.fetch_add(1, Ordering::AcqRel);
+                tracing::warn!(binder = %self.name, what, error = %error.chain(), "Kafka does not allow this any more");
+            }
+        }
         error.temporary()
     }
 

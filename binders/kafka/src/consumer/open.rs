@@ -143,6 +143,7 @@ impl Opening {
             handover: self.handover,
             patience: self.session_timeout / 2,
             silence: self.silence,
+            destinations: self.spec.destinations,
             admin: self.admin,
         };
         reader.spawn(reading, done)?;

@@ -4,6 +4,7 @@ mod admin;
 mod headers;
 mod place;
 mod provisioning;
+mod regained;
 mod rights;
 mod security;
 mod settings;

@@ -17,15 +17,24 @@ use crate::place::{browse, connect, name, publish, server, settings, topic, unti
 
 /// Changes the access control list of a resource; whoever is not named in a list that is there may nothing.
 pub(crate) async fn acl(server: &Server, change: &[&str]) {
+    acl_of(server, ["User:other", "All"], change).await;
+}
+
+/// Changes what somebody may do with a resource.
+pub(crate) async fn acl_of(server: &Server, [who, what]: [&str; 2], change: &[&str]) {
     let mut command = server.command("java").expect("it came with the server");
-    let change: Vec<String> = change.iter().map(|&word| word.to_owned()).collect();
+    let right = ["--allow-principal", who, "--operation", what];
+    let change: Vec<String> = [&right, change]
+        .concat()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let addr = server.addr();
     let changing = tokio::task::spawn_blocking(move || {
         command
             .args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
             .arg("org.apache.kafka.tools.AclCommand")
             .args(["--bootstrap-server", &addr, "--force"])
-            .args(["--allow-principal", "User:other", "--operation", "All"])
             .args(change)
             .stdout(Stdio::null())
             .status()

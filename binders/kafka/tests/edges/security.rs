@@ -33,7 +33,10 @@ fn secured(server: &Server) -> Secured {
 }
 
 /// Settings for the secured listener.
-fn with(server: &Server, change: impl FnOnce(&mut SecuritySettings, &Secured)) -> KafkaSettings {
+pub(crate) fn with(
+    server: &Server,
+    change: impl FnOnce(&mut SecuritySettings, &Secured),
+) -> KafkaSettings {
     let place = secured(server);
     let mut settings = settings(server);
     settings.servers.clone_from(&place.address);
@@ -44,7 +47,10 @@ fn with(server: &Server, change: impl FnOnce(&mut SecuritySettings, &Secured)) -
     settings
 }
 
-fn login(mechanism: Mechanism, password: &str) -> impl FnOnce(&mut SecuritySettings, &Secured) {
+pub(crate) fn login(
+    mechanism: Mechanism,
+    password: &str,
+) -> impl FnOnce(&mut SecuritySettings, &Secured) {
     move |security, place| {
         security.mechanism = Some(mechanism);
         security.user = Some(place.user.clone());

@@ -55,6 +55,8 @@ pub(super) struct Reader {
     pub(super) patience: Duration,
     /// A consumer that receives nothing for so long is asked whether there is something.
     pub(super) silence: Duration,
+    /// The topics of the subscription.
+    pub(super) destinations: Vec<Arc<str>>,
     /// Who looks whether there is.
     pub(super) admin: KafkaAdmin,
 }

@@ -137,7 +137,7 @@ impl Running {
         }
         self.watch.away = None;
         if !self.is_over && self.watch.is_sure() {
-            self.shared().link.allow(&self.shared().purpose());
+            self.allow();
         }
         if self.is_over || self.is_paused || self.handover.is_some() {
             return self.watch.excused();
@@ -148,6 +148,29 @@ impl Running {
                 self.end(&error);
             }
         }
+    }
+
+    /// Nothing has shown that the subscription may not be read. Where that was shown before, silence is not enough: the partitions of a topic
+    /// that may not be read may be another member's.
+    fn allow(&mut self) {
+        let (link, purpose) = (&self.reader.shared.link, self.reader.shared.purpose());
+        if !link.is_denied(&purpose) || self.may_read_all() {
+            link.allow(&purpose);
+        } else {
+            self.watch.doubt_of(&[]);
+        }
+    }
+
+    /// Whether a reader without a group may read each topic.
+    fn may_read_all(&self) -> bool {
+        let (admin, mut topics) = (&self.reader.admin, self.reader.destinations.iter());
+        topics.all(|topic| match admin.may_read(topic) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::debug!(binding = &*self.shared().binding, destination = &**topic, error = %error.chain(), "the topic cannot be read yet");
+                false
+            }
+        })
     }
 
     /// The error of a lane that has messages of which none has come for a while.
