@@ -1,6 +1,9 @@
 //! A Kafka broker as a subject.
 
 mod expel;
+mod forget;
+mod frames;
+mod wire;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -15,15 +18,20 @@ use mq_kafka::{KafkaBinder, KafkaSettings};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::{Mutex, OnceCell},
+    task::JoinSet,
 };
 
 use super::{Fault, Subject};
 use crate::harness::{Cut, Incoming, Proxy, ProxyOptions, Server};
+use forget::Memory;
+use wire::Wire;
 
 /// The longest that something may take which has to happen: a group notices only after its session that a member is gone.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The shortest session that a broker allows by its defaults.
 const SESSION: Duration = Duration::from_secs(6);
+/// How long an answer of the broker may take.
+const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// A broker with a proxy before it; everyone in the process shares it.
 #[derive(Debug)]
@@ -32,42 +40,68 @@ struct Place {
     address: String,
     /// The broker itself, without the proxy.
     behind: String,
-    proxies: Vec<Proxy>,
+    /// Takes connections, and cuts them.
+    proxy: Proxy,
+    /// Behind that one; loses answers.
+    wire: Wire,
+    /// Commits that are to be forgotten.
+    forgetting: Mutex<JoinSet<Result<()>>>,
 }
 
 impl Place {
     async fn open() -> Result<Self> {
         let server = Server::kafka().await?;
-        let proxies = server.proxies(ProxyOptions::default())?;
-        let address = server.url_by(&proxies);
+        let node = server.nodes().first();
+        let node = node.ok_or_else(|| unsupported("the broker is not ours"))?;
+        let (listen, upstream) = node.proxied();
+        let wire = Wire::open(upstream).await;
+        let wire = wire.map_err(|error| {
+            Error::new(ErrorKind::Unavailable, "the proxy cannot listen").source(error)
+        })?;
+        let options = ProxyOptions::default().port(listen.port());
+        let proxy = options.to(wire.addr.to_string())?;
         Ok(Self {
             behind: server.addr(),
+            address: proxy.addr().to_string(),
             server: Mutex::new(server),
-            address,
-            proxies,
+            proxy,
+            wire,
+            forgetting: Mutex::default(),
         })
     }
 
     async fn order(&self, fault: Fault, destination: String) -> Result<()> {
         match fault {
-            Fault::Cut => self.proxies.iter().for_each(|proxy| {
-                proxy.incoming(Incoming::Refuse);
-                proxy.cut(Cut::Reset);
-            }),
-            Fault::Mend => self.proxies.iter().for_each(Proxy::heal),
+            Fault::Cut => {
+                self.proxy.incoming(Incoming::Refuse);
+                self.proxy.cut(Cut::Reset);
+            }
+            // What was ordered for a destination is for the case that it belongs to.
+            Fault::Mend => self.proxy.heal(),
             Fault::Restart => {
                 let mut server = self.server.lock().await;
                 server.kill().await?;
                 server.start().await?;
             }
             Fault::LoseLanes => expel::expel(&self.behind, destination).await?,
-            _ => {
-                let text = "a broker cannot be told to make this trouble";
-                return Err(Error::new(ErrorKind::Unsupported, text));
+            Fault::LoseConfirm => self.wire.lose_confirm(&destination),
+            Fault::LoseAck => {
+                let memory = Memory::of(&self.behind, &destination).await?;
+                let told = self.wire.next_commit(&destination);
+                let mut forgetting = self.forgetting.lock().await;
+                forgetting.spawn(memory.come_back(told));
+            }
+            Fault::RefusePublish => {
+                let text = "a broker cannot be told to refuse one message of several";
+                return Err(unsupported(text));
             }
         }
         Ok(())
     }
+}
+
+fn unsupported(text: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, text)
 }
 
 /// The runtime of the broker's proxy, which outlives the runtimes of single tests.
@@ -103,6 +137,7 @@ fn settings(address: &str) -> KafkaSettings {
     let mut settings = KafkaSettings::default();
     address.clone_into(&mut settings.servers);
     settings.session_timeout = SESSION;
+    settings.timeout = TIMEOUT;
     settings.delivery_timeout = Duration::from_secs(5);
     settings.handover = Duration::from_secs(5);
     settings
@@ -116,7 +151,13 @@ async fn connect(address: &str) -> Result<KafkaBinder> {
 #[must_use]
 pub fn kafka_subject() -> Subject {
     let connect = || async { connect(&place().await?.address).await };
-    let possible = [Fault::Cut, Fault::Restart, Fault::LoseLanes];
+    let possible = [
+        Fault::Cut,
+        Fault::Restart,
+        Fault::LoseConfirm,
+        Fault::LoseAck,
+        Fault::LoseLanes,
+    ];
     Subject::new("kafka", connect)
         .patience(PATIENCE)
         .shared()

@@ -22,7 +22,8 @@ pub enum Fault {
     Restart,
     /// The broker refuses the next message to the destination, temporarily.
     RefusePublish,
-    /// The broker stores the messages of the next `publish` or `commit`, but its confirmation does not arrive.
+    /// The broker stores the messages of the next `publish` to the destination, or of the next `commit` with it, but its confirmation does not
+    /// arrive.
     LoseConfirm,
     /// The broker forgets the next acknowledgement (or commit) after it was answered: the message is delivered again.
     LoseAck,

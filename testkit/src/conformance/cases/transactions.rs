@@ -324,7 +324,7 @@ pub(crate) fn an_unconfirmed_commit_is_found_out_by_repeating_it() -> Case {
     Case::new(|c| async move {
         let mut step = Step::open(&c).await?;
         step.fill(&["i1"]).await?;
-        c.order(Fault::LoseConfirm, "").await?;
+        c.order(Fault::LoseConfirm, &step.invoices).await?;
         let unsure = step.step.commit().await;
         ensure!(
             unsure

@@ -14,7 +14,9 @@ use tokio::{
     task::spawn_blocking,
 };
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+use super::frames::{Named, Request};
+
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// `LeaveGroup`, in the first version in which somebody else can speak for a member.
 const LEAVE_GROUP: (i16, i16) = (13, 3);
 /// An answer to this has some hundred bytes.
@@ -34,7 +36,7 @@ pub(super) async fn expel(address: &str, destination: String) -> Result<()> {
 }
 
 /// The groups of a destination's readers, with the identities of these.
-fn members(
+pub(super) fn members(
     servers: &str,
     destination: &str,
 ) -> std::result::Result<Vec<(String, Vec<String>)>, KafkaError> {
@@ -42,10 +44,8 @@ fn members(
         .set("bootstrap.servers", servers)
         .create()?;
     let list = client.fetch_group_list(None, TIMEOUT)?;
-    let reads = |subscription: &[u8]| {
-        let mut names = subscription.windows(destination.len());
-        names.any(|name| name == destination.as_bytes())
-    };
+    let name = Named::new(destination);
+    let reads = |subscription: &[u8]| Request(subscription).names(&name);
     let groups = list.groups().iter().map(|group| {
         let readers = group
             .members()
@@ -60,7 +60,7 @@ fn members(
 }
 
 /// Says in the members' names that they leave. The broker has one node, which coordinates every group.
-async fn leave(address: &str, group: &str, members: &[String]) -> Result<()> {
+pub(super) async fn leave(address: &str, group: &str, members: &[String]) -> Result<()> {
     let asked = async {
         let mut stream = TcpStream::connect(address).await?;
         stream.write_all(&request(group, members)).await?;
@@ -102,6 +102,6 @@ fn string(body: &mut Vec<u8>, text: &str) {
     body.extend(text.as_bytes());
 }
 
-fn failed(text: &str) -> Error {
+pub(super) fn failed(text: &str) -> Error {
     Error::new(ErrorKind::Unavailable, text)
 }
