@@ -101,7 +101,7 @@ impl KafkaTransaction {
         .await?;
         Ok(Self {
             client: Arc::new(client),
-            rights: Rights::new(shared.purpose()),
+            rights: Rights::new(&shared.purpose()),
             shared,
             plan: plan.clone(),
             stage: Stage::Empty,

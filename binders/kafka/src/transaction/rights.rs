@@ -24,7 +24,7 @@ pub(super) struct Rights {
 }
 
 impl Rights {
-    pub(super) fn new(purpose: String) -> Self {
+    pub(super) fn new(purpose: &str) -> Self {
         Self {
             own: format!("transactions of {purpose}"),
             destinations: BTreeSet::new(),

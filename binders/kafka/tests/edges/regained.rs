@@ -149,7 +149,7 @@ async fn a_step_that_may_be_committed_says_nothing_of_other_destinations() {
     plain.close().await.expect("closed");
 }
 
-/// A member of the group that has this many lanes.
+/// A member of the group that was told of its first assignment.
 async fn member(binder: &KafkaBinder, spec: &ConsumerSpec) -> Box<dyn Consumer> {
     let mut consumer = binder.consumer(spec).await.expect("a consumer");
     let assigned = async {

@@ -7,6 +7,8 @@ use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer},
     error::{KafkaError, KafkaResult},
+    metadata::MetadataTopic,
+    topic_partition_list::TopicPartitionListElem,
 };
 use tokio::{sync::oneshot, task::spawn_blocking};
 
@@ -88,13 +90,13 @@ fn committed(client: &BaseConsumer, topic: &str) -> KafkaResult<TopicPartitionLi
     let begin = Instant::now();
     let metadata = client.fetch_metadata(Some(topic), TIMEOUT)?;
     let mut partitions = TopicPartitionList::new();
-    for partition in metadata.topics().iter().flat_map(|one| one.partitions()) {
+    for partition in metadata.topics().iter().flat_map(MetadataTopic::partitions) {
         partitions.add_partition(topic, partition.id());
     }
     loop {
         let found = client.committed_offsets(partitions.clone(), TIMEOUT)?;
         let elements = found.elements();
-        let mut offsets = elements.iter().map(|one| one.offset());
+        let mut offsets = elements.iter().map(TopicPartitionListElem::offset);
         if offsets.all(|offset| matches!(offset, Offset::Offset(_))) || begin.elapsed() > TIMEOUT {
             return Ok(found);
         }
