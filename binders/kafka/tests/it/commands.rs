@@ -1,4 +1,4 @@
-//! What the loop asks of lanes that are gone, or are another partition's by now.
+//! What the loop asks of lanes that are gone, or are another partition's by now, or while the group is in motion.
 
 use mq_core::{
     binder::{Action, Consumer, ConsumerSpec, LaneId, Settlement},
@@ -7,7 +7,10 @@ use mq_core::{
 };
 use mq_kafka::KafkaBinder;
 
-use crate::server::{Reader, broker, connect, publish, settings, text, topic, until};
+use crate::{
+    fetches::Fetches,
+    server::{Reader, broker, connect, door, publish, settings, text, topic, until},
+};
 
 /// As a group that no other test disturbs.
 fn spec(topic: &str) -> ConsumerSpec {
@@ -93,4 +96,24 @@ async fn all_lanes_that_are_left_are_resumed_at_once() {
     let mut left: Vec<_> = left.collect();
     left.sort();
     assert_eq!(found, left);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_while_the_group_is_in_motion_is_repeated() {
+    let Some(door) = door().await else {
+        return;
+    };
+    let fetches = Fetches::open(door.listen, door.upstream).await;
+    let binder = connect(settings(&door.listen.to_string())).await;
+    let orders = topic(&binder, "orders", 1).await;
+    let mut reader = lonely(&binder, &orders, 1).await;
+    publish(&binder, &orders, &[Message::new("a"), Message::new("b")]).await;
+    let records = reader.take(2).await;
+    // Once this is answered, that of where the group begins is too.
+    assert!(reader.commit(&records[0]).await.is_empty());
+    fetches.move_group(3);
+    let unsettled = reader.commit(&records[1]).await;
+    assert!(unsettled.is_empty(), "{unsettled:?}");
+    assert_eq!(fetches.moving(), 0);
+    reader.consumer.close().await.unwrap();
 }

@@ -53,6 +53,9 @@ const IDENTITY: std::ops::Range<usize> = 43..57;
 /// So far behind the name of a topic its first batch begins at most.
 const NEAR: usize = 32;
 
+/// Names are looked for in so many bytes of a request: what is behind them is payload.
+const FRONT: usize = 64 << 10;
+
 /// A frame with its length before it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request<'a>(pub(super) &'a [u8]);
@@ -75,9 +78,9 @@ impl<'a> Request<'a> {
 
     /// What follows the name.
     fn behind(self, name: &Named) -> Option<&'a [u8]> {
-        let mut forms = name.0.iter();
+        let (mut forms, front) = (name.0.iter(), &self.0[..self.0.len().min(FRONT)]);
         forms.find_map(|form| {
-            let mut places = self.0.windows(form.len());
+            let mut places = front.windows(form.len());
             let place = places.position(|bytes| bytes == form)?;
             self.0.get(place + form.len()..)
         })
