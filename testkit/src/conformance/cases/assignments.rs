@@ -29,10 +29,9 @@ fn ensure_distinct(reader: &Reader) -> Checked {
 /// These settlements are late: none takes effect.
 async fn ensure_lost(reader: &mut Reader, late: &[Settlement]) -> Checked {
     let unsettled = reader.settle_all(late).await?;
-    let lost = unsettled.iter().enumerate();
-    let are_lost = lost
-        .map(|(index, one)| one.index == index && matches!(one.error, SettleError::Lost))
-        .fold(unsettled.len() == late.len(), |all, is_lost| all && is_lost);
+    let mut answers = unsettled.iter().enumerate();
+    let are_lost = unsettled.len() == late.len()
+        && answers.all(|(index, one)| one.index == index && matches!(one.error, SettleError::Lost));
     ensure!(
         are_lost,
         "settlements of assignments that are over should be lost: {late:?} led to {unsettled:?}"
