@@ -7,7 +7,7 @@ mod sender;
 
 pub(crate) use deliveries::Deliveries;
 pub(crate) use letters::{Counts, placed};
-pub(crate) use rights::publishing;
+pub(crate) use rights::{Named, publishing};
 pub(crate) use sender::{Client, Sender, put};
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use mq_core::{binder::Receipt, error::Result, message::Message};
 
 use crate::client::Link;
 
-/// Beyond so many, destinations that messages have named are forgotten, and found out again.
+/// Beyond so many, destinations are forgotten, and found out again.
 const MANY: usize = 1_000;
 
 /// What the right to write to a destination is known by.
@@ -29,11 +29,34 @@ pub(super) struct Known {
     named: Mutex<Named>,
 }
 
+/// Destinations that are known to be writable since nothing was denied.
 #[derive(Debug, Default)]
-struct Named {
-    /// The same for these.
+pub(crate) struct Named {
+    /// The [`Link::denials`] for which they are.
     denials: u64,
     destinations: HashSet<Arc<str>>,
+}
+
+impl Named {
+    /// Forgets what was known before something was denied, and everything where it is too much.
+    pub(crate) fn renew(&mut self, denials: u64) {
+        if !self.is_of(denials) || self.destinations.len() >= MANY {
+            self.destinations.clear();
+            self.denials = denials;
+        }
+    }
+
+    pub(crate) fn is_of(&self, denials: u64) -> bool {
+        self.denials == denials
+    }
+
+    pub(crate) fn has(&self, destination: &Arc<str>) -> bool {
+        self.destinations.contains(destination)
+    }
+
+    pub(crate) fn add(&mut self, destination: &Arc<str>) {
+        self.destinations.insert(destination.clone());
+    }
 }
 
 impl Known {
@@ -51,7 +74,7 @@ impl Known {
                 None => is_own,
                 Some(destination) => {
                     let named = named.get_or_insert_with(|| self.named());
-                    named.denials == denials && named.destinations.contains(destination)
+                    named.is_of(denials) && named.has(destination)
                 }
             })
     }
@@ -61,11 +84,8 @@ impl Known {
             return self.own.store(denials, Ordering::Relaxed);
         };
         let mut named = self.named();
-        if named.denials != denials || named.destinations.len() >= MANY {
-            named.destinations.clear();
-            named.denials = denials;
-        }
-        named.destinations.insert(destination.clone());
+        named.renew(denials);
+        named.add(destination);
     }
 
     /// Knows a right that was taken away from one that was never there; a destination that may be written says nothing of another.

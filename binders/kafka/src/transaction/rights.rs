@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use mq_core::error::Error;
 
-use crate::{client::Link, producer::publishing};
-
-/// Beyond so many, destinations are forgotten, and found out again.
-const MANY: usize = 1_000;
+use crate::{
+    client::Link,
+    producer::{Named, publishing},
+};
 
 /// The rights to the steps of a consumer. An error does not say which of the step's destinations may not be written.
 #[derive(Debug)]
@@ -18,9 +18,8 @@ pub(super) struct Rights {
     destinations: BTreeSet<Arc<str>>,
     /// The one of the last message.
     last: Option<Arc<str>>,
-    /// The destinations of steps that have ended, for these [`Link::denials`].
-    known: BTreeSet<Arc<str>>,
-    denials: u64,
+    /// The destinations of steps that have ended.
+    known: Named,
 }
 
 impl Rights {
@@ -29,8 +28,7 @@ impl Rights {
             own: format!("transactions of {purpose}"),
             destinations: BTreeSet::new(),
             last: None,
-            known: BTreeSet::new(),
-            denials: 0,
+            known: Named::default(),
         }
     }
 
@@ -51,18 +49,16 @@ impl Rights {
     /// The step has taken effect.
     pub(super) fn allow(&mut self, link: &Link) {
         let denials = link.denials();
-        if self.denials == denials && self.destinations.is_subset(&self.known) {
+        let mut destinations = self.destinations.iter();
+        if self.known.is_of(denials) && destinations.all(|one| self.known.has(one)) {
             return;
         }
-        if self.denials != denials || self.known.len() >= MANY {
-            self.known.clear();
-            self.denials = denials;
-        }
+        self.known.renew(denials);
         link.allow(&self.own);
         for destination in &self.destinations {
             link.allow(&publishing(destination));
+            self.known.add(destination);
         }
-        self.known.append(&mut self.destinations);
     }
 
     /// The error of a step that has not.
